@@ -1,0 +1,36 @@
+# make demo    installs, draws the built-in data set, trains, validates, writes masks and a picture
+# make test    installs if needed and runs the tests
+# make lint    checks format and style
+# make setup   installs into .venv what requirements.txt names, keeping a torch that is there already
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test lint setup setup-dev
+
+demo: setup
+	$(RUN) train.py --config configs/demo.yaml --fresh
+	$(RUN) val.py --run outputs/demo
+
+test: setup-dev
+	$(RUN) -m pytest
+
+lint: setup-dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+setup: $(VENV)/.installed
+
+setup-dev: $(VENV)/.installed-dev
+
+$(RUN):
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(RUN)
+	$(RUN) -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(RUN) -m pip install --quiet -r requirements-dev.txt
+	touch $@
