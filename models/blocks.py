@@ -1,0 +1,59 @@
+"""What UNet and UNet++ are built of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+FILTERS = (32, 64, 128, 256, 512)  # widths of the five levels in Zhou et al. 2018
+
+
+class Block(nn.Module):
+    """conv 3×3 → batch norm → ReLU, twice: [N, in, H, W] → [N, out, H, W]."""
+
+    def __init__(self, in_channels: int, mid_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, mid_channels, 3, padding=1)
+        self.bn1 = nn.BatchNorm2d(mid_channels)
+        self.conv2 = nn.Conv2d(mid_channels, out_channels, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return F.relu(self.bn2(self.conv2(x)), inplace=True)
+
+
+def down(x: Tensor) -> Tensor:
+    """Max-pooling 2×2: halves height and width."""
+    return F.max_pool2d(x, 2)
+
+
+def up(x: Tensor) -> Tensor:
+    """Doubles height and width, bilinear with aligned corners (what published checkpoints were trained with)."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
+    """Repeats the last row and column of [N, C, H, W] until H and W are multiples; the caller crops the result."""
+    height, width = image.shape[-2:]
+    bottom, right = -height % multiple, -width % multiple
+    return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image
+
+
+def check_filters(filters: Sequence[int]) -> tuple[int, ...]:
+    """The widths of all levels, top first.
+
+    Raises:
+        ValueError: fewer than two levels, or a width below 1.
+    """
+    if len(filters) < 2 or min(filters) < 1:
+        raise ValueError(f"filters {tuple(filters)}: needs two or more widths, each at least 1, such as {FILTERS}")
+    return tuple(filters)
+
+
+def check_image(image: Tensor, input_channels: int) -> None:
+    """Raises ValueError unless `image` is [N, input_channels, H ≥ 1, W ≥ 1]."""
+    if image.ndim != 4 or image.shape[1] != input_channels or 0 in image.shape[-2:]:
+        raise ValueError(f"images of shape [N, {input_channels}, H, W] are expected, got {list(image.shape)}")

@@ -1,0 +1,67 @@
+"""UNet++: Zhou et al. 2018, "UNet++: A Nested U-Net Architecture for Medical Image Segmentation"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models.blocks import FILTERS, Block, check_filters, check_image, down, pad_to_multiple, up
+
+
+class NestedUNet(nn.Module):
+    """UNet++ with optional deep supervision.
+
+    Node `conv{i}_{j}` is level i (i poolings deep), column j; for j ≥ 1 it reads all earlier nodes of its level and
+    the up-sampled node one level deeper and one column earlier.
+
+    Args:
+        num_classes: K, the channels of the logits.
+        input_channels: C, the channels of the images.
+        filters: the width of every level, top first.
+        deep_supervision: one head on each node (0, j), j ≥ 1, instead of a single head on the last.
+
+    Call: images [N, C, H, W] float, normalised, any H, W ≥ 1 → logits [N, K, H, W]. With deep supervision and in
+    training mode: the list of all heads' logits, shallow first; in eval mode the last head's.
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 1,
+        input_channels: int = 3,
+        filters: Sequence[int] = FILTERS,
+        deep_supervision: bool = False,
+    ) -> None:
+        super().__init__()
+        widths = check_filters(filters)
+        self.input_channels = input_channels
+        self.depth = len(widths) - 1
+        self.deep_supervision = deep_supervision
+        for i, width in enumerate(widths):
+            self.add_module(f"conv{i}_0", Block(input_channels if i == 0 else widths[i - 1], width, width))
+        for j in range(1, self.depth + 1):
+            for i in range(self.depth + 1 - j):
+                self.add_module(f"conv{i}_{j}", Block(j * widths[i] + widths[i + 1], widths[i], widths[i]))
+        for name in self._head_names():
+            self.add_module(name, nn.Conv2d(widths[0], num_classes, 1))
+
+    def _head_names(self) -> list[str]:
+        return [f"final{j}" for j in range(1, self.depth + 1)] if self.deep_supervision else ["final"]
+
+    def forward(self, image: Tensor) -> Tensor | list[Tensor]:
+        check_image(image, self.input_channels)
+        height, width = image.shape[-2:]
+        x = pad_to_multiple(image, 2**self.depth)
+        grid: list[list[Tensor]] = []  # grid[i][j] is node (i, j)
+        for level in range(self.depth + 1):
+            # One anti-diagonal at a time: node (level, 0), then (level - 1, 1), … (0, level).
+            grid.append([self.get_submodule(f"conv{level}_0")(down(grid[-1][0]) if grid else x)])
+            for j in range(1, level + 1):
+                i = level - j
+                node = self.get_submodule(f"conv{i}_{j}")
+                grid[i].append(node(torch.cat([*grid[i], up(grid[i + 1][j - 1])], dim=1)))
+        tops = grid[0][1:] if self.training and self.deep_supervision else grid[0][-1:]
+        heads = self._head_names()[-len(tops) :]
+        logits = [self.get_submodule(name)(top)[..., :height, :width] for name, top in zip(heads, tops, strict=True)]
+        return logits if self.training and self.deep_supervision else logits[0]
