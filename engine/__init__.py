@@ -1,0 +1,1 @@
+"""Machinery that knows no particular network: configuration, loops, checkpoints, the run folder."""

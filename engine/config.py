@@ -1,0 +1,181 @@
+"""The configuration: a typed schema in which every key, type, range and combination is checked before any work.
+
+Nothing here imports torch, so that a wrong configuration is refused at once. Tests hold the names and arguments
+against `models`, `losses` and `engine.optimisers`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+
+def _check_size(size: object) -> object:
+    sides = size if isinstance(size, list) and len(size) == 2 else [size]
+    if not all(type(side) is int and 1 <= side <= 16384 for side in sides):
+        raise ValueError(
+            f"got {size!r}; allowed is a side in pixels, such as 96, or [height, width], such as [96, 128]"
+        )
+    return size
+
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
+Size = Annotated[int | list[int], BeforeValidator(_check_size)]
+
+
+class Section(BaseModel):
+    """A section of the file: no unknown keys, no silent conversion ("3" is not 3), not changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class DataConfig(Section):
+    root: str  # relative to the repository's root
+    size: Size = 96  # the network sees the whole image, resized to this
+    normalise: Literal["dataset", "imagenet"] = "dataset"
+    val_fraction: Fraction = 0.2
+    split_seed: NonNegativeInt = 41
+    split_file: str | None = None  # CSV with the columns id,split
+    augment: bool = True
+
+    @property
+    def height_width(self) -> tuple[int, int]:
+        return (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
+
+
+class ModelConfig(Section):
+    name: Literal["UNet", "NestedUNet"] = "NestedUNet"
+    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = [32, 64, 128, 256, 512]
+    deep_supervision: bool = False
+    weights: str | None = None  # start from this checkpoint
+
+    @model_validator(mode="after")
+    def _one_head(self) -> ModelConfig:
+        if self.deep_supervision and self.name != "NestedUNet":
+            raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: NestedUNet")
+        return self
+
+
+class BCEWithLogitsLossConfig(Section):
+    name: Literal["BCEWithLogitsLoss"]
+
+
+class BCEDiceLossConfig(Section):
+    name: Literal["BCEDiceLoss"]
+    bce_weight: NonNegativeFloat = 0.5
+    smooth: NonNegativeFloat = 1e-5
+
+
+class LovaszHingeLossConfig(Section):
+    name: Literal["LovaszHingeLoss"]
+    per_image: bool = True
+
+
+class SGDConfig(Section):
+    name: Literal["SGD"]
+    lr: PositiveFloat
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: NonNegativeFloat = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> SGDConfig:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov: true needs a momentum above 0")
+        return self
+
+
+class AdamConfig(Section):
+    name: Literal["Adam"]
+    lr: PositiveFloat
+    betas: Betas = [0.9, 0.999]
+    weight_decay: NonNegativeFloat = 0.0
+
+
+class AdamWConfig(Section):
+    name: Literal["AdamW"]
+    lr: PositiveFloat
+    betas: Betas = [0.9, 0.999]
+    weight_decay: NonNegativeFloat = 0.01
+
+
+class ConstantConfig(Section):
+    name: Literal["constant"]
+
+
+class CosineConfig(Section):
+    name: Literal["cosine"]
+    min_lr: NonNegativeFloat = 0.0
+
+
+class OneCycleConfig(Section):
+    name: Literal["one_cycle"]
+    warmup_fraction: Fraction = 0.3
+
+
+class PlateauConfig(Section):
+    name: Literal["plateau"]
+    factor: Fraction = 0.1
+    patience: NonNegativeInt = 10  # epochs without a lower val_loss
+    min_lr: NonNegativeFloat = 0.0
+
+
+class MultiStepConfig(Section):
+    name: Literal["multi_step"]
+    milestones: Annotated[list[PositiveInt], Field(min_length=1)]  # epochs after which lr falls
+    factor: Fraction = 0.1
+
+
+class TrainConfig(Section):
+    epochs: PositiveInt
+    batch_size: PositiveInt = 16
+    clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
+    early_stopping: PositiveInt | None = None  # epochs without a better val_iou
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    workers: NonNegativeInt = 0  # processes that read and augment
+
+
+LossConfig = Annotated[BCEWithLogitsLossConfig | BCEDiceLossConfig | LovaszHingeLossConfig, Field(discriminator="name")]
+OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]
+SchedulerConfig = Annotated[
+    ConstantConfig | CosineConfig | OneCycleConfig | PlateauConfig | MultiStepConfig, Field(discriminator="name")
+]
+
+
+class Config(Section):
+    """A whole experiment."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
+    seed: NonNegativeInt = 41
+    task: Literal["binary", "multilabel"] = "binary"
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig
+    optimizer: OptimizerConfig
+    scheduler: SchedulerConfig
+    train: TrainConfig
+
+    @model_validator(mode="after")
+    def _min_lr_below_lr(self) -> Config:
+        lowest = getattr(self.scheduler, "min_lr", 0.0)
+        if lowest > self.optimizer.lr:
+            raise ValueError(f"scheduler.min_lr {lowest} lies above optimizer.lr {self.optimizer.lr}")
+        return self
+
+
+def arguments_of(section: Section) -> dict:
+    """The keys of a section that are keyword arguments of what its name stands for."""
+    return section.model_dump(exclude={"name", "weights"})
