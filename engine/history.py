@@ -1,0 +1,87 @@
+"""What happened in each epoch: the rows of log.csv and timing.csv, and which epoch was the best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+
+class History:
+    """Rows for log.csv (reproducible to the byte) and timing.csv (not), one per epoch, and the clock between them."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self.timing: list[dict[str, float]] = []
+        self._started = self._trained = 0.0
+
+    def start_epoch(self) -> int:
+        """Starts the clock; returns the number of the epoch, from 1."""
+        self._started = time.perf_counter()
+        return len(self.rows) + 1
+
+    def end_training(self) -> None:
+        """Called between the training and the validation of an epoch."""
+        self._trained = time.perf_counter()
+
+    def add(
+        self,
+        *,
+        lr: float,
+        loss: float,
+        scores: Mapping[str, float],
+        val_loss: float,
+        val_scores: Mapping[str, float],
+        images: int,
+    ) -> None:
+        """Ends an epoch.
+
+        Args:
+            lr: the learning rate of its last step.
+            scores, val_scores: column name → score.
+            images: how many were trained on, for the throughput.
+        """
+        ended = time.perf_counter()
+        training = self._trained - self._started
+        row = {"epoch": len(self.rows) + 1, "lr": lr, "loss": loss, **scores, "val_loss": val_loss}
+        self.rows.append(row | {f"val_{name}": score for name, score in val_scores.items()})
+        self.timing.append(
+            {
+                "epoch": row["epoch"],
+                "train_seconds": training,
+                "val_seconds": ended - self._trained,
+                "train_images_per_second": images / training,
+            }
+        )
+
+    @property
+    def best(self) -> Mapping[str, float]:
+        """The row with the highest val_iou, the first on ties."""
+        return max(self.rows, key=lambda row: row["val_iou"])
+
+    @property
+    def newest_is_best(self) -> bool:
+        return self.best is self.rows[-1]
+
+    @property
+    def epochs_since_best(self) -> int:
+        return len(self.rows) - self.best["epoch"]
+
+    def line(self, epochs: int) -> str:
+        """The newest epoch for a terminal."""
+        row, timing = self.rows[-1], self.timing[-1]
+        seconds = timing["train_seconds"] + timing["val_seconds"]
+        return (
+            f"epoch {row['epoch']:3d}/{epochs}  lr {row['lr']:.2e}  loss {row['loss']:.4f}  iou {row['iou']:.4f}  "
+            f"val_loss {row['val_loss']:.4f}  val_iou {row['val_iou']:.4f}  val_dice {row['val_dice']:.4f}  "
+            f"{seconds:.1f} s{'  best' if self.newest_is_best else ''}"
+        )
+
+
+def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """CSV text: numbers as %.6f, but `lr` with six significant digits (one-cycle ends far below 1e-6)."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    if "lr" in frame:
+        frame["lr"] = frame["lr"].map("{:.6g}".format)
+    return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")

@@ -1,0 +1,75 @@
+"""Checkpoints: what is in them, what they refuse, and starting from others' weights."""
+
+import pickle
+
+import pytest
+import torch
+
+from engine.checkpoint import FORMAT, load_checkpoint, load_weights, save_checkpoint
+from engine.errors import CheckpointError
+from models import NestedUNet, UNet
+
+NARROW = (4, 4, 4)
+
+
+def test_round_trip_with_plain_torch(tmp_path):
+    path = tmp_path / "a" / "last.pth"
+    save_checkpoint(path, {"model": UNet(filters=NARROW).state_dict(), "history": [{"epoch": 1, "loss": 0.5}]})
+    plain = torch.load(path, weights_only=True)
+    assert plain["format"] == FORMAT
+    assert plain["history"] == load_checkpoint(path)["history"] == [{"epoch": 1, "loss": 0.5}]
+    assert [p.name for p in path.parent.iterdir()] == ["last.pth"]  # no temporary file stays
+
+
+class Payload:
+    def __reduce__(self):
+        return (eval, ("open('executed', 'w')",))
+
+
+def test_damaged_foreign_and_newer_files_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "x.pth"
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        load_checkpoint(path)
+    for content in (b"", b"PK\x03\x04 cut", pickle.dumps(Payload(), protocol=2)):
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match="damaged, or not a file of tensors"):
+            load_checkpoint(path)
+    assert not (tmp_path / "executed").exists()
+    torch.save(UNet(filters=NARROW).state_dict(), path)
+    with pytest.raises(CheckpointError, match=r"model\.weights="):
+        load_checkpoint(path)
+    torch.save({"format": FORMAT + 1}, path)
+    with pytest.raises(CheckpointError, match=f"format {FORMAT + 1}, this version reads up to {FORMAT}"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {f"module.{k}": v for k, v in s.items()}])
+def test_weights_from_a_bare_state_dict(tmp_path, wrap):
+    source, target = UNet(filters=NARROW), UNet(filters=NARROW)
+    torch.save(wrap(source.state_dict()), tmp_path / "w.pth")
+    assert load_weights(target, tmp_path / "w.pth") == []
+    torch.testing.assert_close(target.state_dict(), source.state_dict(), rtol=0, atol=0)
+
+
+def test_a_head_of_another_class_count_is_left_out(tmp_path):
+    source, target = UNet(1, filters=NARROW), UNet(3, filters=NARROW)
+    head = target.final.weight.clone()
+    save_checkpoint(tmp_path / "w.pth", {"model": source.state_dict()})
+    assert load_weights(target, tmp_path / "w.pth") == ["final.weight", "final.bias"]
+    torch.testing.assert_close(target.final.weight, head, rtol=0, atol=0)
+    torch.testing.assert_close(target.conv0_0.conv1.weight, source.conv0_0.conv1.weight, rtol=0, atol=0)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "w.pth"
+    save_checkpoint(path, {"model": UNet(filters=NARROW).state_dict()})
+    with pytest.raises(CheckpointError, match=r"another network than NestedUNet: .* set model\.name"):
+        load_weights(NestedUNet(filters=NARROW), path)
+    with pytest.raises(CheckpointError, match=r"conv0_0\.conv1\.weight has the shape \[4, 3, 3, 3\]"):
+        load_weights(UNet(filters=(8, 8, 8)), path)
+    with pytest.raises(CheckpointError, match="number of image channels"):
+        load_weights(UNet(input_channels=1, filters=NARROW), path)
+    torch.save([1, 2], path)
+    with pytest.raises(CheckpointError, match="holds no weights"):
+        load_weights(UNet(filters=NARROW), path)
