@@ -1,0 +1,1 @@
+"""Files → samples: reading, checking, splitting, augmenting, and preparing known data sets."""

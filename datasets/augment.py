@@ -1,0 +1,40 @@
+"""Random changes of training samples, each a function of its seed alone."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version at import
+import albumentations as A
+
+
+class Augmentation:
+    """Flips, quarter turns, and a change of hue, saturation, brightness or contrast.
+
+    albumentations 2.0.8 repeats its random numbers in every epoch and worker unless it is seeded for each sample,
+    which is why a call takes a seed. Its own `set_random_seed` gives every transform the same stream, so that both
+    flips would always happen together; one generator shared by all of them does not.
+
+    Args:
+        square: whether the samples are square; others are not turned, for a batch needs one shape.
+    """
+
+    def __init__(self, *, square: bool) -> None:
+        geometry = [A.D4(p=1)] if square else [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
+        colour = A.OneOf([A.HueSaturationValue(p=1), A.RandomBrightnessContrast(p=1)], p=0.67)
+        self._transform = A.Compose([*geometry, colour])
+
+    def __call__(self, image: np.ndarray, mask: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Changes a pair alike.
+
+        Args:
+            image: [H, W, 3] uint8.
+            mask: [H, W, K] uint8 {0, 1}.
+            seed: of this sample in this epoch.
+        """
+        self._transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        changed = self._transform(image=image, mask=mask)
+        return changed["image"], changed["mask"]

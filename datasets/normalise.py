@@ -1,0 +1,49 @@
+"""Pixels → network input. The same call in training, validation and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """(pixel / 255 − mean) / std for each channel; mean and std are in units of the full range."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, image: np.ndarray) -> Tensor:
+        """[H, W, C] uint8 → [C, H, W] float32."""
+        scale = 1 / (255 * np.asarray(self.std, np.float32))
+        shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
+        return torch.from_numpy(np.ascontiguousarray((image * scale - shift).transpose(2, 0, 1)))
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Plain Python for a checkpoint; `Normalisation.from_dict` reads it back."""
+        return {key: list(values) for key, values in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, list[float]]) -> Normalisation:
+        return cls(tuple(values["mean"]), tuple(values["std"]))
+
+
+IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+
+def measure(images: Iterable[np.ndarray]) -> Normalisation:
+    """Mean and standard deviation of every channel over all pixels of [H, W, C] uint8 images."""
+    count, total, squares = 0, 0, 0
+    for image in images:
+        pixels = image.reshape(-1, image.shape[-1]).astype(np.int64)
+        count += len(pixels)
+        total = total + pixels.sum(0)
+        squares = squares + (pixels**2).sum(0)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    deviation[deviation < 1e-3 * 255] = 255  # a constant channel: leave it unscaled rather than divide by zero
+    return Normalisation(tuple((mean / 255).tolist()), tuple((deviation / 255).tolist()))

@@ -1,0 +1,40 @@
+"""Resizing that keeps image and mask centre-aligned (never cv2.INTER_NEAREST, which shifts masks).
+
+All functions take `size` as (height, width) in pixels and return the input itself when nothing is to be done.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int | None = None) -> np.ndarray:
+    height, width = size
+    if array.shape[:2] == (height, width):
+        return array
+    if interpolation is None:
+        shrinks = height * width < array.shape[0] * array.shape[1]
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(array, (width, height), interpolation=interpolation)
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[H, W, C] → [*size, C] of the same dtype: pixel area when shrinking, bilinear when growing."""
+    resized = _resize(image, size)
+    return resized if resized.ndim == image.ndim else resized[..., None]  # OpenCV drops a single channel
+
+
+def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[H, W] {0, 1} uint8 or bool → [*size] uint8 {0, 1}: 1 where at least half of the pixel's area is foreground."""
+    return (_resize(mask.astype(np.float32), size) >= 0.5).astype(np.uint8)
+
+
+def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[H, W] instance ids → [*size] of the same dtype, nearest neighbour by pixel centres."""
+    return _resize(labels, size, cv2.INTER_NEAREST_EXACT)
+
+
+def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[H, W] float32, such as a logit map → [*size] float32, area when shrinking, bilinear when growing."""
+    return _resize(values, size)

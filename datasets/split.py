@@ -1,0 +1,70 @@
+"""Which samples train and which validate: decided once, written to the run, never computed again."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from engine.errors import DataError
+
+SPLITS = ("train", "val")
+Named = TypeVar("Named")
+
+
+def random_split(ids: Sequence[str], *, val_fraction: float, seed: int) -> dict[str, str]:
+    """{id: "train" or "val"} by scikit-learn's `train_test_split` on the sorted ids.
+
+    Raises:
+        DataError: one of the two parts would be empty.
+    """
+    from sklearn.model_selection import train_test_split
+
+    ids = sorted(ids)
+    try:
+        train, val = train_test_split(ids, test_size=val_fraction, random_state=seed)
+    except ValueError as error:
+        raise DataError(
+            f"{len(ids)} image(s) cannot be split with data.val_fraction {val_fraction}: no training images would be "
+            "left; add images, change the fraction, or name the parts in data.split_file"
+        ) from error
+    return dict.fromkeys(train, "train") | dict.fromkeys(val, "val")
+
+
+def read_split(path: Path, ids: Sequence[str]) -> dict[str, str]:
+    """{id: "train" or "val"} from a CSV file with the columns `id,split`; images it does not name are left out.
+
+    Raises:
+        DataError: unreadable, other columns or values, an id twice, an id without image, or an empty part.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a split file ({error})") from error
+    if not rows or set(rows[0]) != {"id", "split"}:
+        raise DataError(f"{path}: a split file has the columns id,split and at least one row")
+    known, split = set(ids), {}
+    for number, row in enumerate(rows, start=2):
+        sample_id, part = row["id"], row["split"]
+        if part not in SPLITS:
+            raise DataError(f"{path}, line {number}: split {part!r}; allowed are {' and '.join(SPLITS)}")
+        if sample_id not in known or sample_id in split:
+            what = "is named twice" if sample_id in split else "has no image"
+            raise DataError(f"{path}, line {number}: id {sample_id!r} {what}")
+        split[sample_id] = part
+    for part in SPLITS:
+        if part not in split.values():
+            raise DataError(f"{path}: no image is assigned to {part}")
+    return split
+
+
+def split_to_csv(split: Mapping[str, str]) -> str:
+    """The CSV text of a split, sorted by id."""
+    return "id,split\n" + "".join(f"{sample_id},{split[sample_id]}\n" for sample_id in sorted(split))
+
+
+def select(samples: Sequence[Named], split: Mapping[str, str], part: str) -> list[Named]:
+    """The samples (anything with an `id`) of one part, or with `part="all"` of both, in their order."""
+    return [sample for sample in samples if split.get(sample.id) in (SPLITS if part == "all" else (part,))]

@@ -1,0 +1,25 @@
+"""Randomness as a function of (seed, epoch, sample), whatever the number of workers."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import torch
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds Python, NumPy and torch; what follows is the initial weights of the network."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def sample_seed(seed: int, epoch: int, index: int) -> int:
+    """A 32-bit seed for the augmentation of one sample in one epoch."""
+    return int(np.random.SeedSequence([seed, epoch, index]).generate_state(1)[0])
+
+
+def epoch_order(seed: int, epoch: int, count: int) -> list[int]:
+    """A permutation of 0 … count − 1 for one epoch."""
+    return np.random.default_rng([seed, epoch]).permutation(count).tolist()

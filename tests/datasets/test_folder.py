@@ -1,0 +1,84 @@
+"""Data folders: what is listed, and every way in which one can be wrong."""
+
+import cv2
+import numpy as np
+import pytest
+from conftest import write_set
+
+from datasets.folder import list_folder, read_sample
+from datasets.survey import load_training_data
+from engine.errors import DataError
+
+
+def load(root, **changes):
+    arguments = {"task": "binary", "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    return load_training_data(root, **arguments | changes)
+
+
+def test_samples_are_sorted_and_complete(small_set):
+    folder = list_folder(small_set, task="binary")
+    assert folder.classes == ("nucleus",)
+    assert [sample.id for sample in folder.samples] == [f"cell_{i:02d}" for i in range(10)]
+    image, masks = read_sample(folder.samples[0])
+    assert (image.shape, masks.shape, masks.dtype) == ((32, 32, 3), (32, 32, 1), np.uint8)
+    assert set(np.unique(masks)) == {0, 1}
+
+
+def test_the_order_of_classes_is_that_of_the_description(tmp_path):
+    root = write_set(tmp_path / "two", classes=("b", "a"))
+    assert list_folder(root, task="multilabel").classes == ("a", "b")
+    (root / "dataset.yaml").write_text("classes: [b, a]\n")
+    assert list_folder(root, task="multilabel").classes == ("b", "a")
+    (root / "dataset.yaml").write_text("classes: [b, c]\n")
+    with pytest.raises(DataError, match=r"classes \['b', 'c'\], but masks/ holds \['a', 'b'\]"):
+        list_folder(root, task="multilabel")
+
+
+def test_several_classes_need_another_task(tmp_path):
+    with pytest.raises(DataError, match=r"2 classes \(a, b\); set task: multilabel"):
+        list_folder(write_set(tmp_path / "two", classes=("a", "b")), task="binary")
+
+
+def test_missing_and_empty_folders(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        list_folder(tmp_path / "none", task="binary")
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"images: no images \(\.png"):
+        list_folder(tmp_path / "set", task="binary")
+    (tmp_path / "set" / "images" / "a.png").touch()
+    with pytest.raises(DataError, match="masks: no class folder"):
+        list_folder(tmp_path / "set", task="binary")
+
+
+def test_images_without_mask_and_equal_stems_come_at_once(small_set):
+    (small_set / "masks" / "nucleus" / "cell_03.png").unlink()
+    (small_set / "images" / "cell_05.JPG").touch()
+    with pytest.raises(DataError) as caught:
+        list_folder(small_set, task="binary")
+    assert "2 problems" in str(caught.value)
+    assert "cell_03.png: no mask" in str(caught.value)
+    assert "same stem as cell_05.JPG" in str(caught.value)
+
+
+def test_unreadable_images_and_masks_of_another_size_come_at_once(small_set):
+    (small_set / "images" / "cell_01.png").write_bytes(b"none")
+    cv2.imwrite(str(small_set / "masks" / "nucleus" / "cell_02.png"), np.zeros((30, 32), np.uint8))
+    with pytest.raises(DataError) as caught:
+        load(small_set)
+    assert "2 problems" in str(caught.value)
+    assert "cell_01.png: not a readable image" in str(caught.value)
+    assert "cell_02.png: 30×32 pixels, but" in str(caught.value)
+
+
+def test_what_was_found_is_told(small_set):
+    data = load(small_set)
+    share = np.mean([cv2.imread(str(p), 0).mean() / 255 for p in (small_set / "masks" / "nucleus").iterdir()])
+    assert data.description == f"10 RGB images, 32×32 pixels; foreground: nucleus {share:.1%}"
+    assert (len(data.train), len(data.val)) == (8, 2)
+    assert "32×32 to 40×32" in load(mixed(small_set)).description
+
+
+def mixed(root):
+    for name in ("images/cell_00.png", "masks/nucleus/cell_00.png"):
+        cv2.imwrite(str(root / name), cv2.resize(cv2.imread(str(root / name)), (32, 40), interpolation=0))
+    return root
