@@ -1,0 +1,64 @@
+"""Where a run computes, and in which precision."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A device, and the precision that networks run in on it; weights, losses and scores stay float32."""
+
+    device: torch.device
+    precision: str  # fp32 or bf16
+
+    @property
+    def on_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """Moves a network here, with channels last: the layout that convolutions run fastest in."""
+        return model.to(self.device, memory_format=torch.channels_last)
+
+    def move(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Moves a batch, [N, C, H, W] and its target, here without waiting for the copy."""
+        images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+        return images, target.to(self.device, non_blocking=True)
+
+    def autocast(self) -> AbstractContextManager:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def __str__(self) -> str:
+        if self.on_cuda:
+            return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
+        return f"CPU with {torch.get_num_threads()} threads, {self.precision}"
+
+
+def choose_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
+    """The device and precision for `auto | cuda | cpu` and `auto | fp32 | bf16`.
+
+    `auto` is CUDA where present, and bf16 where the hardware computes in it; elsewhere it is emulated and slow.
+
+    Raises:
+        ConfigError: CUDA is asked for and absent.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "train.device: cuda, but PyTorch sees no CUDA device here; use auto or cpu, or mend the driver"
+        )
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if precision == "auto":
+        native = torch.cuda.is_bf16_supported(including_emulation=False) if name == "cuda" else _cpu_has_bf16()
+        precision = "bf16" if native else "fp32"
+    return Runtime(torch.device(name), precision)
+
+
+def _cpu_has_bf16() -> bool:
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(check() for check in checks if check is not None)

@@ -1,0 +1,1 @@
+"""From logits to masks on the disk, and to pictures that people look at."""

@@ -1,0 +1,73 @@
+"""Every schedule against its formula, at the rates that steps really use."""
+
+import math
+
+import pytest
+import torch
+
+from engine.optimisers import OPTIMIZERS, build_optimizer, build_schedule
+
+LR, EPOCHS, STEPS = 0.1, 6, 5
+
+
+def rates(name, *, val_losses=(1.0,) * EPOCHS, **arguments):
+    """The learning rate of every step, and `schedule.lr` after each epoch."""
+    optimizer = build_optimizer("SGD", [torch.nn.Parameter(torch.zeros(1))], lr=LR, momentum=0.9)
+    schedule = build_schedule(name, optimizer, epochs=EPOCHS, steps_per_epoch=STEPS, **arguments)
+    used, logged = [], []
+    for val_loss in val_losses:
+        for _ in range(STEPS):
+            used.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.after_step()
+        logged.append(schedule.lr)
+        schedule.after_epoch(val_loss)
+    assert logged == used[STEPS - 1 :: STEPS]  # what is logged is the rate of the epoch's last step
+    return used
+
+
+def test_constant():
+    assert rates("constant") == [LR] * EPOCHS * STEPS
+
+
+def test_cosine_falls_per_epoch_to_its_minimum():
+    expected = [0.01 + (LR - 0.01) * (1 + math.cos(math.pi * e / EPOCHS)) / 2 for e in range(EPOCHS)]
+    assert rates("cosine", min_lr=0.01)[::STEPS] == pytest.approx(expected)
+
+
+def test_one_cycle_rises_then_falls_per_step():
+    used = rates("one_cycle", warmup_fraction=0.3)
+    peak = used.index(max(used))
+    assert max(used) == pytest.approx(LR)
+    assert peak == round(0.3 * EPOCHS * STEPS) - 1
+    assert used[: peak + 1] == sorted(used[: peak + 1])
+    assert used[peak:] == sorted(used[peak:], reverse=True)
+    assert used[-1] < LR / 1000
+
+
+def test_plateau_waits_for_its_patience():
+    losses = [1.0, 0.9, 0.9, 0.9, 0.9, 0.9]
+    used = rates("plateau", val_losses=losses, factor=0.5, patience=1, min_lr=0.0)[::STEPS]
+    assert used == pytest.approx([LR, LR, LR, LR, LR / 2, LR / 2])
+
+
+def test_multi_step_falls_after_each_milestone():
+    used = rates("multi_step", milestones=[2, 4], factor=0.1)[::STEPS]
+    assert used == pytest.approx([LR, LR, LR / 10, LR / 10, LR / 100, LR / 100])
+
+
+def test_an_unknown_schedule_is_refused():
+    optimizer = build_optimizer("SGD", [torch.nn.Parameter(torch.zeros(1))], lr=LR)
+    with pytest.raises(ValueError, match="allowed are constant, cosine, one_cycle"):
+        build_schedule("step", optimizer, epochs=1, steps_per_epoch=1)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimiser_descends(name):
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = build_optimizer(name, [weight], lr=0.1)
+    for _ in range(5):
+        optimizer.zero_grad()
+        (weight**2).sum().backward()
+        optimizer.step()
+    assert abs(weight.item()) < 0.9
