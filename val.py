@@ -1,0 +1,85 @@
+"""Scores a run and writes its predicted masks. Everything comes from the run folder.
+
+python val.py --run outputs/demo
+python val.py --run outputs/demo --split all --threshold 0.4
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from engine.config import Config, arguments_of
+from engine.errors import ConfigError, run_script
+
+ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Scores a run's best.pth; the results land in <run>/<split>/.")
+    parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
+    parser.add_argument("--split", choices=("val", "train", "all"), default="val", help="default: %(default)s")
+    parser.add_argument("--threshold", type=float, default=0.5, help="foreground above this probability (%(default)s)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    arguments = parser.parse_args()
+    if not 0 < arguments.threshold < 1:
+        raise ConfigError(f"--threshold {arguments.threshold}: give a probability between 0 and 1, such as 0.5")
+    validate(arguments.run, part=arguments.split, threshold=arguments.threshold)
+
+
+def validate(run_path: Path, *, part: str = "val", threshold: float = 0.5) -> Path:
+    """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
+    from datasets.folder import list_folder
+    from datasets.normalise import Normalisation
+    from datasets.samples import ResizedSamples, scoring_loader
+    from datasets.split import read_split, select
+    from engine.device import choose_runtime
+    from engine.files import staged_folder
+    from engine.loops import evaluate
+    from engine.run_folder import RunFolder
+    from inference.report import ScoreReport
+    from losses import DeepSupervisionLoss, build_loss
+    from metrics import SegmentationCounts
+    from models import build_model
+
+    run = RunFolder(run_path)
+    state = run.load("best")
+    config = Config.model_validate(state["config"])
+    runtime = choose_runtime(config.train.device, config.train.precision)
+
+    folder = list_folder(ROOT / config.data.root, task=config.task)
+    split = read_split(run.path / "split.csv", [sample.id for sample in folder.samples])
+    samples = ResizedSamples(select(folder.samples, split, part), config.data.height_width)
+    loader = scoring_loader(
+        samples,
+        Normalisation.from_dict(state["normalisation"]),
+        batch_size=config.train.batch_size,
+        pin_memory=runtime.on_cuda,
+    )
+    model = build_model(config.model.name, num_classes=len(state["classes"]), **arguments_of(config.model))
+    model.load_state_dict(state["model"])
+    runtime.place(model)
+    criterion = DeepSupervisionLoss(build_loss(config.loss.name, **arguments_of(config.loss)))
+    print(f"run     {run.path}, best.pth of epoch {state['epoch']}, on {runtime}")
+    print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)
+
+    if moved := run.move_aside(part):
+        print(f"moved   the earlier results to {moved}")
+    network_size, image_size = SegmentationCounts(), SegmentationCounts()
+    with staged_folder(run.path / part) as results:
+        report = ScoreReport(results, samples.samples, state["classes"], image_size, threshold=threshold)
+        evaluate(model, loader, criterion, network_size, runtime=runtime, threshold=threshold, on_logits=report.add)
+        report.finish(network_size)
+    for name, counts in (("network size", network_size), ("image size", image_size)):
+        scores = counts.compute()
+        print(
+            f"scores  at {name}: IoU {scores.iou:.4f}, Dice {scores.dice:.4f}; "
+            f"mean over images: IoU {scores.iou_per_image:.4f}, Dice {scores.dice_per_image:.4f}"
+        )
+    print(f"wrote   {run.path / part}: scores.csv, masks/, overlays/contact_sheet.png")
+    return run.path / part
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))
