@@ -11,7 +11,7 @@ import numpy as np
 from datasets.resize import resize_image, resize_mask
 
 TRUTH, PREDICTION = (0, 230, 118), (255, 64, 200)  # RGB: green and magenta, apart for most kinds of colour blindness
-TILE = 320  # pixels a side
+TILE = 256  # pixels a side
 MARGIN, LINE, BACKGROUND, INK = 8, 22, 24, (235, 235, 235)
 
 
@@ -60,7 +60,7 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]]) -> np.ndarray:
         for column, overlay in enumerate(overlays):
             left = MARGIN + column * step
             sheet[top + LINE : top + LINE + TILE, left : left + TILE] = draw_outlines(overlay)
-            _write(sheet, overlay.caption[:38], left, top + LINE + TILE + LINE - 6, INK)
+            _write(sheet, overlay.caption[:30], left, top + LINE + TILE + LINE - 6, INK)
     return sheet
 
 

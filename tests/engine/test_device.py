@@ -1,0 +1,33 @@
+"""The choice of device and precision."""
+
+import pytest
+import torch
+
+from engine import device
+from engine.device import choose_runtime
+from engine.errors import ConfigError
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_auto_precision_on_the_cpu_follows_the_hardware(monkeypatch, native, expected):
+    monkeypatch.setattr(device, "_cpu_has_bf16", lambda: native)
+    runtime = choose_runtime()
+    assert (runtime.device.type, runtime.precision) == ("cpu", expected)
+    assert choose_runtime("cpu", "fp32").precision == "fp32"
+    assert str(runtime) == f"CPU with {torch.get_num_threads()} threads, {expected}"
+
+
+def test_cuda_that_is_absent_is_refused():
+    with pytest.raises(ConfigError, match="use auto or cpu"):
+        choose_runtime("cuda")
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_autocast_is_on_for_bf16_alone(precision, dtype):
+    runtime = choose_runtime("cpu", precision)
+    model = runtime.place(torch.nn.Conv2d(3, 8, 3))
+    images, target = runtime.move(torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8))
+    with runtime.autocast():
+        assert model(images).dtype == dtype
+    assert model.weight.dtype == target.dtype == torch.float32
+    assert images.is_contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,97 @@
+"""One step, one epoch, one pass of scoring, on networks small enough to follow by hand."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from engine.device import choose_runtime
+from engine.errors import DivergedError
+from engine.loops import evaluate, train_epoch, train_step
+from losses import DeepSupervisionLoss
+from metrics import SegmentationCounts
+
+CPU = choose_runtime("cpu", "fp32")
+CRITERION = DeepSupervisionLoss(nn.BCEWithLogitsLoss())
+
+
+def data(count=7):
+    torch.manual_seed(0)
+    return [(torch.randn(3, 8, 8), (torch.rand(1, 8, 8) < 0.3).float()) for _ in range(count)]
+
+
+def network():
+    torch.manual_seed(1)
+    return nn.Conv2d(3, 1, 1)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1e-3])
+def test_a_step_is_the_textbook_update(clip_norm):
+    model, reference = network(), network()
+    images, target = (torch.stack(tensors) for tensors in zip(*data(), strict=True))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    loss, logits = train_step(model, CRITERION, optimizer, images, target, runtime=CPU, clip_norm=clip_norm)
+    expected = F.binary_cross_entropy_with_logits(reference(images), target)
+    gradients = torch.autograd.grad(expected, list(reference.parameters()))
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    factor = 1 if clip_norm is None else clip_norm / norm
+    assert clip_norm is None or norm > clip_norm
+    for weight, start, gradient in zip(model.parameters(), reference.parameters(), gradients, strict=True):
+        torch.testing.assert_close(weight, start - 0.5 * factor * gradient, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(logits, reference(images).detach())
+    assert not loss.requires_grad
+    assert not logits.requires_grad
+
+
+def test_scoring_does_not_depend_on_the_batch_size_and_changes_nothing():
+    model = nn.Sequential(nn.BatchNorm2d(3), network())
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    results = []
+    for batch_size in (1, 3, 7):
+        counts, seen = SegmentationCounts(), []
+        loader = DataLoader(data(), batch_size=batch_size)
+        loss = evaluate(model, loader, CRITERION, counts, runtime=CPU, on_logits=seen.append)
+        results.append((pytest.approx(loss, rel=1e-6), counts.compute()))
+        assert torch.cat(seen).shape == (7, 1, 8, 8)
+    assert results[0] == results[1] == results[2]
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+
+
+def test_the_threshold_of_scoring():
+    found = []
+    for threshold in (0.01, 0.5, 0.99):
+        counts = SegmentationCounts()
+        evaluate(network(), DataLoader(data()), CRITERION, counts, runtime=CPU, threshold=threshold)
+        found.append(counts.per_image()[..., :2].sum().item())
+    assert found[0] > found[1] > found[2]
+
+
+def test_an_epoch_steps_once_per_batch_and_learns():
+    model, steps = network(), []
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    losses = [
+        train_epoch(
+            model,
+            DataLoader(data(), batch_size=3),
+            CRITERION,
+            optimizer,
+            SegmentationCounts(),
+            runtime=CPU,
+            after_step=lambda: steps.append(1),
+        )
+        for _ in range(5)
+    ]
+    assert len(steps) == 5 * 3
+    assert losses[-1] < losses[0]
+
+
+def test_a_loss_that_is_no_number_is_an_error():
+    model = network()
+    nn.init.constant_(model.bias, float("nan"))
+    with pytest.raises(DivergedError, match="the validation loss is nan; lower"):
+        evaluate(model, DataLoader(data()), CRITERION, SegmentationCounts(), runtime=CPU)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(DivergedError, match="the training loss is nan"):
+        train_epoch(model, DataLoader(data()), CRITERION, optimizer, SegmentationCounts(), runtime=CPU)
