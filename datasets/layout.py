@@ -25,7 +25,7 @@ def encode_png(array: np.ndarray) -> bytes:
     """PNG bytes of [H, W] uint8 or uint16, or [H, W, 3] uint8 RGB."""
     if array.ndim == 3:
         array = cv2.cvtColor(array, cv2.COLOR_RGB2BGR)
-    done, encoded = cv2.imencode(".png", array, [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    done, encoded = cv2.imencode(".png", array, [cv2.IMWRITE_PNG_COMPRESSION, 2])
     assert done, "OpenCV did not encode a PNG"
     return encoded.tobytes()
 

@@ -58,12 +58,12 @@ def decode_mask(data: bytes, name: str) -> np.ndarray:
         if (colours != colours[..., :1]).any():
             raise DataError(f"{name}: a coloured image where a mask of 0 and 255 (or 0 and 1) is expected")
         array = colours[..., 0]
-    top = int(array.max(initial=0))
-    if top not in (0, 1, 255) or not ((array == 0) | (array == top)).all():
+    foreground = array > 0
+    if array.max() not in (0, 1, 255) or (array[foreground] != array.max()).any():
         found = np.unique(array)
         shown = ", ".join(str(value) for value in found[:6]) + (", …" if len(found) > 6 else "")
         raise DataError(f"{name}: mask values {shown}; allowed are 0 and 255, or 0 and 1: threshold it first")
-    return (array > 0).astype(np.uint8)
+    return foreground.view(np.uint8)
 
 
 def _bytes_of(path: Path) -> bytes:

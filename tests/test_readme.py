@@ -1,0 +1,34 @@
+"""The README: its configuration is valid and complete, its commands and files exist."""
+
+import re
+from pathlib import Path
+
+from engine.config_file import load_config, parse_yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_configuration_explained_is_valid_and_names_every_key(tmp_path):
+    (block,) = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
+    (tmp_path / "x.yaml").write_text(block)
+    config = load_config(tmp_path / "x.yaml").model_dump()
+    written = parse_yaml(block, "README.md")
+    assert set(written) == set(config)
+    for section in ("data", "model", "train"):
+        assert set(written[section]) == set(config[section])
+
+
+def test_links_and_files_exist():
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
+    named = re.findall(r"configs/\w+\.yaml", README)
+    assert len(links) >= 4
+    assert len(named) >= 3
+    assert [path for path in links + named if not (ROOT / path).exists() and path != "configs/x.yaml"] == [
+        "configs/mine.yaml"
+    ]
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z-]+) ", README)) | {"demo", "test", "setup", "lint"} <= targets
