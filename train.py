@@ -30,8 +30,7 @@ def main() -> None:
 def train(config: Config, *, fresh: bool = False) -> Path:
     """Trains what `config` describes and returns its run folder, outputs/<name>."""
     # Imported here, so that --help and a wrong configuration are answered before torch has loaded.
-    from datasets.augment import Augmentation
-    from datasets.samples import scoring_loader, training_loader
+    from datasets.loaders import scoring_loader, training_loader
     from datasets.split import split_to_csv
     from datasets.survey import load_training_data
     from datasets.synthetic import write_synthetic
@@ -42,14 +41,16 @@ def train(config: Config, *, fresh: bool = False) -> Path:
     from engine.optimisers import build_optimizer, build_schedule
     from engine.run_folder import RunFolder
     from engine.seeding import seed_everything
+    from inference.predictor import scoring_model
     from losses import DeepSupervisionLoss, build_loss
     from metrics import SegmentationCounts
     from models import build_model
 
+    settings = config.train
     run = RunFolder(ROOT / "outputs" / config.name)
     if not fresh:
         run.require_unused()
-    runtime = choose_runtime(config.train.device, config.train.precision)
+    runtime = choose_runtime(settings.device, settings.precision)
     print(f"device  {runtime}")
 
     data_root = ROOT / config.data.root
@@ -59,35 +60,28 @@ def train(config: Config, *, fresh: bool = False) -> Path:
         data_root,
         task=config.task,
         size=config.data.height_width,
-        normalise=config.data.normalise,
-        val_fraction=config.data.val_fraction,
-        split_seed=config.data.split_seed,
         split_file=ROOT / config.data.split_file if config.data.split_file else None,
+        **config.data.loading,
     )
     print(f"data    {config.data.root}: {data.description}; {len(data.train)} train, {len(data.val)} val")
-    batch_size = min(config.train.batch_size, len(data.train))
-    if batch_size < config.train.batch_size:
-        print(f"batch   lowered from {config.train.batch_size} to {batch_size}, the number of training images")
+    loading = {"batch_size": settings.batch_size, "pin_memory": runtime.on_cuda}
     train_loader = training_loader(
-        data.train,
-        data.normalise,
-        Augmentation(square=data.train.square) if config.data.augment else None,
-        seed=config.seed,
-        batch_size=batch_size,
-        workers=config.train.workers,
-        pin_memory=runtime.on_cuda,
+        data.train, data.normalise, seed=config.seed, workers=settings.workers, **config.data.sampling, **loading
     )
-    val_loader = scoring_loader(data.val, data.normalise, batch_size=batch_size, pin_memory=runtime.on_cuda)
+    val_loader = scoring_loader(data.val, data.normalise, **loading)
+    if (batch_size := train_loader.batch_sampler.batch_size) < settings.batch_size:
+        print(f"batch   lowered from {settings.batch_size} to {batch_size}, all that an epoch has")
 
     seed_everything(config.seed)
-    model = build_model(config.model.name, num_classes=len(data.classes), **arguments_of(config.model))
+    channels = {"num_classes": len(data.classes), "input_channels": data.reader.channels}
+    model = build_model(config.model.name, **channels, **arguments_of(config.model))
     if config.model.weights:
         left_out = load_weights(model, ROOT / config.model.weights)
         print(f"weights {config.model.weights}; left out for another class count: {', '.join(left_out) or 'none'}")
-    runtime.place(model)
+    scored = scoring_model(runtime.place(model), config)
     criterion = DeepSupervisionLoss(build_loss(config.loss.name, **arguments_of(config.loss)))
     optimizer = build_optimizer(config.optimizer.name, model.parameters(), **arguments_of(config.optimizer))
-    steps = {"epochs": config.train.epochs, "steps_per_epoch": len(train_loader)}
+    steps = {"epochs": settings.epochs, "steps_per_epoch": len(train_loader)}
     schedule = build_schedule(config.scheduler.name, optimizer, **steps, **arguments_of(config.scheduler))
     print(f"model   {config.model.name} with {sum(p.numel() for p in model.parameters()):,} parameters")
 
@@ -97,42 +91,28 @@ def train(config: Config, *, fresh: bool = False) -> Path:
     print(f"run     {run.path}", flush=True)
 
     history = History()
-    for _ in range(config.train.epochs):
+    for _ in range(settings.epochs):
         train_loader.batch_sampler.epoch = history.start_epoch()
         counts, val_counts = SegmentationCounts(), SegmentationCounts()
-        loss = train_epoch(
-            model,
-            train_loader,
-            criterion,
-            optimizer,
-            counts,
-            runtime=runtime,
-            clip_norm=config.train.clip_norm,
-            after_step=schedule.after_step,
-        )
-        history.end_training()
-        val_loss = evaluate(model, val_loader, criterion, val_counts, runtime=runtime)
+        stepping = {"clip_norm": settings.clip_norm, "after_step": schedule.after_step}
+        loss = train_epoch(model, train_loader, criterion, optimizer, counts, runtime=runtime, **stepping)
+        history.end_training(images=len(train_loader.dataset))
+        val_loss = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime)
         schedule.after_epoch(val_loss)
-        history.add(
-            lr=schedule.lr,
-            loss=loss,
-            scores=counts.compute().columns(),
-            val_loss=val_loss,
-            val_scores=val_counts.compute().columns(),
-            images=len(data.train),
-        )
+        history.add(schedule.lr, loss, counts.compute().columns(), val_loss, val_counts.compute().columns())
         run.save_epoch(
             history,
             config=config.model_dump(),
             classes=list(data.classes),
+            reader=data.reader.to_dict(),
             normalisation=data.normalise.to_dict(),
             model=model.state_dict(),
             optimizer=optimizer.state_dict(),
             scheduler=schedule.state_dict(),
         )
-        print(history.line(config.train.epochs), flush=True)
-        if config.train.early_stopping and history.epochs_since_best >= config.train.early_stopping:
-            print(f"stop    val_iou has not risen for {config.train.early_stopping} epochs")
+        print(history.line(settings.epochs), flush=True)
+        if settings.early_stopping and history.epochs_since_best >= settings.early_stopping:
+            print(f"stop    val_iou has not risen for {settings.early_stopping} epochs")
             break
     print(f"best    val_iou {history.best['val_iou']:.4f}, epoch {history.best['epoch']}, {run.path / 'best.pth'}")
     return run.path

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.config import Config, arguments_of
+from engine.config import arguments_of
 from engine.errors import ConfigError, run_script
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
@@ -31,45 +31,38 @@ def main() -> None:
 def validate(run_path: Path, *, part: str = "val", threshold: float = 0.5) -> Path:
     """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
     from datasets.folder import list_folder
-    from datasets.normalise import Normalisation
-    from datasets.samples import ResizedSamples, scoring_loader
+    from datasets.loaders import scoring_loader
+    from datasets.samples import Samples
     from datasets.split import read_split, select
-    from engine.device import choose_runtime
     from engine.files import staged_folder
     from engine.loops import evaluate
     from engine.run_folder import RunFolder
+    from inference.predictor import load_run
     from inference.report import ScoreReport
     from losses import DeepSupervisionLoss, build_loss
     from metrics import SegmentationCounts
-    from models import build_model
 
     run = RunFolder(run_path)
-    state = run.load("best")
-    config = Config.model_validate(state["config"])
-    runtime = choose_runtime(config.train.device, config.train.precision)
+    predictor = load_run(run.path)
+    config = predictor.config
+    print(f"run     {run.path}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
 
     folder = list_folder(ROOT / config.data.root, task=config.task)
     split = read_split(run.path / "split.csv", [sample.id for sample in folder.samples])
-    samples = ResizedSamples(select(folder.samples, split, part), config.data.height_width)
-    loader = scoring_loader(
-        samples,
-        Normalisation.from_dict(state["normalisation"]),
-        batch_size=config.train.batch_size,
-        pin_memory=runtime.on_cuda,
-    )
-    model = build_model(config.model.name, num_classes=len(state["classes"]), **arguments_of(config.model))
-    model.load_state_dict(state["model"])
-    runtime.place(model)
+    reading = {"size": predictor.size, "mask_threshold": config.data.mask_threshold}
+    samples = Samples(select(folder.samples, split, part), predictor.reader, **reading)
+    loading = {"batch_size": config.train.batch_size, "pin_memory": predictor.runtime.on_cuda}
+    loader = scoring_loader(samples, predictor.normalise, **loading)
     criterion = DeepSupervisionLoss(build_loss(config.loss.name, **arguments_of(config.loss)))
-    print(f"run     {run.path}, best.pth of epoch {state['epoch']}, on {runtime}")
     print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)
 
     if moved := run.move_aside(part):
         print(f"moved   the earlier results to {moved}")
     network_size, image_size = SegmentationCounts(), SegmentationCounts()
     with staged_folder(run.path / part) as results:
-        report = ScoreReport(results, samples.samples, state["classes"], image_size, threshold=threshold)
-        evaluate(model, loader, criterion, network_size, runtime=runtime, threshold=threshold, on_logits=report.add)
+        report = ScoreReport(results, samples, predictor.classes, image_size, threshold=threshold)
+        scoring = {"runtime": predictor.runtime, "threshold": threshold, "on_logits": report.add}
+        evaluate(predictor.model, loader, criterion, network_size, **scoring)
         report.finish(network_size)
     for name, counts in (("network size", network_size), ("image size", image_size)):
         scores = counts.compute()

@@ -20,18 +20,20 @@ class Augmentation:
 
     Args:
         square: whether the samples are square; others are not turned, for a batch needs one shape.
+        colour: whether they have three channels; others have no hue and saturation to change.
     """
 
-    def __init__(self, *, square: bool) -> None:
+    def __init__(self, *, square: bool, colour: bool = True) -> None:
         geometry = [A.D4(p=1)] if square else [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
-        colour = A.OneOf([A.HueSaturationValue(p=1), A.RandomBrightnessContrast(p=1)], p=0.67)
-        self._transform = A.Compose([*geometry, colour])
+        light = A.RandomBrightnessContrast(p=1)
+        look = A.OneOf([A.HueSaturationValue(p=1), light] if colour else [light], p=0.67)
+        self._transform = A.Compose([*geometry, look])
 
     def __call__(self, image: np.ndarray, mask: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Changes a pair alike.
 
         Args:
-            image: [H, W, 3] uint8.
+            image: [H, W, 3] uint8, or [H, W, 1] without `colour`.
             mask: [H, W, K] uint8 {0, 1}.
             seed: of this sample in this epoch.
         """

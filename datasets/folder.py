@@ -9,19 +9,21 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from datasets.reading import EXTENSIONS, read_image, read_mask
+from datasets.image_reader import ImageReader
+from datasets.reading import EXTENSIONS, read_mask
 from engine.errors import DataError
 
-LAYOUT = "images/<id>.png and masks/<class>/<id>.png"
+LAYOUT = "images/<id>.png and masks/<class>/<id>.png (or masks/<id>.png for a single class)"
+FLAT_CLASS = "foreground"  # the name of the class whose masks lie in masks/ itself
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and its masks, one file per class in the order of the folder's classes."""
+    """One image and its masks, one file per class in the order of the folder's classes; None is an empty mask."""
 
     id: str
     image: Path
-    masks: tuple[Path, ...]
+    masks: tuple[Path | None, ...]
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,21 @@ def list_folder(root: Path, *, task: str) -> DataFolder:
     classes = _classes(root)
     if task == "binary" and len(classes) > 1:
         raise DataError(f"{root / 'masks'}: {len(classes)} classes ({', '.join(classes)}); set task: multilabel")
-    masks = [_files_by_id(root / "masks" / name, problems) for name in classes]
+    folders = [class_folder(root, name) for name in classes]
+    masks = [_files_by_id(folder, problems) for folder in folders]
     for sample_id in sorted(images):
-        lacking = [name for name, files in zip(classes, masks, strict=True) if sample_id not in files]
-        problems += [f"{images[sample_id]}: no mask {root / 'masks' / name / sample_id}.*" for name in lacking]
+        if not any(sample_id in files for files in masks):
+            problems.append(f"{images[sample_id]}: no mask {folders[0] / sample_id}.*")
     if problems:
-        raise DataError(listed(problems, "each image needs a mask of the same stem for every class"))
-    samples = tuple(Sample(i, images[i], tuple(files[i] for files in masks)) for i in sorted(images))
+        raise DataError(listed(problems, "each image needs a mask of the same stem"))
+    samples = tuple(Sample(i, images[i], tuple(files.get(i) for files in masks)) for i in sorted(images))
     return DataFolder(root, classes, samples)
+
+
+def class_folder(root: Path, name: str) -> Path:
+    """Where the masks of a class lie: `masks/<class>/`, or `masks/` itself for a single class without a folder."""
+    folder = root / "masks" / name
+    return folder if folder.is_dir() else root / "masks"
 
 
 def listed(problems: Sequence[str], advice: str, most: int = 10) -> str:
@@ -81,33 +90,46 @@ def _files_by_id(folder: Path, problems: list[str]) -> dict[str, Path]:
 
 
 def _classes(root: Path) -> tuple[str, ...]:
-    present = sorted(path.name for path in (root / "masks").glob("*") if path.is_dir() and path.name[0] != ".")
-    if not present:
-        raise DataError(f"{root / 'masks'}: no class folder; expected are {LAYOUT}")
+    folders = sorted(path.name for path in (root / "masks").glob("*") if path.is_dir() and path.name[0] != ".")
+    files = [path for path in (root / "masks").glob("*") if path.suffix.lower() in EXTENSIONS]
+    if folders and files:
+        raise DataError(f"{root / 'masks'}: holds class folders and also files ({files[0].name}); keep one of the two")
+    if not folders and not files:
+        raise DataError(f"{root / 'masks'}: no masks; expected are {LAYOUT}")
     description = root / "dataset.yaml"
-    if not description.exists():
-        return tuple(present)
-    content = yaml.safe_load(description.read_text(encoding="utf-8"))
-    named = content.get("classes", present) if isinstance(content, dict) else present
-    if sorted(named) != present:
-        raise DataError(f"{description}: classes {named}, but masks/ holds {present}; make the two agree")
+    content = yaml.safe_load(description.read_text(encoding="utf-8")) if description.exists() else None
+    named = content.get("classes") if isinstance(content, dict) else None
+    if named is None:
+        return tuple(folders) or (FLAT_CLASS,)
+    if sorted(named) != folders and (folders or len(named) != 1):
+        raise DataError(f"{description}: classes {named}, but masks/ holds {folders or 'files'}; make the two agree")
     return tuple(named)  # the file's order is the order of the channels
 
 
-def read_sample(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """Image [H, W, 3] uint8 RGB and masks [H, W, K] uint8 {0, 1}, at the files' own size.
+def read_sample(
+    sample: Sample, reader: ImageReader, *, mask_threshold: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Image [H, W, channels] uint8 and masks [H, W, K] uint8 {0, 1}, at the files' own size.
+
+    Args:
+        reader: the run's way of reading images.
+        mask_threshold: for soft masks, in units of their full range.
 
     Raises:
         DataError: a file is unreadable, or a mask's size differs from its image's.
     """
-    image = read_image(sample.image)
-    masks = [read_mask(path) for path in sample.masks]
-    for path, mask in zip(sample.masks, masks, strict=True):
+    image = reader.read(sample.image)
+    masks = np.zeros((*image.shape[:2], len(sample.masks)), np.uint8)
+    for k, path in enumerate(sample.masks):
+        if path is None:
+            continue
+        mask = read_mask(path, threshold=mask_threshold, max_pixels=reader.max_pixels)
         if mask.shape != image.shape[:2]:
             raise DataError(
                 f"{path}: {_size(mask)} pixels, but {sample.image} has {_size(image)}; make both the same size"
             )
-    return image, np.stack(masks, axis=-1)
+        masks[..., k] = mask
+    return image, masks
 
 
 def _size(array: np.ndarray) -> str:

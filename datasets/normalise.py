@@ -34,6 +34,9 @@ class Normalisation:
 
 IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
+# The means over ImageNet's three channels.
+IMAGENET_GREY = Normalisation(mean=(0.449,), std=(0.226,))
+
 
 def measure(images: Iterable[np.ndarray]) -> Normalisation:
     """Mean and standard deviation of every channel over all pixels of [H, W, C] uint8 images."""

@@ -13,6 +13,7 @@ cv2.utils.logging.setLogLevel(
     cv2.utils.logging.LOG_LEVEL_SILENT
 )  # OpenCV's own lines name no file; the errors raised here do
 
+MAX_PIXELS = 2**28
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
@@ -30,15 +31,13 @@ def decode(data: bytes, name: str) -> np.ndarray:
     return array
 
 
-def decode_image(data: bytes, name: str) -> np.ndarray:
+def decode_image(data: bytes, name: str, max_pixels: int = 0) -> np.ndarray:
     """Encoded image file → [H, W, 3] uint8 RGB; grey is repeated, alpha is dropped.
 
     Raises:
         DataError: unreadable, or not 8 bits per channel.
     """
     array = decode(data, name)
-    if array.dtype != np.uint8:
-        raise DataError(f"{name}: {array.dtype} pixels; images of 8 bits per channel are read, convert it first")
     if array.ndim == 2:
         array = array[..., None]
     if array.shape[2] in (1, 2):
@@ -73,11 +72,11 @@ def _bytes_of(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path, max_pixels: int = 0) -> np.ndarray:
     """`decode_image` of a file."""
     return decode_image(_bytes_of(path), str(path))
 
 
-def read_mask(path: Path) -> np.ndarray:
+def read_mask(path: Path, threshold: float | None = None, max_pixels: int = 0) -> np.ndarray:
     """`decode_mask` of a file."""
     return decode_mask(_bytes_of(path), str(path))

@@ -11,8 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from datasets.folder import list_folder, listed
-from datasets.normalise import IMAGENET, Normalisation, measure
-from datasets.samples import ResizedSamples
+from datasets.image_reader import ImageReader, choose_reader
+from datasets.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
+from datasets.reading import MAX_PIXELS
+from datasets.samples import Samples
 from datasets.split import random_split, read_split, select
 from engine.errors import DataError
 
@@ -24,15 +26,17 @@ class TrainingData:
     Attributes:
         classes: names of the K mask channels.
         split: id → "train" or "val".
-        train, val: the samples of each part, at network size.
+        train, val: the samples of each part.
+        reader: how images become uint8 of the run's channels.
         normalise: applied to every image, in training, validation and prediction.
         description: what was found, in a line.
     """
 
     classes: tuple[str, ...]
     split: Mapping[str, str]
-    train: ResizedSamples
-    val: ResizedSamples
+    train: Samples
+    val: Samples
+    reader: ImageReader
     normalise: Normalisation
     description: str
 
@@ -41,20 +45,26 @@ def load_training_data(
     root: Path,
     *,
     task: str,
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     normalise: str,
     val_fraction: float,
     split_seed: int,
     split_file: Path | None = None,
+    channels: int | str = "auto",
+    intensity: str = "native",
+    mask_threshold: float | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> TrainingData:
     """Lists, splits and reads a data folder.
 
     Args:
         root: `inputs/<set>/`.
         task: binary or multilabel.
-        size: (height, width) in pixels that samples are resized to.
-        normalise: "dataset" (mean and std of the training images at that size) or "imagenet".
+        size: (height, width) in pixels that samples are resized to, or None to keep theirs.
+        normalise: "dataset" (mean and std of the training images as the network sees them) or "imagenet".
         val_fraction, split_seed: of the random split, unless `split_file` names the parts.
+        channels, intensity, max_pixels: see `choose_reader`.
+        mask_threshold: for soft masks, in units of their full range.
 
     Raises:
         DataError: the folder, its split or any of its files cannot be used.
@@ -65,43 +75,59 @@ def load_training_data(
         split = read_split(split_file, ids)
     else:
         split = random_split(ids, val_fraction=val_fraction, seed=split_seed)
-    train, val = (ResizedSamples(select(folder.samples, split, part), size) for part in ("train", "val"))
-    _read_all(train, val)
-    images = (train[i][0] for i in range(len(train)))
+    chosen = select(folder.samples, split, "train")
+    reader = choose_reader(
+        [sample.image for sample in chosen], channels=channels, intensity=intensity, max_pixels=max_pixels
+    )
+    train, val = (
+        Samples(select(folder.samples, split, part), reader, size=size, mask_threshold=mask_threshold)
+        for part in ("train", "val")
+    )
+    shares = _read_all(train, val)
     return TrainingData(
         classes=folder.classes,
         split=split,
         train=train,
         val=val,
-        normalise=measure(images) if normalise == "dataset" else IMAGENET,
-        description=_describe(folder.classes, train, val),
+        reader=reader,
+        normalise=_normalisation(normalise, train),
+        description=_describe(folder.classes, shares, train, val),
     )
 
 
-def _read_all(*parts: ResizedSamples) -> None:
-    """Reads every sample, with several threads and a progress bar on a terminal; all problems in one DataError."""
+def _normalisation(name: str, train: Samples) -> Normalisation:
+    if name == "imagenet":
+        return IMAGENET if train.reader.channels == 3 else IMAGENET_GREY
+    return measure(train[i][0] for i in range(len(train)))
+
+
+def _read_all(*parts: Samples) -> np.ndarray:
+    """Reads every sample, with several threads and a progress bar on a terminal; all problems in one DataError.
+
+    Returns:
+        [images, K] share of foreground.
+    """
     problems = []
 
-    def read(item: tuple[ResizedSamples, int]) -> None:
+    def read(item: tuple[Samples, int]) -> np.ndarray | None:
         part, index = item
         try:
-            part[index]
+            return part[index][1].mean(axis=(0, 1))
         except DataError as error:
             problems.append(str(error))
 
     items = [(part, index) for part in parts for index in range(len(part))]
     with ThreadPoolExecutor() as pool:
-        for _ in tqdm(pool.map(read, items), "read", len(items), leave=False, disable=None):
-            pass
+        shares = list(tqdm(pool.map(read, items), "read", len(items), leave=False, disable=None))
     if problems:
-        raise DataError(listed(sorted(problems), "mend or remove these files"))
+        raise DataError(listed(sorted(problems), "mend or remove these files; python -m datasets.check tells more"))
+    return np.stack(shares)
 
 
-def _describe(classes: tuple[str, ...], *parts: ResizedSamples) -> str:
-    pairs = [part[i] for part in parts for i in range(len(part))]
+def _describe(classes: tuple[str, ...], shares: np.ndarray, *parts: Samples) -> str:
     sizes = [size for part in parts for size in part.image_sizes.values()]
     smallest, largest = ("×".join(map(str, size)) for size in (min(sizes), max(sizes)))
-    shares = np.mean([masks.mean(axis=(0, 1)) for _, masks in pairs], axis=0)
-    found = ", ".join(f"{name} {share:.1%}" for name, share in zip(classes, shares, strict=True))
+    found = ", ".join(f"{name} {share:.1%}" for name, share in zip(classes, shares.mean(axis=0), strict=True))
+    kind = "RGB" if parts[0].reader.channels == 3 else "grey"
     range_of_sizes = smallest if smallest == largest else f"{smallest} to {largest}"
-    return f"{len(pairs)} RGB images, {range_of_sizes} pixels; foreground: {found}"
+    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; foreground: {found}"

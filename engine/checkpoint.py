@@ -4,6 +4,7 @@ Format 1 is a dict with the keys
     format          1
     config          the complete configuration, as plain Python
     classes         names of the K output channels
+    reader          how images are read (datasets.image_reader.ImageReader)
     normalisation   {"mean": […], "std": […]}
     epoch           epochs done
     scores          this epoch's row of log.csv

@@ -30,6 +30,10 @@ def _check_size(size: object) -> object:
     return size
 
 
+def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
+    return (size, size) if isinstance(size, int) else size and tuple(size)
+
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
 Size = Annotated[int | list[int], BeforeValidator(_check_size)]
@@ -43,7 +47,14 @@ class Section(BaseModel):
 
 class DataConfig(Section):
     root: str  # relative to the repository's root
-    size: Size = 96  # the network sees the whole image, resized to this
+    size: Size | None = None  # the network sees the whole image, resized to this …
+    crop: Size | None = None  # … or windows of this at native scale
+    crops_per_image: PositiveInt = 1  # in every epoch
+    overlap: NonNegativeInt | None = None  # of the tiles that score and predict whole images; None: a quarter of a tile
+    channels: Literal["auto", 1, 3] = "auto"
+    intensity: Literal["native", "image", "run"] = "native"
+    mask_threshold: Fraction | None = None  # for soft masks, in units of their full range
+    max_pixels: PositiveInt = 2**28
     normalise: Literal["dataset", "imagenet"] = "dataset"
     val_fraction: Fraction = 0.2
     split_seed: NonNegativeInt = 41
@@ -51,8 +62,42 @@ class DataConfig(Section):
     augment: bool = True
 
     @property
-    def height_width(self) -> tuple[int, int]:
-        return (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
+    def height_width(self) -> tuple[int, int] | None:
+        """What whole images are resized to, in a run with `size`."""
+        return _pair(self.size)
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """What the network sees of an image, in a run with `crop`."""
+        return _pair(self.crop)
+
+    @property
+    def loading(self) -> dict:
+        """The keys that say how a data folder is split and read."""
+        keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "mask_threshold", "max_pixels"}
+        return self.model_dump(include=keys)
+
+    @property
+    def sampling(self) -> dict:
+        """The keys that say what a training sees of an image."""
+        return {"augment": self.augment, "crop": self.tile, "crops_per_image": self.crops_per_image}
+
+    @property
+    def tile_overlap(self) -> int:
+        return self.overlap if self.overlap is not None else min(self.tile) // 4
+
+    @model_validator(mode="after")
+    def _one_geometry(self) -> DataConfig:
+        if (self.size is None) == (self.crop is None):
+            given = "both are" if self.size else "neither is"
+            raise ValueError(
+                f"{given} given; choose one: size (whole images, resized to it) or crop (windows at native scale)"
+            )
+        if self.crop is None and (self.overlap is not None or self.crops_per_image > 1):
+            raise ValueError("overlap and crops_per_image belong to crop; with size there are no tiles")
+        if self.crop is not None and self.tile_overlap >= min(self.tile):
+            raise ValueError(f"overlap {self.overlap} must be smaller than the crop, {self.crop}")
+        return self
 
 
 class ModelConfig(Section):

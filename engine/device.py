@@ -28,8 +28,10 @@ class Runtime:
 
     def move(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Moves a batch, [N, C, H, W] and its target, here without waiting for the copy."""
-        images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-        return images, target.to(self.device, non_blocking=True)
+        return self.move_images(images), target.to(self.device, non_blocking=True)
+
+    def move_images(self, images: Tensor) -> Tensor:
+        return images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
 
     def autocast(self) -> AbstractContextManager:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")

@@ -12,46 +12,26 @@ class History:
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self.timing: list[dict[str, float]] = []
-        self._started = self._trained = 0.0
+        self._started, self._trained, self._images = 0.0, 0.0, 0
 
     def start_epoch(self) -> int:
         """Starts the clock; returns the number of the epoch, from 1."""
         self._started = time.perf_counter()
         return len(self.rows) + 1
 
-    def end_training(self) -> None:
-        """Called between the training and the validation of an epoch."""
-        self._trained = time.perf_counter()
+    def end_training(self, *, images: int) -> None:
+        """Called between the training on so many images and the validation of an epoch."""
+        self._trained, self._images = time.perf_counter(), images
 
     def add(
-        self,
-        *,
-        lr: float,
-        loss: float,
-        scores: Mapping[str, float],
-        val_loss: float,
-        val_scores: Mapping[str, float],
-        images: int,
+        self, lr: float, loss: float, scores: Mapping[str, float], val_loss: float, val_scores: Mapping[str, float]
     ) -> None:
-        """Ends an epoch.
-
-        Args:
-            lr: the learning rate of its last step.
-            scores, val_scores: column name → score.
-            images: how many were trained on, for the throughput.
-        """
-        ended = time.perf_counter()
-        training = self._trained - self._started
+        """Ends an epoch: the learning rate of its last step, losses, and column name → score of both parts."""
+        training, validation = self._trained - self._started, time.perf_counter() - self._trained
         row = {"epoch": len(self.rows) + 1, "lr": lr, "loss": loss, **scores, "val_loss": val_loss}
         self.rows.append(row | {f"val_{name}": score for name, score in val_scores.items()})
-        self.timing.append(
-            {
-                "epoch": row["epoch"],
-                "train_seconds": training,
-                "val_seconds": ended - self._trained,
-                "train_images_per_second": images / training,
-            }
-        )
+        seconds = {"train_seconds": training, "val_seconds": validation}
+        self.timing.append({"epoch": row["epoch"], **seconds, "train_images_per_second": self._images / training})
 
     @property
     def best(self) -> Mapping[str, float]:

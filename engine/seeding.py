@@ -15,9 +15,9 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def sample_seed(seed: int, epoch: int, index: int) -> int:
-    """A 32-bit seed for the augmentation of one sample in one epoch."""
-    return int(np.random.SeedSequence([seed, epoch, index]).generate_state(1)[0])
+def sample_seed(seed: int, epoch: int, index: int, purpose: str) -> int:
+    """A 32-bit seed for one sample in one epoch; each purpose (crop, augment) gets one of its own."""
+    return int(np.random.SeedSequence([seed, epoch, index, *purpose.encode()]).generate_state(1)[0])
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> list[int]:

@@ -30,20 +30,27 @@ def draw_outlines(overlay: Overlay) -> np.ndarray:
     height, width = overlay.image.shape[:2]
     scale = TILE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    picture = _stretched(resize_image(overlay.image, size))
+    picture = stretched(resize_image(overlay.image, size))
     for masks, colour in ((overlay.truth, TRUTH), (overlay.prediction, PREDICTION)):
         for k in range(masks.shape[-1]):
-            contours, _ = cv2.findContours(resize_mask(masks[..., k], size), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-            cv2.drawContours(picture, contours, -1, colour, 1)
+            draw_contours(picture, resize_mask(masks[..., k], size), colour)
     tile = np.full((TILE, TILE, 3), BACKGROUND, np.uint8)
     top, left = (TILE - size[0]) // 2, (TILE - size[1]) // 2
     tile[top : top + size[0], left : left + size[1]] = picture
     return tile
 
 
-def _stretched(image: np.ndarray) -> np.ndarray:
+def stretched(image: np.ndarray) -> np.ndarray:
+    """[H, W, C] uint8, C 1 or 3 → [H, W, 3] uint8 RGB with its contrast stretched to the full range."""
     low, high = np.percentile(image, (0.5, 99.5))
-    return np.clip((image - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
+    levels = np.clip((np.arange(256) - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
+    return np.repeat(levels[image], 3 // image.shape[2], axis=2)
+
+
+def draw_contours(picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], *, thickness: int = 1) -> None:
+    """Draws the outlines of a mask [H, W] {0, 1} into [H, W, 3] uint8 RGB."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, contours, -1, colour, thickness)
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]]) -> np.ndarray:

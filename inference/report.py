@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.folder import Sample, read_sample
+from datasets.folder import read_sample
 from datasets.layout import encode_png
 from datasets.reading import read_mask
+from datasets.samples import Samples
 from engine.files import write_bytes, write_text
 from engine.history import to_csv
 from inference.masks import masks_at_size
@@ -38,14 +39,14 @@ class ScoreReport:
 
     Args:
         folder: to be filled.
-        samples: what is scored.
+        samples: what is scored, read as the run reads it.
         classes: names of the K channels.
         counts: gets the predictions at image size.
         threshold: probability above which a pixel is foreground.
     """
 
     def __init__(
-        self, folder: Path, samples: Sequence[Sample], classes: Sequence[str], counts: Counts, *, threshold: float
+        self, folder: Path, samples: Samples, classes: Sequence[str], counts: Counts, *, threshold: float
     ) -> None:
         self.folder, self.samples, self.classes, self.counts = folder, samples, classes, counts
         self.threshold = threshold
@@ -54,8 +55,8 @@ class ScoreReport:
     def add(self, logits: Tensor) -> None:
         """Takes [N, K, h, w] float32 logits of the next N samples."""
         for one in logits:
-            sample = self.samples[len(self._sizes)]
-            image, truth = read_sample(sample)
+            sample = self.samples.samples[len(self._sizes)]
+            image, truth = self._at_image_size(len(self._sizes))
             prediction = masks_at_size(one, image.shape[:2], threshold=self.threshold)
             self._sizes.append(image.shape[:2])
             self.counts.update(prediction[None], torch.from_numpy(truth.transpose(2, 0, 1))[None])
@@ -67,7 +68,7 @@ class ScoreReport:
         at_image_size = self.counts.table()
         rows = []
         for sample, size, network, image in zip(
-            self.samples, self._sizes, network_size.table(), at_image_size, strict=True
+            self.samples.samples, self._sizes, network_size.table(), at_image_size, strict=True
         ):
             row = {"id": sample.id, "height": size[0], "width": size[1]}
             row |= {f"{name}_network_size": score for name, score in network.items()}
@@ -83,10 +84,16 @@ class ScoreReport:
         write_bytes(self.folder / "overlays" / "contact_sheet.png", encode_png(sheet))
 
     def _overlay(self, index: int, scores: dict[str, float]) -> Overlay:
-        sample = self.samples[index]
-        image, truth = read_sample(sample)
+        sample = self.samples.samples[index]
+        image, truth = self._at_image_size(index)
         prediction = [read_mask(self._mask_path(name, sample.id)) for name in self.classes]
         return Overlay(f"IoU {scores['iou']:.3f}  {sample.id}", image, truth, np.stack(prediction, axis=-1))
+
+    def _at_image_size(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if self.samples.size is None:
+            return self.samples[index]
+        samples = self.samples
+        return read_sample(samples.samples[index], samples.reader, mask_threshold=samples.mask_threshold)
 
     def _mask_path(self, name: str, sample_id: str) -> Path:
         return self.folder / "masks" / name / f"{sample_id}.png"

@@ -60,7 +60,7 @@ def run_main(monkeypatch, capsys, tmp_path):
     """
 
     def run(script, *arguments):
-        monkeypatch.setattr(script, "ROOT", tmp_path)
+        monkeypatch.setattr(script, "ROOT", tmp_path, raising=False)
         monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, arguments)])
         try:
             code = run_script(script.main)

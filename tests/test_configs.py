@@ -12,7 +12,7 @@ FILES = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 def test_how_many_there_are():
-    assert [path.name for path in FILES] == ["demo.yaml", "dsb2018_96.yaml", "dsb2018_96_fast.yaml"]
+    assert [path.name for path in FILES] == ["demo.yaml", "dsb2018.yaml", "dsb2018_96.yaml", "dsb2018_96_fast.yaml"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = {"train", "val"}
+SCRIPTS = {"train", "val", "predict"}
+# inference.predictor is a door of its own: it builds a whole run, as a script does.
+DOOR = {"engine.config", "engine.device", "engine.run_folder", "models"}
 # package → the packages of ours that it may import besides itself
 ALLOWED = {
     "models": set(),
@@ -14,7 +16,7 @@ ALLOWED = {
     "metrics": set(),
     "datasets": {"engine.errors", "engine.files", "engine.seeding"},
     "engine": {"inference.masks"},
-    "inference": {"datasets", "engine.errors", "engine.files", "engine.history"},
+    "inference": {"datasets", "engine.errors", "engine.files", "engine.history"} | DOOR,
 }
 
 

@@ -59,7 +59,7 @@ def test_optimisers_and_schedules_of_a_run(small_config, run_main, tmp_path, opt
 
 
 def test_it_learns_and_the_run_folder_is_complete(small_config, run_main, tmp_path):
-    code, out, _ = run_main(train, "--config", small_config, "train.epochs=12", "model.filters=[8, 8, 16]")
+    code, out, _ = run_main(train, "--config", small_config, "train.epochs=25", "model.filters=[8, 8, 16]")
     assert code == 0
     run = tmp_path / "outputs" / "small"
     assert {p.name for p in run.iterdir()} == {
@@ -70,13 +70,13 @@ def test_it_learns_and_the_run_folder_is_complete(small_config, run_main, tmp_pa
     assert [name for name in rows[0] if name in columns] == columns
     assert max(float(row["val_iou"]) for row in rows) > 0.7
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
-    assert load_config(run / "config.yaml").train.epochs == 12
+    assert load_config(run / "config.yaml").train.epochs == 25
     assert len(rows_of(run / "split.csv")) == 10
     best = torch.load(run / "best.pth", weights_only=True)
     assert best["scores"]["val_iou"] == max(float(row["val_iou"]) for row in best["history"])
     assert best["classes"] == ["nucleus"]
-    assert {"format", "config", "normalisation", "epoch", "model", "optimizer", "scheduler"} <= set(best)
-    assert "10 RGB images, 32×32 pixels; foreground: nucleus" in out
+    assert {"format", "config", "reader", "normalisation", "epoch", "model", "optimizer", "scheduler"} <= set(best)
+    assert "10 images, read as RGB, 32×32 pixels; foreground: nucleus" in out
     assert "8 train, 2 val" in out
     assert "CPU with" in out
 

@@ -6,6 +6,7 @@ import pytest
 from conftest import write_set
 
 from datasets.folder import list_folder, read_sample
+from datasets.image_reader import ImageReader
 from datasets.survey import load_training_data
 from engine.errors import DataError
 
@@ -19,7 +20,7 @@ def test_samples_are_sorted_and_complete(small_set):
     folder = list_folder(small_set, task="binary")
     assert folder.classes == ("nucleus",)
     assert [sample.id for sample in folder.samples] == [f"cell_{i:02d}" for i in range(10)]
-    image, masks = read_sample(folder.samples[0])
+    image, masks = read_sample(folder.samples[0], ImageReader())
     assert (image.shape, masks.shape, masks.dtype) == ((32, 32, 3), (32, 32, 1), np.uint8)
     assert set(np.unique(masks)) == {0, 1}
 
@@ -34,6 +35,30 @@ def test_the_order_of_classes_is_that_of_the_description(tmp_path):
         list_folder(root, task="multilabel")
 
 
+def test_masks_may_lie_flat_for_one_class(small_set):
+    for path in (small_set / "masks" / "nucleus").iterdir():
+        path.rename(small_set / "masks" / path.name)
+    (small_set / "masks" / "nucleus").rmdir()
+    folder = list_folder(small_set, task="binary")
+    assert folder.classes == ("foreground",)
+    assert folder.samples[3].masks == (small_set / "masks" / "cell_03.png",)
+    (small_set / "dataset.yaml").write_text("classes: [cell]\n")
+    assert list_folder(small_set, task="binary").classes == ("cell",)
+    (small_set / "masks" / "other").mkdir()
+    with pytest.raises(DataError, match="class folders and also files"):
+        list_folder(small_set, task="binary")
+
+
+def test_a_missing_file_is_an_empty_mask_where_there_are_several_classes(tmp_path):
+    root = write_set(tmp_path / "two", classes=("a", "b"))
+    (root / "masks" / "b" / "cell_00.png").unlink()
+    sample = list_folder(root, task="multilabel").samples[0]
+    assert sample.masks == (root / "masks" / "a" / "cell_00.png", None)
+    _, masks = read_sample(sample, ImageReader())
+    assert masks[..., 0].any()
+    assert not masks[..., 1].any()
+
+
 def test_several_classes_need_another_task(tmp_path):
     with pytest.raises(DataError, match=r"2 classes \(a, b\); set task: multilabel"):
         list_folder(write_set(tmp_path / "two", classes=("a", "b")), task="binary")
@@ -46,7 +71,7 @@ def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(DataError, match=r"images: no images \(\.png"):
         list_folder(tmp_path / "set", task="binary")
     (tmp_path / "set" / "images" / "a.png").touch()
-    with pytest.raises(DataError, match="masks: no class folder"):
+    with pytest.raises(DataError, match="masks: no masks"):
         list_folder(tmp_path / "set", task="binary")
 
 
@@ -73,7 +98,7 @@ def test_unreadable_images_and_masks_of_another_size_come_at_once(small_set):
 def test_what_was_found_is_told(small_set):
     data = load(small_set)
     share = np.mean([cv2.imread(str(p), 0).mean() / 255 for p in (small_set / "masks" / "nucleus").iterdir()])
-    assert data.description == f"10 RGB images, 32×32 pixels; foreground: nucleus {share:.1%}"
+    assert data.description == f"10 images, read as RGB, 32×32 pixels; foreground: nucleus {share:.1%}"
     assert (len(data.train), len(data.val)) == (8, 2)
     assert "32×32 to 40×32" in load(mixed(small_set)).description
 

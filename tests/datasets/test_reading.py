@@ -32,11 +32,6 @@ def test_grey_is_repeated():
     assert image.shape == (4, 5, 3)
 
 
-def test_sixteen_bits_are_refused_by_name():
-    with pytest.raises(DataError, match=r"a\.png: uint16 pixels; images of 8 bits"):
-        decode_image(png(np.zeros((4, 4), np.uint16)), "a.png")
-
-
 @pytest.mark.parametrize("values", [(0, 1), (0, 255), (0, 0), (255, 255), (1, 1)])
 def test_masks_of_two_values(values):
     stored = np.array([[values[0], values[1]]], np.uint8)

@@ -7,8 +7,10 @@ from sklearn.model_selection import train_test_split
 
 from datasets.augment import Augmentation
 from datasets.folder import list_folder
+from datasets.image_reader import ImageReader
+from datasets.loaders import EpochBatches, scoring_loader, training_loader
 from datasets.normalise import IMAGENET, Normalisation, measure
-from datasets.samples import EpochBatches, ResizedSamples, scoring_loader, training_loader
+from datasets.samples import Samples
 from datasets.split import random_split, read_split, select, split_to_csv
 from engine.errors import DataError
 
@@ -117,24 +119,31 @@ def test_every_sample_once_per_epoch_and_no_batch_of_one(count, sizes):
         assert orders[0] != orders[1]
 
 
-def batches_of(root, workers, epoch):
-    samples = ResizedSamples(list_folder(root, task="binary").samples, (32, 32))
-    loader = training_loader(
-        samples, IMAGENET, Augmentation(square=True), seed=3, batch_size=4, workers=workers, pin_memory=False
-    )
+def batches_of(root, workers, epoch, crop=None, crops_per_image=1):
+    samples = Samples(list_folder(root, task="binary").samples, ImageReader(), size=None if crop else (32, 32))
+    sampling = {"augment": True, "crop": crop, "crops_per_image": crops_per_image}
+    loader = training_loader(samples, IMAGENET, seed=3, batch_size=4, workers=workers, pin_memory=False, **sampling)
     loader.batch_sampler.epoch = epoch
     return list(loader)
 
 
 def test_the_number_of_workers_changes_nothing_and_the_epoch_everything(small_set):
-    alone, helped, later = (batches_of(small_set, w, e) for w, e in ((0, 1), (2, 1), (0, 2)))
-    torch.testing.assert_close(alone, helped, rtol=0, atol=0)
-    assert not torch.equal(alone[0][0], later[0][0])
+    for geometry in ({}, {"crop": (16, 16), "crops_per_image": 2}):
+        alone, helped, later = (batches_of(small_set, w, e, **geometry) for w, e in ((0, 1), (2, 1), (0, 2)))
+        torch.testing.assert_close(alone, helped, rtol=0, atol=0)
+        assert not torch.equal(alone[0][0], later[0][0])
+
+
+def test_several_windows_of_an_image_differ(small_set):
+    batches = batches_of(small_set, 0, 1, crop=(16, 16), crops_per_image=3)
+    images = torch.cat([images for images, _ in batches])
+    assert images.shape == (30, 3, 16, 16)
+    assert len({image.numpy().tobytes() for image in images}) == 30
 
 
 def test_scoring_keeps_the_order_and_drops_nothing(small_set):
     folder = list_folder(small_set, task="binary")
-    samples = ResizedSamples(folder.samples, (16, 16))
+    samples = Samples(folder.samples, ImageReader(), size=(16, 16))
     batches = list(scoring_loader(samples, IMAGENET, batch_size=4, pin_memory=False))
     assert [len(images) for images, _ in batches] == [4, 4, 2]
     torch.testing.assert_close(torch.cat([images for images, _ in batches])[7], IMAGENET(samples[7][0]))

@@ -14,7 +14,7 @@ from losses import LOSSES, build_loss
 from models import MODELS
 
 GOOD = """
-data: {root: inputs/x}
+data: {root: inputs/x, size: 96}
 loss: {name: LovaszHingeLoss}
 optimizer: {name: SGD, lr: 1e-3}
 scheduler: {name: cosine}
@@ -79,6 +79,11 @@ def test_text_and_whole_numbers_stay_what_they_are():
         ("optimizer.lr=.inf", "optimizer.lr"),
         ("data.size=[1]", "got [1]; allowed is a side in pixels, such as 96, or [height, width]"),
         ("data.size=0", "got 0; allowed is a side"),
+        ("data.crop=64", "data: both are given; choose one: size (whole images"),
+        ("data={root: x}", "neither is given; choose one"),
+        ("data.overlap=8", "overlap and crops_per_image belong to crop"),
+        ("data={root: x, crop: 64, overlap: 64}", "overlap 64 must be smaller than the crop, 64"),
+        ("data.channels=2", "got 2 (a whole number); allowed: auto, 1, 3"),
         ("data.normalise=zscore", "allowed: dataset, imagenet"),
         ("data.val_fraction=1.0", "input should be less than 1"),
         ("data.root=5", "got 5 (a whole number); expected text"),

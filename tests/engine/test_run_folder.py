@@ -14,8 +14,8 @@ def history_of(*val_ious):
     history = History()
     for val_iou in val_ious:
         history.start_epoch()
-        history.end_training()
-        history.add(lr=4e-9, loss=0.5, scores={"iou": 0.25}, val_loss=1 / 3, val_scores={"iou": val_iou}, images=8)
+        history.end_training(images=8)
+        history.add(4e-9, 0.5, {"iou": 0.25}, 1 / 3, {"iou": val_iou})
     return history
 
 

@@ -1,0 +1,75 @@
+"""Tiled prediction of a run of crops: against the whole image at once, and on one large image.
+
+    python -m benchmarks.tiling --run outputs/dsb2018 [--side 4096]
+
+Prints the share of mask pixels that differ from prediction without tiles over the run's validation images, and for a
+square image of that side the seconds per megapixel and the peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from datasets.folder import list_folder
+from datasets.split import read_split, select
+from datasets.synthetic import make_sample
+from inference.masks import to_masks
+from inference.predictor import Predictor, load_run
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--side", type=int, default=4096, help="of the large image, a multiple of 512")
+    arguments = parser.parse_args()
+    predictor = load_run(arguments.run)
+    print(f"{arguments.run}, tile {predictor.model.tile}, overlap {predictor.model.overlap}, {predictor.runtime}")
+    compare_with_whole(predictor, arguments.run)
+    predict_large(predictor, arguments.side)
+
+
+@torch.inference_mode()
+def compare_with_whole(predictor: Predictor, run: Path) -> None:
+    """Prints how many mask pixels differ between tiles and the whole image, over the validation images."""
+    folder = list_folder(ROOT / predictor.config.data.root, task=predictor.config.task)
+    split = read_split(run / "split.csv", [sample.id for sample in folder.samples])
+    differing = pixels = foreground = 0
+    for sample in select(folder.samples, split, "val"):
+        image = predictor.reader.read(sample.image)
+        tiled = to_masks(predictor.logits(image))
+        network_input = predictor.runtime.move_images(predictor.normalise(image)[None])
+        with predictor.runtime.autocast():
+            whole = to_masks(predictor.model.model(network_input)[0].float())
+        differing += (tiled != whole).sum().item()
+        foreground += whole.sum().item()
+        pixels += tiled.numel()
+    print(
+        f"tiled against whole: {differing / pixels:.4%} of {pixels:,} pixels differ "
+        f"({differing / foreground:.4%} of the foreground's {foreground:,})"
+    )
+
+
+def predict_large(predictor: Predictor, side: int) -> None:
+    """Prints seconds per megapixel and the growth of the peak memory for one synthetic image."""
+    piece = make_sample(0, 0, size=512).image
+    image = predictor.reader.convert(np.tile(piece, (side // 512, side // 512, 1)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    masks = predictor.masks(image)
+    seconds = time.perf_counter() - started
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    megapixels = side * side / 1e6
+    print(f"{side}×{side}: {seconds / megapixels:.2f} s per megapixel, peak memory grown by {grown:.0f} MiB")
+    print(f"foreground {masks.mean():.1%}")
+
+
+if __name__ == "__main__":
+    main()

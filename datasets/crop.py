@@ -1,0 +1,35 @@
+"""Random windows at native scale."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def random_crop(
+    image: np.ndarray, masks: np.ndarray, size: tuple[int, int], *, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same window of an image and its masks, every position equally likely.
+
+    Args:
+        image: [H, W, C] uint8; where it is smaller than the window, both are mirrored at their edges.
+        masks: [H, W, K] uint8 {0, 1}.
+        size: (height, width) of the window in pixels.
+        seed: of this window.
+
+    Returns:
+        [*size, C] and [*size, K].
+    """
+    image, masks = _at_least(image, size), _at_least(masks, size)
+    rng = np.random.default_rng(seed)
+    top, left = (int(rng.integers(0, have - want + 1)) for have, want in zip(image.shape[:2], size, strict=True))
+    window = np.s_[top : top + size[0], left : left + size[1]]
+    return image[window], masks[window]
+
+
+def _at_least(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    bottom, right = (max(0, want - have) for have, want in zip(array.shape[:2], size, strict=True))
+    if not bottom and not right:
+        return array
+    padded = cv2.copyMakeBorder(array, 0, bottom, 0, right, cv2.BORDER_REFLECT)
+    return padded.reshape(*padded.shape[:2], array.shape[2])  # OpenCV drops a single channel

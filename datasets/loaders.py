@@ -1,0 +1,78 @@
+"""The loaders of training and scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+from torch.utils.data import DataLoader
+
+from datasets.augment import Augmentation
+from datasets.normalise import Normalisation
+from datasets.samples import Samples, ScoringSet, TrainingSet
+from engine.seeding import epoch_order
+
+
+class EpochBatches:
+    """Batches of (epoch, index) in an order that is a function of (seed, epoch); set `epoch` before iterating.
+
+    A batch is at most all samples, and no sample is dropped. A last batch of a single sample joins the one before it:
+    batch norm cannot use it alone.
+    """
+
+    def __init__(self, count: int, batch_size: int, *, seed: int) -> None:
+        self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        single = self.count % self.batch_size == 1 and self.batch_size > 1 and self.count > 1
+        return -(-self.count // self.batch_size) - single
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order = [(self.epoch, index) for index in epoch_order(self.seed, self.epoch, self.count)]
+        for number in range(len(self)):
+            last = number == len(self) - 1
+            yield order[number * self.batch_size : None if last else (number + 1) * self.batch_size]
+
+
+def _single_threaded(worker: int) -> None:
+    cv2.setNumThreads(0)  # the workers are the parallelism
+
+
+def training_loader(
+    samples: Samples,
+    normalise: Normalisation,
+    *,
+    augment: bool,
+    crop: tuple[int, int] | None,
+    crops_per_image: int,
+    seed: int,
+    batch_size: int,
+    workers: int,
+    pin_memory: bool,
+) -> DataLoader:
+    """The loader of the training loop; `loader.batch_sampler.epoch = n` chooses the epoch.
+
+    Args:
+        augment: whether samples are changed at random.
+        crop, crops_per_image: see `TrainingSet`.
+        seed: of order, windows and changes.
+        workers: processes that prepare batches; they do not change what comes.
+    """
+    height, width = samples.size or crop
+    change = Augmentation(square=height == width, colour=samples.reader.channels == 3) if augment else None
+    dataset = TrainingSet(samples, normalise, change, seed=seed, crop=crop, crops_per_image=crops_per_image)
+    return DataLoader(
+        dataset,
+        batch_sampler=EpochBatches(len(dataset), batch_size, seed=seed),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=_single_threaded,
+        pin_memory=pin_memory,
+    )
+
+
+def scoring_loader(samples: Samples, normalise: Normalisation, *, batch_size: int, pin_memory: bool) -> DataLoader:
+    """All samples in their order, none dropped; one by one at native size, where their shapes differ."""
+    batch_size = 1 if samples.size is None else batch_size
+    return DataLoader(ScoringSet(samples, normalise), batch_size=batch_size, pin_memory=pin_memory)

@@ -1,0 +1,79 @@
+"""What predict.py reads and writes: image files found, and the folder of their masks."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from datasets.layout import encode_png
+from datasets.reading import EXTENSIONS
+from engine.errors import ConfigError
+from engine.files import write_bytes, write_text
+from inference.overlays import PREDICTION, draw_contours, stretched
+
+DESCRIPTION = "prediction.yaml"
+
+
+def find_images(inputs: Sequence[str], out: Path) -> list[Path]:
+    """The images that files, folders (searched recursively) and glob patterns name, sorted, without those below `out`.
+
+    Raises:
+        ConfigError: an input names nothing, or two images share a stem and so would share a mask file.
+    """
+    found: set[Path] = set()
+    for text in inputs:
+        paths = [Path(text)] if Path(text).exists() else [Path(name) for name in glob.glob(text, recursive=True)]  # noqa: PTH207 absolute patterns too
+        files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+        images = {file for file in files if file.suffix.lower() in EXTENSIONS and not file.name.startswith(".")}
+        images = {file for file in images if out.resolve() not in file.resolve().parents}
+        if not images:
+            raise ConfigError(f"--input {text}: no images there ({', '.join(EXTENSIONS)})")
+        found |= images
+    by_stem: dict[str, list[Path]] = {}
+    for path in sorted(found):
+        by_stem.setdefault(path.stem, []).append(path)
+    colliding = [" and ".join(map(str, paths)) for paths in by_stem.values() if len(paths) > 1]
+    if colliding:
+        raise ConfigError("\n  ".join(["images of one stem would write one mask file; rename them:", *colliding[:10]]))
+    return sorted(found)
+
+
+class PredictionFolder:
+    """`masks/<class>/<stem>.png` (uint8 {0, 255}) and `overlays/<stem>.png` below one folder."""
+
+    def __init__(self, path: Path, classes: Sequence[str]) -> None:
+        self.path, self.classes = path, classes
+
+    def require_same(self, **origin: object) -> None:
+        """Notes where the masks come from; results that are there already must have come from the same.
+
+        Raises:
+            ConfigError: they did not.
+        """
+        note = self.path / DESCRIPTION
+        if not note.exists():
+            write_text(note, yaml.safe_dump(origin, sort_keys=False))
+        elif (there := yaml.safe_load(note.read_text(encoding="utf-8"))) != origin:
+            raise ConfigError(f"{self.path} holds masks made with {there}, not {origin}; choose another --out")
+
+    def _files(self, stem: str) -> list[Path]:
+        return [*(self.path / "masks" / name / f"{stem}.png" for name in self.classes), self._overlay(stem)]
+
+    def _overlay(self, stem: str) -> Path:
+        return self.path / "overlays" / f"{stem}.png"
+
+    def is_done(self, stem: str) -> bool:
+        return all(path.exists() for path in self._files(stem))
+
+    def write(self, stem: str, image: np.ndarray, masks: np.ndarray) -> None:
+        """Writes the results of one image: image [H, W, C] uint8 and masks [K, H, W] bool."""
+        for path, mask in zip(self._files(stem), masks, strict=False):
+            write_bytes(path, encode_png(mask.astype(np.uint8) * 255))
+        overlay = stretched(image)
+        for mask in masks:
+            draw_contours(overlay, mask, PREDICTION, thickness=1 + max(mask.shape) // 1500)
+        write_bytes(self._overlay(stem), encode_png(overlay))

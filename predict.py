@@ -1,0 +1,64 @@
+"""Masks of any images by a trained run. No masks, data set or split is needed.
+
+python predict.py --run outputs/demo --input photo.tif --out outputs/photo
+python predict.py --run outputs/demo --input folder other/*.png --out outputs/folder --threshold 0.4
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.errors import ConfigError, DataError, run_script
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writes OUT/masks/<class>/<stem>.png and OUT/overlays/<stem>.png.")
+    parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
+    parser.add_argument("--input", nargs="+", required=True, help="images, folders (searched whole) or patterns")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results; a rerun does what is missing")
+    parser.add_argument("--threshold", type=float, default=0.5, help="foreground above this probability (%(default)s)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    arguments = parser.parse_args()
+    if not 0 < arguments.threshold < 1:
+        raise ConfigError(f"--threshold {arguments.threshold}: give a probability between 0 and 1, such as 0.5")
+    predict(arguments.run, arguments.input, arguments.out, threshold=arguments.threshold)
+
+
+def predict(run: Path, inputs: Sequence[str], out: Path, *, threshold: float = 0.5) -> None:
+    """Predicts every image that `inputs` name and that has no results in `out` yet.
+
+    Raises:
+        ConfigError: nothing to predict, two images of one stem, or `out` holds results of another run or threshold.
+        DataError: some images could not be read; the others are done.
+    """
+    from tqdm import tqdm
+
+    from inference.outputs import PredictionFolder, find_images
+    from inference.predictor import load_run
+
+    images = find_images(inputs, out)
+    predictor = load_run(run)
+    folder = PredictionFolder(out, predictor.classes)
+    folder.require_same(run=str(run), epoch=predictor.epoch, threshold=threshold)
+    missing = [path for path in images if not folder.is_done(path.stem)]
+    print(f"run     {run}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
+    print(f"images  {len(images)}, of which {len(images) - len(missing)} are done already", flush=True)
+
+    failures = []
+    for path in tqdm(missing, "predict", disable=None):
+        try:
+            image = predictor.reader.read(path)
+        except DataError as error:
+            failures.append(str(error))
+            continue
+        folder.write(path.stem, image, predictor.masks(image, threshold=threshold))
+    print(f"wrote   masks and overlays of {len(missing) - len(failures)} images to {out}")
+    if failures:
+        raise DataError("\n  ".join([f"{len(failures)} of {len(images)} images could not be used:", *failures]))
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,70 @@
+"""Tiles: they cover the image, blend to one, and agree with a network that sees everything at once."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from inference.tiling import TiledModel, blending_window, pad_to_tile, predict_tiled, tile_starts
+
+
+@pytest.mark.parametrize("length", [16, 17, 28, 29, 40, 100])
+@pytest.mark.parametrize("overlap", [0, 4, 15])
+def test_tiles_cover_an_axis_with_the_overlap_asked_for(length, overlap):
+    starts = tile_starts(length, 16, overlap)
+    assert starts[0] == 0
+    assert starts[-1] == length - 16
+    steps = [b - a for a, b in pairwise(starts)]
+    assert all(1 <= step <= 16 - overlap for step in steps)
+    assert len(starts) == 1 + -(-(length - 16) // (16 - overlap))
+
+
+class Local(nn.Module):
+    """A network of two 3×3 convolutions: exact two pixels away from a border."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 3, padding=1))
+
+    def forward(self, images):
+        assert images.shape[-2:] == (16, 20), "tiles of the training's size only"
+        return self.layers(images)
+
+
+@pytest.mark.parametrize("size", [(16, 20), (30, 47), (64, 64), (17, 20)])
+@torch.inference_mode()
+def test_a_pointwise_network_is_exact_at_any_size(size):
+    layer = nn.Conv2d(2, 3, 1)
+    image = torch.randn(2, *size)
+    torch.testing.assert_close(predict_tiled(layer, image, tile=(16, 20), overlap=5), layer(image[None])[0])
+
+
+@torch.inference_mode()
+def test_borders_of_tiles_weigh_little():
+    model, image = Local(), torch.randn(2, 50, 70)
+    whole = model.layers(image[None])[0]
+    errors = [
+        (predict_tiled(model, image, tile=(16, 20), overlap=overlap) - whole)[:, 2:-2, 2:-2].abs().mean().item()
+        for overlap in (0, 8)
+    ]
+    assert errors[1] < errors[0] / 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 70), (33, 3)])
+@torch.inference_mode()
+def test_images_smaller_than_a_tile(size):
+    model = TiledModel(Local(), tile=(16, 20), overlap=4).eval()
+    assert model(torch.randn(1, 2, *size)).shape == (1, 3, *size)
+
+
+def test_padding_mirrors():
+    image = torch.arange(3.0).reshape(1, 1, 3)
+    assert pad_to_tile(image, (2, 8)).tolist() == [[[0, 1, 2, 2, 1, 0, 0, 1]] * 2]
+
+
+def test_the_window_is_flat_inside_and_falls_to_the_edges():
+    window = blending_window((8, 10), 3)
+    assert window[4].tolist() == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1, 0.75, 0.5, 0.25])
+    assert window.min() > 0

@@ -1,0 +1,158 @@
+"""predict.py and the Python door: any image, no masks, and what happens to the ones that cannot be used."""
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from conftest import write_set
+
+import predict
+import train
+import val
+from engine.errors import ConfigError
+from inference.outputs import find_images
+from inference.predictor import load_run
+
+
+@pytest.fixture(params=["data.size=32", "data={root: ROOT, crop: 32, overlap: 8}"], ids=["size", "crop"])
+def run(request, run_main, small_config, small_set, tmp_path):
+    """The folder of a short run of each geometry."""
+    change = request.param.replace("ROOT", str(small_set))
+    code, _, err = run_main(train, "--config", small_config, change, "train.epochs=4", "model.filters=[8, 8, 16]")
+    assert code == 0, err
+    return tmp_path / "outputs" / "small"
+
+
+def photos(folder):
+    """Images of all kinds; returns {stem: (height, width)}."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    kinds = {
+        "grey.png": rng.integers(0, 255, (37, 51), np.uint8),
+        "rgba.png": rng.integers(0, 255, (16, 90, 4), np.uint8),
+        "deep.tif": rng.integers(0, 60000, (65, 33), np.uint16),
+        "colour.bmp": rng.integers(0, 255, (100, 20, 3), np.uint8),
+        "one.png": np.full((1, 1), 200, np.uint8),
+        "sub/photo.jpg": rng.integers(0, 255, (48, 48, 3), np.uint8),
+    }
+    for name, array in kinds.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        assert cv2.imwrite(str(folder / name), array)
+    return {name.split("/")[-1].split(".")[0]: array.shape[:2] for name, array in kinds.items()}
+
+
+def test_a_mixed_folder_with_a_broken_file(run, run_main, tmp_path):
+    sizes = photos(tmp_path / "photos")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "photos" / "notes.txt").write_text("no image")
+    arguments = ("--run", run, "--input", tmp_path / "photos", "--out", tmp_path / "photos" / "out")
+    code, out, err = run_main(predict, *arguments)
+    assert code == 3
+    assert "1 of 7 images could not be used" in err
+    assert "broken.png" in err
+    out = tmp_path / "photos" / "out"
+    for kind in ("masks/nucleus", "overlays"):
+        written = {path.stem: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (out / kind).iterdir()}
+        assert {stem: array.shape[:2] for stem, array in written.items()} == sizes
+        if kind != "overlays":
+            assert all(set(np.unique(array)) <= {0, 255} for array in written.values())
+    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    (out / "masks" / "nucleus" / "grey.png").unlink()
+    code, text, _ = run_main(predict, *arguments)  # a rerun does what is missing
+    assert code == 3
+    assert "7, of which 5 are done already" in text
+    changed = {path.stem for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp}
+    assert changed == {"grey"}
+
+
+def test_prediction_and_validation_write_the_same_masks(run, run_main, small_set, tmp_path):
+    assert run_main(val, "--run", run, "--split", "all")[0] == 0
+    assert run_main(predict, "--run", run, "--input", small_set / "images", "--out", tmp_path / "out")[0] == 0
+    predicted = sorted((tmp_path / "out" / "masks" / "nucleus").iterdir())
+    assert len(predicted) == 10
+    assert any(cv2.imread(str(path), 0).any() for path in predicted)
+    for path in predicted:
+        assert path.read_bytes() == (run / "all" / "masks" / "nucleus" / path.name).read_bytes()
+
+
+def test_arrays_through_the_python_door(run, small_set):
+    predictor = load_run(run)
+    image = cv2.imread(str(small_set / "images" / "cell_00.png"))[..., ::-1]
+    masks = predictor(image)
+    assert list(masks) == ["nucleus"]
+    assert (masks["nucleus"].shape, masks["nucleus"].dtype) == ((32, 32), bool)
+    truth = cv2.imread(str(small_set / "masks" / "nucleus" / "cell_00.png"), 0) > 0
+    found = masks["nucleus"]
+    assert (truth & found).sum() / (truth | found).sum() > 0.5
+    assert (predictor(np.dstack([image, image[..., :1]]))["nucleus"] == found).all()  # alpha is dropped
+    assert predictor(image[..., 0])["nucleus"].shape == (32, 32)
+    assert predictor(image[:20, :, 0].astype(np.float64))["nucleus"].shape == (20, 32)
+    assert predictor(image, threshold=0.999)["nucleus"].sum() <= found.sum()
+    for wrong in (image[..., :2], np.zeros((0, 3)), np.zeros(5)):
+        with pytest.raises(ValueError, match="is expected"):
+            predictor(wrong)
+    with pytest.raises(ValueError, match="NaN"):
+        predictor(np.full((8, 8), np.nan))
+
+
+def test_grey_runs_take_colour_and_colour_runs_take_grey(run_main, small_config, small_set, tmp_path):
+    for channels in (1, 3):
+        changes = [f"data.channels={channels}", f"name=c{channels}"]
+        assert run_main(train, "--config", small_config, *changes)[0] == 0
+        predictor = load_run(tmp_path / "outputs" / f"c{channels}")
+        assert predictor.reader.channels == channels
+        for image in (np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3), np.uint16)):
+            assert predictor(image)["nucleus"].shape == (9, 9)
+
+
+def test_auto_channels_are_one_without_colour(run_main, small_config, tmp_path):
+    root = write_set(tmp_path / "inputs" / "grey")
+    for path in (root / "images").iterdir():
+        cv2.imwrite(str(path), np.dstack([cv2.imread(str(path), 0)] * 3))  # stored as RGB, and yet grey
+    code, out, _ = run_main(train, "--config", small_config, f"data.root={root}")
+    assert code == 0
+    assert "read as grey" in out
+    assert load_run(tmp_path / "outputs" / "small").reader.channels == 1
+
+
+def test_inputs_are_found_sorted_and_once(tmp_path):
+    photos(tmp_path / "p")
+    everything = find_images([str(tmp_path / "p"), str(tmp_path / "p" / "*.png")], tmp_path / "out")
+    assert [path.name for path in everything] == [
+        "colour.bmp",
+        "deep.tif",
+        "grey.png",
+        "one.png",
+        "rgba.png",
+        "photo.jpg",
+    ]
+    assert len(find_images([str(tmp_path / "p" / "**" / "*.jpg")], tmp_path / "out")) == 1
+    with pytest.raises(ConfigError, match=r"nothing\.png: no images there"):
+        find_images([str(tmp_path / "nothing.png")], tmp_path / "out")
+
+
+def test_colliding_stems_are_refused_before_any_work(tmp_path, run_main):
+    photos(tmp_path / "p")
+    cv2.imwrite(str(tmp_path / "p" / "sub" / "grey.tif"), np.zeros((4, 4), np.uint8))
+    code, _, err = run_main(predict, "--run", tmp_path / "none", "--input", tmp_path / "p", "--out", tmp_path / "out")
+    assert code == 2
+    assert "grey.png and" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_of_another_run_or_threshold_are_not_mixed(run, run_main, tmp_path):
+    photos(tmp_path / "p")
+    arguments = ("--run", run, "--input", tmp_path / "p", "--out", tmp_path / "out")
+    assert run_main(predict, *arguments)[0] == 0
+    assert yaml.safe_load((tmp_path / "out" / "prediction.yaml").read_text())["threshold"] == 0.5
+    code, _, err = run_main(predict, *arguments, "--threshold", "0.3")
+    assert code == 2
+    assert "choose another --out" in err
+
+
+def test_a_missing_run_ends_with_3_and_writes_nothing(run_main, tmp_path):
+    photos(tmp_path / "p")
+    code, _, err = run_main(predict, "--run", tmp_path / "none", "--input", tmp_path / "p", "--out", tmp_path / "out")
+    assert code == 3
+    assert "no such run folder" in err
+    assert not (tmp_path / "out").exists()
