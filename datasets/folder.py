@@ -78,11 +78,14 @@ def listed(problems: Sequence[str], advice: str, most: int = 10) -> str:
     return "\n  ".join([f"{len(problems)} problem{'s' * (len(problems) > 1)}; {advice}", *problems[:most], *more])
 
 
+def image_files(folder: Path) -> list[Path]:
+    """The files of `folder` that are read as images, by their extension, sorted; hidden ones are passed over."""
+    return [path for path in sorted(folder.glob("*")) if path.suffix.lower() in EXTENSIONS and path.name[0] != "."]
+
+
 def _files_by_id(folder: Path, problems: list[str]) -> dict[str, Path]:
     files: dict[str, Path] = {}
-    for path in sorted(folder.glob("*")):
-        if path.suffix.lower() not in EXTENSIONS or path.name.startswith("."):
-            continue
+    for path in image_files(folder):
         if path.stem in files:
             problems.append(f"{path}: same stem as {files[path.stem].name}; rename or remove one")
         files[path.stem] = path

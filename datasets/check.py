@@ -1,0 +1,108 @@
+"""Reads a whole data folder once and tells its facts and everything that is wrong with it, with the fix for each.
+
+Ends with 0 if a training would accept the folder, with 3 if it would refuse it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import DataError, run_script
+
+if TYPE_CHECKING:  # imported where they are used: OpenCV would slow --help
+    from datasets.findings import Problem, Report
+
+
+def check(root: Path) -> Report:
+    """Reads every file of `inputs/<set>/` once, with several threads and a progress bar on a terminal.
+
+    Raises:
+        DataError: no such folder. All else is in the report.
+    """
+    from datasets.facts import collect, find_duplicates
+    from datasets.findings import Report, in_order
+    from datasets.inspection import inspect_sample
+    from datasets.inventory import take_inventory
+
+    inventory = take_inventory(root)
+    samples = _in_threads(lambda entry: inspect_sample(root, entry, inventory.classes), inventory.entries, "check")
+    problems = [*inventory.problems, *find_duplicates(samples)]
+    problems += [problem for one in samples for problem in one.problems]
+    checksums = None
+    if inventory.sums is not None:
+        digests = {file: digest for one in samples for file, digest in one.digests.items()}
+        wrong = _compare(root, inventory.sums, digests)
+        problems += wrong
+        checksums = {"listed": len(inventory.sums), "matching": len(inventory.sums) - len(wrong)}
+    return Report(str(root), collect(inventory, samples, checksums), in_order(problems))
+
+
+def _in_threads(work: Callable[[Any], Any], items: Iterable[Any], title: str) -> list[Any]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tqdm import tqdm
+
+    items = list(items)
+    pool = ThreadPoolExecutor()  # decoding and digesting release the interpreter's lock
+    try:
+        return list(tqdm(pool.map(work, items), title, len(items), leave=False, disable=None))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for what has not begun
+
+
+def _compare(root: Path, sums: Mapping[str, str], digests: Mapping[str, str | None]) -> list[Problem]:
+    """Problems of SHA256SUMS; `digests` are those of files read already, the others are read here."""
+    import hashlib
+
+    from datasets.findings import Problem
+
+    def digest(name: str) -> str | None:
+        if name in digests:
+            return digests[name]
+        try:
+            return hashlib.sha256((root / name).read_bytes()).hexdigest()
+        except OSError:
+            return None
+
+    problems = []
+    for name, found in zip(sums, _in_threads(digest, sums, "checksums"), strict=True):
+        fix = "restore the file, or prepare the set again; if the change is meant, write SHA256SUMS anew"
+        if found is None:
+            absent = "listed in SHA256SUMS, but absent or not readable"
+            problems.append(Problem("checksum", (name,), absent, fix))
+        elif found != sums[name]:
+            differs = f"SHA-256 {found[:12]}…, but SHA256SUMS says {sums[name][:12]}…"
+            problems.append(Problem("checksum", (name,), differs, fix))
+    return problems
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; `arguments` defaults to that of the process.
+
+    Raises:
+        DataError: the folder has errors (they are printed before), or there is no such folder.
+    """
+    parser = argparse.ArgumentParser(prog="python -m datasets.check", description=__doc__)
+    parser.add_argument("folder", type=Path, help="data folder, such as inputs/dsb2018")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write everything that was found to this file as well"
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    options = parser.parse_args(arguments)
+
+    from engine.files import write_text
+
+    report = check(options.folder)
+    print(report.text())
+    if options.json is not None:
+        write_text(options.json, report.json())
+    if report.errors:
+        raise DataError(f"{options.folder}: a training would refuse it; mend the errors above ({report.errors})")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

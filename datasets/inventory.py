@@ -1,0 +1,170 @@
+"""What lies in a data folder, listed in spite of everything that may be wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from datasets.findings import Problem
+from datasets.folder import EXTENSIONS, LAYOUT, image_files
+from engine.errors import DataError
+
+FLAT = "foreground"  # the class of masks that lie directly in masks/
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image and what belongs to it, as paths relative to the data folder.
+
+    `masks` is class → file, without the classes that have no file; `labels` is its label map, if there is one.
+    """
+
+    id: str
+    image: str
+    masks: Mapping[str, str]
+    labels: str | None
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """A data folder: classes in the order of their channels, entries sorted by id.
+
+    `sums` is path → SHA-256 hex digest as SHA256SUMS states it, or None without that file.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    sums: Mapping[str, str] | None
+    problems: tuple[Problem, ...]
+
+
+def take_inventory(root: Path) -> Inventory:
+    """Lists `inputs/<set>/` without opening a pixel. Of several files of one stem the first is taken.
+
+    Raises:
+        DataError: no such folder. All else becomes one of the inventory's problems.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; name one that holds {LAYOUT}")
+    problems: list[Problem] = []
+    images = _by_id(root, "images", problems)
+    folders = _class_folders(root, problems)
+    masks = {name: _by_id(root, folder, problems, flat=folder == "masks") for name, folder in folders.items()}
+    labels = _by_id(root, "labels", problems)
+    if not images:
+        found = f"no images ({', '.join(EXTENSIONS)})"
+        problems.append(Problem("layout", ("images",), found, f"bring the files into the layout {LAYOUT}"))
+    else:
+        problems += _without_partner(images, masks, labels, folders)
+    entries = tuple(
+        Entry(i, images[i], {name: files[i] for name, files in masks.items() if i in files}, labels.get(i))
+        for i in sorted(images)
+    )
+    return Inventory(root, tuple(folders), entries, _read_sums(root, problems), tuple(problems))
+
+
+def _by_id(root: Path, folder: str, problems: list[Problem], *, flat: bool = False) -> dict[str, str]:
+    stems: dict[str, list[str]] = {}
+    files = image_files(root / folder)
+    for path in files:
+        stems.setdefault(path.stem, []).append(f"{folder}/{path.name}")
+    fix = "rename or remove all but one: images and masks belong together by their stem"
+    problems += [
+        Problem("duplicate stem", tuple(same), f"{len(same)} files of the stem {stem}", fix)
+        for stem, same in stems.items()
+        if len(same) > 1
+    ]
+    others = {path.name for path in (root / folder).glob("*") if path.name[0] != "."} - {path.name for path in files}
+    fix = f"nothing, if it is not meant; else convert it to one of {', '.join(EXTENSIONS)}, directly in {folder}/"
+    problems += [Problem("ignored file", (f"{folder}/{name}",), "not read", fix) for name in others]
+    return {stem: same[0] for stem, same in stems.items()}
+
+
+def _class_folders(root: Path, problems: list[Problem]) -> dict[str, str]:
+    """Class → folder of its masks, in the order of dataset.yaml."""
+    top = sorted(path for path in (root / "masks").glob("*") if path.name[0] != ".")
+    folders = {path.name: f"masks/{path.name}" for path in top if path.is_dir()}
+    if folders:
+        fix = "move it into the folder of its class, or remove it"
+        loose = [f"masks/{path.name}" for path in top if not path.is_dir()]
+        problems += [Problem("ignored file", (name,), "not read: it lies beside class folders", fix) for name in loose]
+    elif image_files(root / "masks"):
+        folders = {FLAT: "masks"}
+    else:
+        problems.append(Problem("layout", ("masks",), "no masks", f"bring the files into the layout {LAYOUT}"))
+        return {}
+    named = _named_classes(root, problems)
+    if named is None:
+        return folders
+    if sorted(named) != sorted(folders):
+        found = f"classes {', '.join(named)}, but masks/ holds {', '.join(folders)}"
+        problems.append(Problem("classes", ("dataset.yaml",), found, "make the two agree"))
+        return folders
+    return {name: folders[name] for name in named}
+
+
+def _named_classes(root: Path, problems: list[Problem]) -> list[str] | None:
+    path = root / "dataset.yaml"
+    if not path.exists():
+        return None
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        found = f"cannot be read: {' '.join(str(error).split())}"
+        problems.append(Problem("classes", (path.name,), found, "mend it, or remove it: it is optional"))
+        return None
+    named = content.get("classes") if isinstance(content, dict) else None
+    if named is None:
+        return None
+    return [str(name) for name in named] if isinstance(named, list) else [str(named)]
+
+
+def _without_partner(
+    images: Mapping[str, str],
+    masks: Mapping[str, Mapping[str, str]],
+    labels: Mapping[str, str],
+    folders: Mapping[str, str],
+) -> list[Problem]:
+    problems = []
+    if len(masks) == 1:  # with several classes, an image may lack some of them
+        ((name, files),) = masks.items()
+        problems += [
+            Problem("missing mask", (images[i],), f"no mask {folders[name]}/{i}.*", "add its mask, or remove the image")
+            for i in images.keys() - files.keys()
+        ]
+    for files in masks.values():
+        problems += [
+            Problem("extra mask", (files[i],), f"no image images/{i}.*", "add its image, or remove the mask")
+            for i in files.keys() - images.keys()
+        ]
+    problems += [
+        Problem("labels", (labels[i],), f"no image images/{i}.*", "add its image, or remove the label map")
+        for i in labels.keys() - images.keys()
+    ]
+    return problems
+
+
+def _read_sums(root: Path, problems: list[Problem]) -> dict[str, str] | None:
+    path = root / "SHA256SUMS"
+    if not path.is_file():
+        return None
+    sums = {}
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        found, fix = f"cannot be read ({error.strerror})", "make the file readable, or remove it"
+        problems.append(Problem("checksum", (path.name,), found, fix))
+        return None
+    for number, line in enumerate(text.splitlines(), start=1):
+        match = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line)
+        if match is None:
+            fix = "write it anew: sha256sum of all files, from inside the folder"
+            problems.append(Problem("checksum", (path.name,), f"line {number} is not of sha256sum's format", fix))
+            continue
+        sums[PurePosixPath(match[2]).as_posix()] = match[1].lower()
+    return sums
