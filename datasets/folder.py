@@ -57,9 +57,9 @@ def list_folder(root: Path, *, task: str) -> DataFolder:
         raise DataError(f"{root / 'masks'}: {len(classes)} classes ({', '.join(classes)}); set task: multilabel")
     folders = [class_folder(root, name) for name in classes]
     masks = [_files_by_id(folder, problems) for folder in folders]
-    for sample_id in sorted(images):
-        if not any(sample_id in files for files in masks):
-            problems.append(f"{images[sample_id]}: no mask {folders[0] / sample_id}.*")
+    if len(classes) == 1:  # of several, an image may lack some
+        lacking = sorted(images.keys() - masks[0].keys())
+        problems += [f"{images[sample_id]}: no mask {folders[0] / sample_id}.*" for sample_id in lacking]
     if problems:
         raise DataError(listed(problems, "each image needs a mask of the same stem"))
     samples = tuple(Sample(i, images[i], tuple(files.get(i) for files in masks)) for i in sorted(images))

@@ -10,10 +10,8 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from datasets.findings import Problem
-from datasets.folder import EXTENSIONS, LAYOUT, image_files
+from datasets.folder import EXTENSIONS, FLAT_CLASS, LAYOUT, image_files
 from engine.errors import DataError
-
-FLAT = "foreground"  # the class of masks that lie directly in masks/
 
 
 @dataclass(frozen=True)
@@ -91,16 +89,18 @@ def _class_folders(root: Path, problems: list[Problem]) -> dict[str, str]:
     folders = {path.name: f"masks/{path.name}" for path in top if path.is_dir()}
     if folders:
         fix = "move it into the folder of its class, or remove it"
-        loose = [f"masks/{path.name}" for path in top if not path.is_dir()]
-        problems += [Problem("ignored file", (name,), "not read: it lies beside class folders", fix) for name in loose]
+        loose = [f"masks/{path.name}" for path in image_files(root / "masks")]
+        problems += [Problem("layout", (name,), "a file beside class folders", fix) for name in loose]
     elif image_files(root / "masks"):
-        folders = {FLAT: "masks"}
+        folders = {FLAT_CLASS: "masks"}
     else:
         problems.append(Problem("layout", ("masks",), "no masks", f"bring the files into the layout {LAYOUT}"))
         return {}
     named = _named_classes(root, problems)
     if named is None:
         return folders
+    if folders == {FLAT_CLASS: "masks"} and len(named) == 1:
+        return {named[0]: "masks"}
     if sorted(named) != sorted(folders):
         found = f"classes {', '.join(named)}, but masks/ holds {', '.join(folders)}"
         problems.append(Problem("classes", ("dataset.yaml",), found, "make the two agree"))

@@ -1,5 +1,8 @@
 """predict.py and the Python door: any image, no masks, and what happens to the ones that cannot be used."""
 
+import re
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -10,8 +13,8 @@ import predict
 import train
 import val
 from engine.errors import ConfigError
+from inference import load_run
 from inference.outputs import find_images
-from inference.predictor import load_run
 
 
 @pytest.fixture(params=["data.size=32", "data={root: ROOT, crop: 32, overlap: 8}"], ids=["size", "crop"])
@@ -93,6 +96,14 @@ def test_arrays_through_the_python_door(run, small_set):
             predictor(wrong)
     with pytest.raises(ValueError, match="NaN"):
         predictor(np.full((8, 8), np.nan))
+
+
+def test_the_lines_of_the_readme(run):
+    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.+?)```", readme, re.DOTALL)
+    names = {"image": np.zeros((20, 30), np.uint8)}
+    exec(block.replace("outputs/demo", str(run)), names)
+    assert names["masks"]["nucleus"].shape == (20, 30)
 
 
 def test_grey_runs_take_colour_and_colour_runs_take_grey(run_main, small_config, small_set, tmp_path):

@@ -180,6 +180,8 @@ def test_masks_may_lie_flat(tmp_path):
     (root / "masks/b.png").unlink()
     report = check(root)
     assert list(report.facts["classes"]) == ["foreground"]
+    (root / "dataset.yaml").write_text("classes: [cell]\n")
+    assert list(check(root).facts["classes"]) == ["cell"]
     assert report.facts["classes"]["foreground"]["objects"] == 2
     assert [(one.kind, one.files, one.found) for one in report.problems] == [
         ("missing mask", ("images/b.png",), "no mask masks/b.*")
@@ -188,7 +190,7 @@ def test_masks_may_lie_flat(tmp_path):
 
 def test_flat_masks_beside_class_folders_are_told(clean):
     write(clean, "masks/a.png", square())
-    assert found_in(check(clean)) == {("warning", "ignored file", ("masks/a.png",))}
+    assert found_in(check(clean)) == {("error", "layout", ("masks/a.png",))}
 
 
 def test_label_maps_separate_objects_that_touch(clean):
