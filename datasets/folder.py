@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from datasets.intensity import to_channels, to_uint8
 from datasets.reading import EXTENSIONS, read_image, read_mask
 from engine.errors import DataError
 
@@ -100,7 +101,7 @@ def read_sample(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         DataError: a file is unreadable, or a mask's size differs from its image's.
     """
-    image = read_image(sample.image)
+    image = to_channels(to_uint8(read_image(sample.image)), 3)
     masks = [read_mask(path) for path in sample.masks]
     for path, mask in zip(sample.masks, masks, strict=True):
         if mask.shape != image.shape[:2]:
