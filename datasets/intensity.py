@@ -6,22 +6,25 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from engine.errors import DataError
+
 PERCENTILES = (0.1, 99.9)  # leaves out dead and hot pixels
 PIXELS_PER_IMAGE = 4096  # of each image, in run-wide limits
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
-def to_uint8(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+def to_uint8(image: np.ndarray, limits: tuple[float, float] | None = None, *, stretch: bool = False) -> np.ndarray:
     """[H, W, C] of any integer or float dtype, finite → [H, W, C] uint8. A uint8 image is returned itself.
 
     Args:
         limits: values that become 0 and 255, linearly between, clipped outside and rounded. None takes the image's
             own 0.1 and 99.9 percentiles over all channels together; a constant image becomes zeros.
+        stretch: scale uint8 images too.
 
     Raises:
         ValueError: the lower limit is not below the upper one.
     """
-    if image.dtype == np.uint8:
+    if image.dtype == np.uint8 and not stretch:
         return image
     if limits is None:
         low, high = _robust_range(image)
@@ -43,7 +46,8 @@ def measure_limits(images: Iterable[np.ndarray]) -> tuple[float, float]:
     At most 4096 pixels of each image enter, all channels of a pixel together; the same images give the same limits.
 
     Raises:
-        ValueError: no images, or all pixels are equal.
+        ValueError: no images.
+        DataError: all pixels measured are equal.
     """
     samples = []
     for index, image in enumerate(images):
@@ -56,7 +60,7 @@ def measure_limits(images: Iterable[np.ndarray]) -> tuple[float, float]:
         raise ValueError("no images to measure limits of; give at least one")
     low, high = _robust_range(np.concatenate(samples))
     if low == high:
-        raise ValueError(f"all pixels measured are {low}; limits need images that are not constant")
+        raise DataError(f"all pixels measured are {low}; limits for all images need some that are not constant")
     return low, high
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.intensity import measure_limits, to_channels, to_uint8
+from engine.errors import DataError
 
 
 def column(values, dtype=np.float32):
@@ -14,6 +15,12 @@ def test_uint8_passes_through_untouched():
     image = np.random.default_rng(0).integers(90, 110, (4, 5, 3), np.uint8)
     assert to_uint8(image) is image
     assert to_uint8(image, (0, 50)) is image
+
+
+def test_uint8_is_stretched_where_asked():
+    image = column([100] * 9 + [150] + [200] * 9, np.uint8)
+    assert to_uint8(image, stretch=True).ravel().tolist() == [0] * 9 + [128] + [255] * 9
+    assert to_uint8(image, (0, 200), stretch=True).ravel()[[0, -1]].tolist() == [128, 255]
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.int32, np.uint32, np.int64, np.float16, np.float32])
@@ -83,7 +90,7 @@ def test_run_wide_limits_of_a_sample_come_near_those_of_all_pixels_and_are_the_s
 def test_run_wide_limits_of_nothing_are_refused():
     with pytest.raises(ValueError, match="no images"):
         measure_limits([])
-    with pytest.raises(ValueError, match=r"all pixels measured are 7\.0"):
+    with pytest.raises(DataError, match=r"all pixels measured are 7\.0"):
         measure_limits([np.full((4, 4, 1), 7, np.uint16)])
 
 
