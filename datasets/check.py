@@ -17,8 +17,12 @@ if TYPE_CHECKING:  # imported where they are used: OpenCV would slow --help
     from datasets.findings import Problem, Report
 
 
-def check(root: Path) -> Report:
+def check(root: Path, *, mask_threshold: float | None = None) -> Report:
     """Reads every file of `inputs/<set>/` once, with several threads and a progress bar on a terminal.
+
+    Args:
+        root: the data folder.
+        mask_threshold: for soft masks, in units of their full range, as in `data.mask_threshold`.
 
     Raises:
         DataError: no such folder. All else is in the report.
@@ -29,7 +33,8 @@ def check(root: Path) -> Report:
     from datasets.inventory import take_inventory
 
     inventory = take_inventory(root)
-    samples = _in_threads(lambda entry: inspect_sample(root, entry, inventory.classes), inventory.entries, "check")
+    inspect = lambda entry: inspect_sample(root, entry, inventory.classes, mask_threshold=mask_threshold)
+    samples = _in_threads(inspect, inventory.entries, "check")
     problems = [*inventory.problems, *find_duplicates(samples)]
     problems += [problem for one in samples for problem in one.problems]
     checksums = None
@@ -91,12 +96,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write everything that was found to this file as well"
     )
+    parser.add_argument(
+        "--mask-threshold", type=float, metavar="T", help="accept soft masks, cut at T, as data.mask_threshold does"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)
 
     from engine.files import write_text
 
-    report = check(options.folder)
+    report = check(options.folder, mask_threshold=options.mask_threshold)
     print(report.text())
     if options.json is not None:
         write_text(options.json, report.json())

@@ -25,8 +25,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from datasets.image_reader import ImageReader
 from datasets.layout import write_description, write_sample
-from datasets.reading import decode_image, decode_mask
+from datasets.reading import decode_mask
 from datasets.resize import resize_image, resize_labels, resize_mask
 from engine.errors import DataError
 from engine.files import staged_folder
@@ -184,7 +185,7 @@ def prepare_entry(source: Source, entry: Entry, *, folder: Path, size: Size | No
     Raises:
         DataError: a file is unreadable or of the wrong kind, or a mask is not as large as the image.
     """
-    image = decode_image(source.read(entry.image), str(source.path / entry.image))
+    image = ImageReader().decode(source.read(entry.image), str(source.path / entry.image))
     native = image.shape[:2]
     labels = paint_labels(_masks(source, entry, native), native)
     mask = labels > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 
 from datasets.findings import Problem
 from datasets.inventory import Entry
-from datasets.reading import decode, decode_image, decode_mask
+from datasets.reading import decode_image, decode_labels, decode_mask
 from engine.errors import DataError
 
 # The reader's words for bytes that are no whole image; what else it refuses is an image, but not one of a usable kind.
@@ -57,14 +58,16 @@ class SampleFacts:
         self.problems.append(Problem(kind, tuple(files), found, fix))
 
 
-def inspect_sample(root: Path, entry: Entry, classes: Sequence[str]) -> SampleFacts:
+def inspect_sample(
+    root: Path, entry: Entry, classes: Sequence[str], *, mask_threshold: float | None = None
+) -> SampleFacts:
     """Reads and digests all files of `entry`, which lie below `root`; problems are collected, never raised."""
     facts = SampleFacts(entry)
     _inspect_image(root, facts)
-    labels = _open(root, entry.labels, _decode_labels, facts, "labels") if entry.labels else None
+    labels = _open(root, entry.labels, decode_labels, facts, "labels") if entry.labels else None
     masks = {}
     for name, file in entry.masks.items():
-        mask = _open(root, file, decode_mask, facts, "mask values")
+        mask = _open(root, file, partial(decode_mask, threshold=mask_threshold), facts, "mask values")
         if mask is None:
             continue
         if facts.size not in (None, mask.shape):
@@ -101,15 +104,6 @@ def _open(
         kind = "unreadable" if any(words in found for words in DAMAGED) else refused
         facts.add(kind, (file,), found, fix or "replace the file, or remove the sample")
         return None
-
-
-def _decode_labels(data: bytes, name: str) -> np.ndarray:
-    labels = decode(data, name)
-    if labels.ndim == 3 and labels.shape[2] == 1:
-        labels = labels[..., 0]
-    if labels.ndim != 2 or labels.dtype.kind not in "ui":
-        raise DataError(f"{name}: {labels.dtype} of shape {_text(labels.shape)}; store instance ids in one channel")
-    return labels
 
 
 def _inspect_image(root: Path, facts: SampleFacts) -> None:

@@ -1,4 +1,4 @@
-"""Pixels of any type → uint8, and between grey and colour."""
+"""Pixel values of any dtype → uint8, and one channel ↔ three."""
 
 from __future__ import annotations
 
@@ -6,33 +6,91 @@ from collections.abc import Iterable
 
 import numpy as np
 
-PERCENTILES = (0.1, 99.9)  # robust against a few hot or dead pixels
+from engine.errors import DataError
+
+PERCENTILES = (0.1, 99.9)  # leaves out dead and hot pixels
+PIXELS_PER_IMAGE = 4096  # of each image, in run-wide limits
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def to_uint8(image: np.ndarray, limits: tuple[float, float] | None = None, *, stretch: bool = False) -> np.ndarray:
-    """[H, W, C] of any dtype → [H, W, C] uint8.
+    """[H, W, C] of any integer or float dtype, finite → [H, W, C] uint8. A uint8 image is returned itself.
 
-    uint8 passes through unless `stretch`; all else is scaled so that `limits`, or the image's robust percentiles over
-    all channels together, become 0 and 255. A constant image becomes 0.
+    Args:
+        limits: values that become 0 and 255, linearly between, clipped outside and rounded. None takes the image's
+            own 0.1 and 99.9 percentiles over all channels together; a constant image becomes zeros.
+        stretch: scale uint8 images too.
+
+    Raises:
+        ValueError: the lower limit is not below the upper one.
     """
     if image.dtype == np.uint8 and not stretch:
         return image
-    low, high = limits if limits is not None else np.percentile(image, PERCENTILES)
-    if high <= low:
-        return np.zeros(image.shape, np.uint8)
-    scaled = (image.astype(np.float32) - low) * (255 / (high - low))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    if limits is None:
+        low, high = _robust_range(image)
+        if low == high:
+            return np.zeros(image.shape, np.uint8)
+    else:
+        low, high = limits
+        if not low < high:
+            raise ValueError(f"limits {low} and {high}; the first must be below the second")
+    scaled = image.astype(_exact(image.dtype))
+    scaled -= low
+    scaled *= 255 / (high - low)
+    return np.rint(scaled, out=scaled).clip(0, 255).astype(np.uint8)
 
 
 def measure_limits(images: Iterable[np.ndarray]) -> tuple[float, float]:
-    """Robust percentiles over a sample of the pixels of all images."""
-    return tuple(float(v) for v in np.percentile(np.concatenate([i.ravel()[::97] for i in images]), PERCENTILES))
+    """Images [H, W, C] of one dtype → limits for `to_uint8` that all of them share: 0.1 and 99.9 percentiles.
+
+    At most 4096 pixels of each image enter, all channels of a pixel together; the same images give the same limits.
+
+    Raises:
+        ValueError: no images.
+        DataError: all pixels measured are equal.
+    """
+    samples = []
+    for index, image in enumerate(images):
+        pixels = image.reshape(-1, image.shape[-1])
+        if len(pixels) > PIXELS_PER_IMAGE:
+            # Drawn, since pixels at equal steps can all lie in a few columns.
+            pixels = pixels[np.random.default_rng(index).integers(0, len(pixels), PIXELS_PER_IMAGE)]
+        samples.append(pixels.ravel())
+    if not samples:
+        raise ValueError("no images to measure limits of; give at least one")
+    low, high = _robust_range(np.concatenate(samples))
+    if low == high:
+        raise DataError(f"all pixels measured are {low}; limits for all images need some that are not constant")
+    return low, high
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """[H, W, 1 or 3] uint8 → [H, W, channels]: grey is repeated, colour becomes its luminance."""
-    if image.shape[2] == channels:
+    """[H, W, 1 or 3] uint8 → [H, W, channels] uint8; grey is repeated, RGB becomes luminance (Rec. 601, rounded).
+
+    Args:
+        channels: 1 or 3; an image that has as many is returned itself.
+
+    Raises:
+        ValueError: another number of channels, of the image or asked for.
+    """
+    found = image.shape[-1]
+    if found not in (1, 3) or channels not in (1, 3):
+        raise ValueError(f"{found} channels to {channels}; allowed are 1 and 3")
+    if found == channels:
         return image
     if channels == 3:
-        return np.repeat(image, 3, axis=2)
-    return np.rint(image @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
+        return np.repeat(image, 3, axis=-1)
+    return np.rint(image @ np.array(LUMINANCE)).astype(np.uint8)[..., None]
+
+
+def _exact(dtype: np.dtype) -> type:
+    """A float type in which differences of such values neither overflow nor are rounded to speak of."""
+    return np.float32 if dtype.kind in "iu" and dtype.itemsize <= 2 else np.float64
+
+
+def _robust_range(values: np.ndarray) -> tuple[float, float]:
+    values = values.astype(_exact(values.dtype))
+    low, high = np.percentile(values, PERCENTILES)
+    if low == high:  # hardly any pixel differs from the rest: those that do are the image
+        low, high = values.min(), values.max()
+    return float(low), float(high)
