@@ -46,11 +46,15 @@ class Samples:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def at_file_size(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """`samples[index]` before any resizing, read anew."""
+        return read_sample(self.samples[index], self.reader, mask_threshold=self.mask_threshold)
+
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Image [H, W, C] uint8 and masks [H, W, K] uint8 {0, 1}."""
         if index in self._kept:
             return self._kept[index]
-        image, masks = read_sample(self.samples[index], self.reader, mask_threshold=self.mask_threshold)
+        image, masks = self.at_file_size(index)
         self.image_sizes[index] = image.shape[:2]
         if self.size is not None:
             image = resize_image(image, self.size)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.folder import read_sample
 from datasets.layout import encode_png
 from datasets.reading import read_mask
 from datasets.samples import Samples
@@ -56,7 +55,7 @@ class ScoreReport:
         """Takes [N, K, h, w] float32 logits of the next N samples."""
         for one in logits:
             sample = self.samples.samples[len(self._sizes)]
-            image, truth = self._at_image_size(len(self._sizes))
+            image, truth = self.samples.at_file_size(len(self._sizes))
             prediction = masks_at_size(one, image.shape[:2], threshold=self.threshold)
             self._sizes.append(image.shape[:2])
             self.counts.update(prediction[None], torch.from_numpy(truth.transpose(2, 0, 1))[None])
@@ -75,25 +74,15 @@ class ScoreReport:
             rows.append(row | {f"{name}_image_size": score for name, score in image.items()})
         write_text(self.folder / "scores.csv", to_csv(rows))
         order = np.argsort([-row["iou"] for row in at_image_size], kind="stable")
-        sheet = contact_sheet(
-            [
-                (f"{title}", [self._overlay(i, at_image_size[i]) for i in chosen])
-                for title, chosen in _best_median_worst(order, PER_ROW)
-            ]
-        )
+        groups = _best_median_worst(order, PER_ROW)
+        sheet = contact_sheet([(title, [self._overlay(i, at_image_size[i]) for i in group]) for title, group in groups])
         write_bytes(self.folder / "overlays" / "contact_sheet.png", encode_png(sheet))
 
     def _overlay(self, index: int, scores: dict[str, float]) -> Overlay:
         sample = self.samples.samples[index]
-        image, truth = self._at_image_size(index)
+        image, truth = self.samples.at_file_size(index)
         prediction = [read_mask(self._mask_path(name, sample.id)) for name in self.classes]
         return Overlay(f"IoU {scores['iou']:.3f}  {sample.id}", image, truth, np.stack(prediction, axis=-1))
-
-    def _at_image_size(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if self.samples.size is None:
-            return self.samples[index]
-        samples = self.samples
-        return read_sample(samples.samples[index], samples.reader, mask_threshold=samples.mask_threshold)
 
     def _mask_path(self, name: str, sample_id: str) -> Path:
         return self.folder / "masks" / name / f"{sample_id}.png"
