@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from datasets.intensity import measure_limits, to_channels, to_uint8
 from datasets.reading import MAX_PIXELS, decode_image, read_image
+from engine.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,26 @@ def choose_reader(
         channels: 1, 3, or "auto": 3 where any image has a pixel whose channels differ.
         intensity: see `ImageReader`; "run" measures its limits here.
 
+    Images that cannot be read are passed over here: reading the samples tells them all at once.
+
     Raises:
-        DataError: an image that had to be looked at cannot be used.
+        DataError: `intensity` is "run" and all pixels are equal.
     """
-    read = lambda path: read_image(path, max_pixels=max_pixels)
     paths = list(paths)
-    with ThreadPoolExecutor() as pool:
-        if channels == "auto":
-            channels = 3 if any(has_colour(image) for image in map(read, paths)) else 1
-        limits = measure_limits(pool.map(read, paths)) if intensity == "run" else None
+    if channels == "auto":
+        channels = 3 if any(map(has_colour, _readable(paths, max_pixels))) else 1
+    limits = None
+    if intensity == "run" and next(_readable(paths, max_pixels), None) is not None:
+        limits = measure_limits(_readable(paths, max_pixels))
     return ImageReader(channels, intensity, limits, max_pixels)
+
+
+def _readable(paths: Iterable[Path], max_pixels: int) -> Iterator[np.ndarray]:
+    for path in paths:
+        try:
+            yield read_image(path, max_pixels=max_pixels)
+        except DataError:
+            continue
 
 
 def has_colour(image: np.ndarray) -> bool:

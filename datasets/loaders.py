@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import cv2
@@ -35,8 +36,9 @@ class EpochBatches:
             yield order[number * self.batch_size : None if last else (number + 1) * self.batch_size]
 
 
-def _single_threaded(worker: int) -> None:
+def _start_worker(worker: int) -> None:
     cv2.setNumThreads(0)  # the workers are the parallelism
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
 
 
 def training_loader(
@@ -67,7 +69,7 @@ def training_loader(
         batch_sampler=EpochBatches(len(dataset), batch_size, seed=seed),
         num_workers=workers,
         persistent_workers=workers > 0,
-        worker_init_fn=_single_threaded,
+        worker_init_fn=_start_worker,
         pin_memory=pin_memory,
     )
 

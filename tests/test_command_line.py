@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("configs", "datasets", "engine", "inference", "losses", "metrics", "models")
@@ -43,6 +45,28 @@ def test_train_and_val_from_another_working_directory(tree, tmp_path):
     assert scored.returncode == 0, scored.stderr
     assert len(list((tree / "outputs" / "demo" / "val" / "masks" / "nucleus").glob("*.png"))) == 2
     assert list(away.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT as a terminal does")
+def test_ctrl_c_ends_a_run_cleanly(tree):
+    run(tree, "-m", "datasets.synthetic", "--out", "inputs/demo", "--images", "10", "--size", "32")
+    changes = ["train.epochs=500", "model.filters=[4, 4, 8]", "data.size=32", "train.workers=2"]
+    command = [sys.executable, "train.py", "--config", "configs/demo.yaml", *changes]
+    # A group of its own, so that the signal reaches the workers too, as it does from a terminal.
+    process = subprocess.Popen(
+        command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    for line in process.stdout:
+        if line.startswith("epoch   2"):
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "stopped by Ctrl-C\n"
+    log = (tree / "outputs" / "demo" / "log.csv").read_text().splitlines()
+    assert len(log) >= 3
+    state = torch.load(tree / "outputs" / "demo" / "last.pth", weights_only=True)
+    assert state["epoch"] - (len(log) - 1) in (0, 1)  # the signal may fall between the two writes
 
 
 def test_the_demo_set_is_drawn_when_it_is_absent(tree):

@@ -1,4 +1,4 @@
-"""The README: its configuration is valid and complete, its commands and files exist."""
+"""The README: its configuration is valid and complete, its commands and files exist; and the requirements agree."""
 
 import re
 from pathlib import Path
@@ -32,3 +32,12 @@ def test_links_and_files_exist():
 def test_make_targets_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"make ([a-z-]+) ", README)) | {"demo", "test", "setup", "lint"} <= targets
+
+
+def test_the_lock_pins_what_the_requirements_name():
+    names = [
+        {re.split(r"[=><]", line)[0].lower().replace("_", "-") for line in text.splitlines() if line[:1].isalpha()}
+        for text in ((ROOT / name).read_text(encoding="utf-8") for name in ("requirements.txt", "requirements.lock"))
+    ]
+    assert len(names[0]) >= 10
+    assert names[0] <= names[1]

@@ -95,6 +95,18 @@ def test_unreadable_images_and_masks_of_another_size_come_at_once(small_set):
     assert "cell_02.png: 30×32 pixels, but" in str(caught.value)
 
 
+@pytest.mark.parametrize("intensity", ["native", "run"])
+def test_unreadable_grey_images_come_at_once(small_set, intensity):
+    for path in sorted((small_set / "images").iterdir()):  # grey, so that every image is looked at for colour
+        cv2.imwrite(str(path), cv2.imread(str(path), 0))
+    broken = sorted((small_set / "images").iterdir())[:9]
+    for path in broken:
+        path.write_bytes(b"none")
+    with pytest.raises(DataError, match="9 problems") as caught:
+        load(small_set, intensity=intensity)
+    assert all(path.name in str(caught.value) for path in broken)
+
+
 def test_what_was_found_is_told(small_set):
     data = load(small_set)
     share = np.mean([cv2.imread(str(p), 0).mean() / 255 for p in (small_set / "masks" / "nucleus").iterdir()])
