@@ -1,6 +1,6 @@
 """Reads a whole data folder once and tells its facts and everything that is wrong with it, with the fix for each.
 
-Ends with 0 if a training would accept the folder, with 3 if it would refuse it.
+Ends with 0, or with 3 where it found errors; warnings alone do not count.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.json is not None:
         write_text(options.json, report.json())
     if report.errors:
-        raise DataError(f"{options.folder}: a training would refuse it; mend the errors above ({report.errors})")
+        raise DataError(f"{options.folder}: {report.errors} errors; mend what is listed above")
 
 
 if __name__ == "__main__":

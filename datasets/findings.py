@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-# In the order in which they are told. A training refuses the folder for the first, not for the second.
+# In the order in which they are told. Errors are what a training refuses, and what shows that files are lost or
+# changed (a mask without image, a checksum); warnings may be meant.
 ERRORS = (
     "layout",
     "classes",
@@ -43,7 +44,7 @@ class Problem:
 
     @property
     def severity(self) -> str:
-        """ "error" (a training refuses the folder) or "warning"."""
+        """ "error" or "warning"."""
         return "error" if self.kind in ERRORS else "warning"
 
 
