@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
+from benchmarks.otsu import otsu_iou
 from datasets.synthetic import main, make_sample, write_synthetic
 from engine.errors import ConfigError, run_script
 
@@ -19,16 +20,6 @@ def samples():
 def grow(mask, pixels):
     side = 2 * pixels + 1
     return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-
-
-def otsu_iou(pairs):
-    """Pooled IoU of Otsu's threshold over (grey [H, W] uint8, mask [H, W] bool) pairs."""
-    hit = either = 0
-    for grey, mask in pairs:
-        found = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1] > 0
-        hit += np.count_nonzero(found & mask)
-        either += np.count_nonzero(found | mask)
-    return hit / either
 
 
 def touching_pairs(labels):
