@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.errors import ConfigError, DataError, run_script
+from engine.command_line import probability
+from engine.errors import DataError, run_script
 
 
 def main() -> None:
@@ -19,11 +20,10 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
     parser.add_argument("--input", nargs="+", required=True, help="images, folders (searched whole) or patterns")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results; a rerun does what is missing")
-    parser.add_argument("--threshold", type=float, default=0.5, help="foreground above this probability (%(default)s)")
+    threshold_help = "foreground above this probability (default: %(default)s)"
+    parser.add_argument("--threshold", type=probability, default=0.5, help=threshold_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
-    if not 0 < arguments.threshold < 1:
-        raise ConfigError(f"--threshold {arguments.threshold}: give a probability between 0 and 1, such as 0.5")
     predict(arguments.run, arguments.input, arguments.out, threshold=arguments.threshold)
 
 

@@ -10,8 +10,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from engine.command_line import probability
 from engine.config import arguments_of
-from engine.errors import ConfigError, run_script
+from engine.errors import run_script
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -20,11 +21,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Scores a run's best.pth; the results land in <run>/<split>/.")
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
     parser.add_argument("--split", choices=("val", "train", "all"), default="val", help="default: %(default)s")
-    parser.add_argument("--threshold", type=float, default=0.5, help="foreground above this probability (%(default)s)")
+    threshold_help = "foreground above this probability (default: %(default)s)"
+    parser.add_argument("--threshold", type=probability, default=0.5, help=threshold_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
-    if not 0 < arguments.threshold < 1:
-        raise ConfigError(f"--threshold {arguments.threshold}: give a probability between 0 and 1, such as 0.5")
     validate(arguments.run, part=arguments.split, threshold=arguments.threshold)
 
 

@@ -55,7 +55,7 @@ def list_folder(root: Path, *, task: str) -> DataFolder:
     classes = _classes(root)
     if task == "binary" and len(classes) > 1:
         raise DataError(f"{root / 'masks'}: {len(classes)} classes ({', '.join(classes)}); set task: multilabel")
-    folders = [class_folder(root, name) for name in classes]
+    folders = [_class_folder(root, name) for name in classes]
     masks = [_files_by_id(folder, problems) for folder in folders]
     if len(classes) == 1:  # of several, an image may lack some
         lacking = sorted(images.keys() - masks[0].keys())
@@ -66,7 +66,7 @@ def list_folder(root: Path, *, task: str) -> DataFolder:
     return DataFolder(root, classes, samples)
 
 
-def class_folder(root: Path, name: str) -> Path:
+def _class_folder(root: Path, name: str) -> Path:
     """Where the masks of a class lie: `masks/<class>/`, or `masks/` itself for a single class without a folder."""
     folder = root / "masks" / name
     return folder if folder.is_dir() else root / "masks"
