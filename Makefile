@@ -1,5 +1,6 @@
 # make demo    installs, draws the built-in data set, trains, validates, writes masks and a picture
 # make test    installs if needed and runs the tests
+# make test-faults    the fault suite with all its trials, under ten minutes
 # make lint    checks format and style
 # make setup   installs into .venv what requirements.txt names, keeping a torch that is there already
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint setup setup-dev
+.PHONY: demo test test-faults lint setup setup-dev
 
 demo: setup
 	$(RUN) train.py --config configs/demo.yaml --fresh
@@ -15,6 +16,9 @@ demo: setup
 
 test: setup-dev
 	$(RUN) -m pytest
+
+test-faults: setup-dev
+	FAULTS=full $(RUN) -m pytest tests/faults
 
 lint: setup-dev
 	$(RUN) -m ruff check .
