@@ -50,7 +50,7 @@ class DataConfig(Section):
     size: Size | None = None  # the network sees the whole image, resized to this …
     crop: Size | None = None  # … or windows of this at native scale
     crops_per_image: PositiveInt = 1  # in every epoch
-    overlap: NonNegativeInt | None = None  # of the tiles that score and predict whole images; None: a quarter of a tile
+    overlap: NonNegativeInt | None = None  # of the tiles that score and predict whole images; None: half a tile
     channels: Literal["auto", 1, 3] = "auto"
     intensity: Literal["native", "image", "run"] = "native"
     mask_threshold: Fraction | None = None  # for soft masks, in units of their full range
@@ -84,7 +84,7 @@ class DataConfig(Section):
 
     @property
     def tile_overlap(self) -> int:
-        return self.overlap if self.overlap is not None else min(self.tile) // 4
+        return self.overlap if self.overlap is not None else min(self.tile) // 2
 
     @model_validator(mode="after")
     def _one_geometry(self) -> DataConfig:
