@@ -20,7 +20,7 @@ from datasets.resize import resize_image
 from engine.config import Config, arguments_of
 from engine.device import Runtime, choose_runtime
 from engine.run_folder import RunFolder
-from inference.masks import masks_at_size
+from inference.masks import masks_at_size, to_masks
 from inference.tiling import TiledModel
 from models import build_model
 
@@ -63,17 +63,19 @@ class Predictor:
         masks = self.masks(self.reader.convert(image[..., :3]), threshold=threshold)
         return dict(zip(self.classes, masks, strict=True))
 
+    @torch.inference_mode()
     def masks(self, image: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
         """[H, W, channels] uint8, as `reader` gives it → [K, H, W] bool."""
-        return masks_at_size(self.logits(image), image.shape[:2], threshold=threshold).numpy()
-
-    @torch.inference_mode()
-    def logits(self, image: np.ndarray) -> Tensor:
-        """[H, W, channels] uint8 → [K, h, w] float32 on the device, at network size."""
-        resized = image if self.size is None else resize_image(image, self.size)
-        network_input = self.runtime.move_images(self.normalise(resized)[None])
+        size = image.shape[:2]
         with self.runtime.autocast():
-            return self.model(network_input)[0].float()
+            if self.size is None:
+                strips = self.model.strips(lambda top, bottom: self._network_input(image[top:bottom])[0], size)
+                return np.concatenate([to_masks(strip, threshold=threshold).cpu().numpy() for strip in strips], axis=1)
+            logits = self.model(self._network_input(resize_image(image, self.size)))[0].float()
+        return masks_at_size(logits, size, threshold=threshold).numpy()
+
+    def _network_input(self, image: np.ndarray) -> Tensor:
+        return self.runtime.move_images(self.normalise(image)[None])
 
 
 def load_run(path: Path | str, *, device: str | None = None, precision: str | None = None) -> Predictor:
