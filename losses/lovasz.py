@@ -23,8 +23,8 @@ def ascending_order(values: Tensor) -> Tensor:
     # NumPy sorts plain integers over ten times as fast on a CPU as torch sorts with indices: so each key holds the
     # bits of its number, turned so that integers order as the floats do, above its index.
     bits = (values + 0.0).view(torch.int32)  # -0.0 + 0.0 is 0.0
-    keys = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long().bitwise_left_shift_(32)
-    keys |= torch.arange(values.shape[1])
+    bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    keys = bits.long().bitwise_left_shift_(32).bitwise_or_(torch.arange(values.shape[1]))
     keys.numpy().sort(axis=1)
     return keys.bitwise_and_(0xFFFFFFFF)
 
@@ -45,7 +45,7 @@ def jaccard_growth(foreground: Tensor, dtype: torch.dtype) -> Tensor:
     seen = foreground.cumsum(1, dtype=torch.int32)
     total = seen[:, -1:]
     union = (torch.arange(1, foreground.shape[1] + 1, dtype=torch.int32, device=seen.device) - seen + total).to(dtype)
-    growth = torch.where(foreground, 1, (total - seen) / (union - 1).clamp_(min=1)).div_(union)
+    growth = (total - seen).to(dtype).div_((union - 1).clamp_(min=1)).masked_fill_(foreground, 1).div_(union)
     growth[:, :1].masked_fill_(total == 0, 1)
     return growth
 
@@ -81,7 +81,7 @@ class LovaszHingeLoss(nn.Module):
         void = None if self.ignore_index is None else target == self.ignore_index
         foreground = target > 0.5 if void is None else (target > 0.5) & ~void
         # Sorted by the margin: unlike 1 − margin it is not rounded, so that nearly equal errors keep their order.
-        margin = torch.where(foreground, logits, -logits)
+        margin = logits * (2 * foreground.to(logits.dtype) - 1)
         if void is not None:
             margin = margin.masked_fill(void, torch.inf)  # sorts last with a hinge of 0, as if it were not there
         margin, foreground = (_rows(values, self.per_image) for values in (margin, foreground))
