@@ -60,8 +60,8 @@ class LossSection(Section):
             if isinstance(numbers, list) and (len(numbers) != channels if channels else len(numbers) == 1):
                 return (
                     f"loss {self.name} has {len(numbers)} numbers in {key}, and with task {task} the network has "
-                    f"{channels or 'several'} channel{'' if channels == 1 else 's'}; give one number per channel, in the "
-                    f"order of the classes"
+                    f"{channels or 'several'} channel{'' if channels == 1 else 's'}; give one number per channel, in "
+                    f"the order of the classes"
                 )
         return None
 
