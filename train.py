@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.config import Config, arguments_of
 from engine.config_file import dump_config, load_config
-from engine.errors import run_script
+from engine.errors import ConfigError, run_script
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -79,6 +79,8 @@ def train(config: Config, *, fresh: bool = False) -> Path:
         left_out = load_weights(model, ROOT / config.model.weights)
         print(f"weights {config.model.weights}; left out for another class count: {', '.join(left_out) or 'none'}")
     scored = scoring_model(runtime.place(model), config)
+    if problem := config.loss.misfit(config.task, channels=len(data.classes)):
+        raise ConfigError(problem)
     criterion = DeepSupervisionLoss(build_loss(config.loss.name, **arguments_of(config.loss)))
     optimizer = build_optimizer(config.optimizer.name, model.parameters(), **arguments_of(config.optimizer))
     steps = {"epochs": settings.epochs, "steps_per_epoch": len(train_loader)}
@@ -95,11 +97,11 @@ def train(config: Config, *, fresh: bool = False) -> Path:
         train_loader.batch_sampler.epoch = history.start_epoch()
         counts, val_counts = SegmentationCounts(), SegmentationCounts()
         stepping = {"clip_norm": settings.clip_norm, "after_step": schedule.after_step}
-        loss = train_epoch(model, train_loader, criterion, optimizer, counts, runtime=runtime, **stepping)
+        losses = train_epoch(model, train_loader, criterion, optimizer, counts, runtime=runtime, **stepping)
         history.end_training(images=len(train_loader.dataset))
-        val_loss = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime)
-        schedule.after_epoch(val_loss)
-        history.add(schedule.lr, loss, counts.compute().columns(), val_loss, val_counts.compute().columns())
+        val_losses = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime)
+        schedule.after_epoch(val_losses["loss"])
+        history.add(schedule.lr, losses, counts.compute().columns(), val_losses, val_counts.compute().columns())
         run.save_epoch(
             history,
             config=config.model_dump(),

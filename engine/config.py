@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -19,6 +17,9 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
+
+from engine.loss_config import LossConfig, Task
+from engine.section import Section
 
 
 def _check_size(size: object) -> object:
@@ -37,12 +38,6 @@ def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
 Size = Annotated[int | list[int], BeforeValidator(_check_size)]
-
-
-class Section(BaseModel):
-    """A section of the file: no unknown keys, no silent conversion ("3" is not 3), not changed after reading."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -102,7 +97,7 @@ class DataConfig(Section):
 
 class ModelConfig(Section):
     name: Literal["UNet", "NestedUNet"] = "NestedUNet"
-    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = [32, 64, 128, 256, 512]
+    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = Field(default=[32, 64, 128, 256, 512])
     deep_supervision: bool = False
     weights: str | None = None  # start from this checkpoint
 
@@ -111,21 +106,6 @@ class ModelConfig(Section):
         if self.deep_supervision and self.name != "NestedUNet":
             raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: NestedUNet")
         return self
-
-
-class BCEWithLogitsLossConfig(Section):
-    name: Literal["BCEWithLogitsLoss"]
-
-
-class BCEDiceLossConfig(Section):
-    name: Literal["BCEDiceLoss"]
-    bce_weight: NonNegativeFloat = 0.5
-    smooth: NonNegativeFloat = 1e-5
-
-
-class LovaszHingeLossConfig(Section):
-    name: Literal["LovaszHingeLoss"]
-    per_image: bool = True
 
 
 class SGDConfig(Section):
@@ -145,14 +125,14 @@ class SGDConfig(Section):
 class AdamConfig(Section):
     name: Literal["Adam"]
     lr: PositiveFloat
-    betas: Betas = [0.9, 0.999]
+    betas: Betas = Field(default=[0.9, 0.999])
     weight_decay: NonNegativeFloat = 0.0
 
 
 class AdamWConfig(Section):
     name: Literal["AdamW"]
     lr: PositiveFloat
-    betas: Betas = [0.9, 0.999]
+    betas: Betas = Field(default=[0.9, 0.999])
     weight_decay: NonNegativeFloat = 0.01
 
 
@@ -193,7 +173,6 @@ class TrainConfig(Section):
     workers: NonNegativeInt = 0  # processes that read and augment
 
 
-LossConfig = Annotated[BCEWithLogitsLossConfig | BCEDiceLossConfig | LovaszHingeLossConfig, Field(discriminator="name")]
 OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]
 SchedulerConfig = Annotated[
     ConstantConfig | CosineConfig | OneCycleConfig | PlateauConfig | MultiStepConfig, Field(discriminator="name")
@@ -205,13 +184,19 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
     seed: NonNegativeInt = 41
-    task: Literal["binary", "multilabel"] = "binary"
+    task: Task = "binary"
     data: DataConfig
     model: ModelConfig = ModelConfig()
     loss: LossConfig
     optimizer: OptimizerConfig
     scheduler: SchedulerConfig
     train: TrainConfig
+
+    @model_validator(mode="after")
+    def _loss_fits_task(self) -> Config:
+        if problem := self.loss.misfit(self.task):
+            raise ValueError(problem)
+        return self
 
     @model_validator(mode="after")
     def _min_lr_below_lr(self) -> Config:
