@@ -6,7 +6,8 @@ against `models`, `losses` and `engine.optimisers`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -19,6 +20,10 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
+
+from engine.errors import ConfigError
+
+VOID = 255  # the class index of void pixels, which datasets write and losses ignore
 
 
 def _check_size(size: object) -> object:
@@ -54,6 +59,8 @@ class DataConfig(Section):
     channels: Literal["auto", 1, 3] = "auto"
     intensity: Literal["native", "image", "run"] = "native"
     mask_threshold: Fraction | None = None  # for soft masks, in units of their full range
+    target: Literal["masks", "border"] = "masks"  # border: background, interior, border, from labels/
+    border_radius: Annotated[float, Field(ge=1)] = 1.0  # pixels of what the network sees
     max_pixels: PositiveInt = 2**28
     normalise: Literal["dataset", "imagenet"] = "dataset"
     val_fraction: Fraction = 0.2
@@ -74,8 +81,13 @@ class DataConfig(Section):
     @property
     def loading(self) -> dict:
         """The keys that say how a data folder is split and read."""
-        keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "mask_threshold", "max_pixels"}
-        return self.model_dump(include=keys)
+        keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "max_pixels"}
+        return self.model_dump(include=keys) | self.truth
+
+    @property
+    def truth(self) -> dict:
+        """The keys that say what of a data folder is the truth."""
+        return self.model_dump(include={"target", "mask_threshold", "border_radius"})
 
     @property
     def sampling(self) -> dict:
@@ -113,19 +125,36 @@ class ModelConfig(Section):
         return self
 
 
-class BCEWithLogitsLossConfig(Section):
+class LossSection(Section):
+    # n / (K · n_c) of the training or validation set's pixels as the `weight` of the loss, or of its terms without one
+    class_weights: Literal["balanced", "balanced_val"] | None = None
+
+    @property
+    def balanced_part(self) -> Literal["train", "val"] | None:
+        """The part of the data whose frequencies set the class weights."""
+        return {None: None, "balanced": "train", "balanced_val": "val"}[self.class_weights]
+
+
+class BCEWithLogitsLossConfig(LossSection):
     name: Literal["BCEWithLogitsLoss"]
 
 
-class BCEDiceLossConfig(Section):
+class BCEDiceLossConfig(LossSection):
     name: Literal["BCEDiceLoss"]
     bce_weight: NonNegativeFloat = 0.5
     smooth: NonNegativeFloat = 1e-5
 
 
-class LovaszHingeLossConfig(Section):
+class CrossEntropyLossConfig(LossSection):
+    name: Literal["CrossEntropyLoss"]
+    weight: list[NonNegativeFloat] | None = None  # of each class
+    ignore_index: int = -100  # 255 where the data has void pixels
+
+
+class LovaszHingeLossConfig(LossSection):
     name: Literal["LovaszHingeLoss"]
     per_image: bool = True
+    ignore_index: int | None = None  # 255 where the data has void pixels
 
 
 class SGDConfig(Section):
@@ -193,7 +222,10 @@ class TrainConfig(Section):
     workers: NonNegativeInt = 0  # processes that read and augment
 
 
-LossConfig = Annotated[BCEWithLogitsLossConfig | BCEDiceLossConfig | LovaszHingeLossConfig, Field(discriminator="name")]
+LossConfig = Annotated[
+    BCEWithLogitsLossConfig | BCEDiceLossConfig | LovaszHingeLossConfig | CrossEntropyLossConfig,
+    Field(discriminator="name"),
+]
 OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]
 SchedulerConfig = Annotated[
     ConstantConfig | CosineConfig | OneCycleConfig | PlateauConfig | MultiStepConfig, Field(discriminator="name")
@@ -205,13 +237,38 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
     seed: NonNegativeInt = 41
-    task: Literal["binary", "multilabel"] = "binary"
+    task: Literal["binary", "multilabel", "multiclass"] = "binary"
     data: DataConfig
     model: ModelConfig = ModelConfig()
     loss: LossConfig
     optimizer: OptimizerConfig
     scheduler: SchedulerConfig
     train: TrainConfig
+
+    @model_validator(mode="after")
+    def _borders_are_classes(self) -> Config:
+        if self.data.target == "border" and self.task != "multiclass":
+            raise ValueError(
+                f"data.target: border has the classes background, interior and border; got task: {self.task}, "
+                "set task: multiclass"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _class_weights_have_a_loss(self) -> Config:
+        if self.loss.class_weights is None:
+            return self
+        if self.task == "binary":
+            raise ValueError("loss.class_weights balances several classes; task: binary has one, leave it out")
+        if not any("weight" in part and part["weight"] is None for part in _parts(self.loss.model_dump())):
+            names = ", ".join(
+                name for name, section in sections_of_losses().items() if "weight" in section.model_fields
+            )
+            raise ValueError(
+                "loss.class_weights sets the weight of a loss, or of those of its terms, that take one and give none; "
+                f"here is none of these: {names}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _min_lr_below_lr(self) -> Config:
@@ -223,4 +280,39 @@ class Config(Section):
 
 def arguments_of(section: Section) -> dict:
     """The keys of a section that are keyword arguments of what its name stands for."""
-    return section.model_dump(exclude={"name", "weights"})
+    return section.model_dump(exclude={"name", "weights", "class_weights"})
+
+
+def sections_of_losses() -> dict[str, type[Section]]:
+    """Name of a loss → its section."""
+    options = get_args(get_args(LossConfig)[0])
+    return {get_args(option.model_fields["name"].annotation)[0]: option for option in options}
+
+
+def _parts(loss: dict) -> list[dict]:
+    """The terms of a sum, or the loss itself."""
+    return loss.get("terms") or [loss]
+
+
+def loss_arguments(loss: LossSection, *, void: bool, weight: Sequence[float] | None = None) -> dict:
+    """`arguments_of` a loss, and what the data adds to it.
+
+    Args:
+        void: the data has pixels of unknown class: `ignore_index` becomes 255.
+        weight: of each class, for the loss or all terms that take one and give none.
+
+    Raises:
+        ConfigError: void pixels, and a loss that cannot leave them out.
+    """
+    arguments = arguments_of(loss)
+    for part in _parts(arguments):
+        if void and "ignore_index" not in part:
+            name = part.get("name", loss.name)
+            raise ConfigError(
+                f"the data has void pixels, which {name} cannot leave out; choose a loss with ignore_index"
+            )
+        if void:
+            part["ignore_index"] = VOID
+        if weight is not None and part.get("weight", 0) is None:
+            part["weight"] = list(weight)
+    return arguments

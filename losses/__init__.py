@@ -6,12 +6,14 @@ from torch import nn
 from torch.nn import BCEWithLogitsLoss
 
 from losses.bce_dice import BCEDiceLoss
+from losses.cross_entropy import CrossEntropyLoss
 from losses.deep_supervision import DeepSupervisionLoss
 from losses.lovasz import LovaszHingeLoss
 
 LOSSES: dict[str, type[nn.Module]] = {
     "BCEWithLogitsLoss": BCEWithLogitsLoss,
     "BCEDiceLoss": BCEDiceLoss,
+    "CrossEntropyLoss": CrossEntropyLoss,
     "LovaszHingeLoss": LovaszHingeLoss,
 }
 
@@ -27,4 +29,12 @@ def build_loss(name: str, **arguments: object) -> nn.Module:
     return LOSSES[name](**arguments)
 
 
-__all__ = ["LOSSES", "BCEDiceLoss", "BCEWithLogitsLoss", "DeepSupervisionLoss", "LovaszHingeLoss", "build_loss"]
+__all__ = [
+    "LOSSES",
+    "BCEDiceLoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "DeepSupervisionLoss",
+    "LovaszHingeLoss",
+    "build_loss",
+]

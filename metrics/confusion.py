@@ -44,6 +44,6 @@ class ConfusionMatrix:
         self.counts = self.counts.to(truth.device) + (truth.double() @ predicted.double().T).long()
 
     def compute(self) -> Tensor:
-        """[K, K] float64 on the CPU: each row divided by its sum, so that the diagonal is the recall; 0 without truth."""
+        """[K, K] float64 on the CPU: each row divided by its sum, so that the diagonal is the recall."""
         counts = self.counts.cpu().double()
         return counts / counts.sum(1, keepdim=True).clamp(min=1)

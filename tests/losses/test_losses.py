@@ -85,7 +85,7 @@ def test_gradient_is_the_derivative(name):
     assert torch.autograd.gradcheck(build_loss(name), (logits, target))
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "CrossEntropyLoss"])
 def test_perfect_prediction_costs_nothing_and_a_wrong_one_much(name):
     _, target = binary_inputs()
     perfect = 100 * (2 * target - 1)
@@ -119,5 +119,5 @@ def test_shapes_that_differ_are_refused(loss):
 
 
 def test_an_unknown_loss_is_refused():
-    with pytest.raises(ValueError, match="allowed are BCEWithLogitsLoss, BCEDiceLoss, LovaszHingeLoss"):
+    with pytest.raises(ValueError, match="allowed are BCEWithLogitsLoss, BCEDiceLoss, CrossEntropyLoss"):
         build_loss("Dice")
