@@ -11,7 +11,7 @@ import numpy as np
 from datasets.description import NAME, Description, read_description
 from datasets.image_reader import ImageReader
 from datasets.reading import EXTENSIONS
-from datasets.targets import BACKGROUND, BORDER_CLASSES, Targets
+from datasets.targets import BACKGROUND, BORDER_CLASSES, BORDER_RADIUS, Targets
 from engine.errors import DataError
 
 LAYOUT = (
@@ -55,7 +55,7 @@ def list_folder(
     task: str,
     target: str = "masks",
     mask_threshold: float | None = None,
-    border_radius: float = 1.0,
+    border_radius: float = BORDER_RADIUS,
 ) -> DataFolder:
     """Lists a data folder without opening a pixel.
 

@@ -19,6 +19,7 @@ from engine.errors import DataError
 
 BACKGROUND = "background"
 BORDER_CLASSES = (BACKGROUND, "interior", "border")
+BORDER_RADIUS = 1.5  # pixels: reaches diagonal neighbours, so that interiors never touch, not even by their corners
 
 
 def border_classes(labels: np.ndarray, radius: float) -> np.ndarray:
@@ -69,7 +70,7 @@ class Targets:
     palette: tuple[Value, ...] | None = None
     void: Value | None = None
     mask_threshold: float | None = None
-    border_radius: float = 1.0
+    border_radius: float = BORDER_RADIUS
 
     @property
     def has_void(self) -> bool:

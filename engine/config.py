@@ -60,7 +60,7 @@ class DataConfig(Section):
     intensity: Literal["native", "image", "run"] = "native"
     mask_threshold: Fraction | None = None  # for soft masks, in units of their full range
     target: Literal["masks", "border"] = "masks"  # border: background, interior, border, from labels/
-    border_radius: Annotated[float, Field(ge=1)] = 1.0  # pixels of what the network sees
+    border_radius: Annotated[float, Field(ge=1)] = 1.5  # pixels of what the network sees
     max_pixels: PositiveInt = 2**28
     normalise: Literal["dataset", "imagenet"] = "dataset"
     val_fraction: Fraction = 0.2

@@ -10,7 +10,7 @@ from image_files import palette_image, pil
 from datasets.folder import list_folder
 from datasets.image_reader import ImageReader
 from datasets.samples import Samples
-from datasets.targets import Targets, border_classes
+from datasets.targets import BORDER_RADIUS, Targets, border_classes
 from engine.errors import DataError
 
 
@@ -59,6 +59,16 @@ def test_borders_are_where_two_distances_are_small(radius):
     second = np.sort(distances, axis=0)[1]
     assert ((border_classes(labels, radius) == 2) == (second <= radius)).all()
     assert 0 < (second <= radius).sum() < second.size
+
+
+def test_interiors_of_different_nuclei_never_touch_from_the_default_radius_on():
+    labels = np.random.default_rng(0).integers(0, 4, (40, 40)).astype(np.uint8)
+    labels = cv2.resize(labels, (160, 160), interpolation=cv2.INTER_NEAREST_EXACT)
+    for radius, touching in ((BORDER_RADIUS, False), (1, True)):
+        interior = np.where(border_classes(labels, radius) == 1, labels, 0)
+        pairs = [(interior[1:, 1:], interior[:-1, :-1]), (interior[1:, :-1], interior[:-1, 1:])]
+        pairs += [(interior[1:], interior[:-1]), (interior[:, 1:], interior[:, :-1])]
+        assert any(((a != b) & (a > 0) & (b > 0)).any() for a, b in pairs) == touching
 
 
 def class_maps(root, maps, text, *, suffix="png"):
