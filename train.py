@@ -10,9 +10,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.config import Config, arguments_of, loss_arguments
+from engine.config import Config, arguments_of
 from engine.config_file import dump_config, load_config
 from engine.errors import run_script
+from engine.loss_arguments import loss_arguments
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -100,11 +101,11 @@ def train(config: Config, *, fresh: bool = False) -> Path:
         train_loader.batch_sampler.epoch = history.start_epoch()
         counts, val_counts = SegmentationCounts(**counting), SegmentationCounts(data.classes, **counting)
         stepping = {"clip_norm": settings.clip_norm, "after_step": schedule.after_step, "decide": decide}
-        loss = train_epoch(model, train_loader, criterion, optimizer, counts, runtime=runtime, **stepping)
+        losses = train_epoch(model, train_loader, criterion, optimizer, counts, runtime=runtime, **stepping)
         history.end_training(images=len(train_loader.dataset))
-        val_loss = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime, decide=decide)
-        schedule.after_epoch(val_loss)
-        history.add(schedule.lr, loss, counts.compute().columns(), val_loss, val_counts.compute().columns())
+        val_losses = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime, decide=decide)
+        schedule.after_epoch(val_losses["loss"])
+        history.add(schedule.lr, losses, counts.compute().columns(), val_losses, val_counts.compute().columns())
         run.save_epoch(
             history,
             config=config.model_dump(),

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from engine.command_line import probability
-from engine.config import loss_arguments
 from engine.errors import run_script
+from engine.loss_arguments import loss_arguments
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 

@@ -6,13 +6,10 @@ against `models`, `losses` and `engine.optimisers`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -21,9 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from engine.errors import ConfigError
-
-VOID = 255  # the class index of void pixels, which datasets write and losses ignore
+from engine.loss_config import LossConfig, Task
+from engine.section import Section
 
 
 def _check_size(size: object) -> object:
@@ -42,12 +38,6 @@ def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
 Size = Annotated[int | list[int], BeforeValidator(_check_size)]
-
-
-class Section(BaseModel):
-    """A section of the file: no unknown keys, no silent conversion ("3" is not 3), not changed after reading."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -114,7 +104,7 @@ class DataConfig(Section):
 
 class ModelConfig(Section):
     name: Literal["UNet", "NestedUNet"] = "NestedUNet"
-    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = [32, 64, 128, 256, 512]
+    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = Field(default=[32, 64, 128, 256, 512])
     deep_supervision: bool = False
     weights: str | None = None  # start from this checkpoint
 
@@ -123,38 +113,6 @@ class ModelConfig(Section):
         if self.deep_supervision and self.name != "NestedUNet":
             raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: NestedUNet")
         return self
-
-
-class LossSection(Section):
-    # n / (K · n_c) of the training or validation set's pixels as the `weight` of the loss, or of its terms without one
-    class_weights: Literal["balanced", "balanced_val"] | None = None
-
-    @property
-    def balanced_part(self) -> Literal["train", "val"] | None:
-        """The part of the data whose frequencies set the class weights."""
-        return {None: None, "balanced": "train", "balanced_val": "val"}[self.class_weights]
-
-
-class BCEWithLogitsLossConfig(LossSection):
-    name: Literal["BCEWithLogitsLoss"]
-
-
-class BCEDiceLossConfig(LossSection):
-    name: Literal["BCEDiceLoss"]
-    bce_weight: NonNegativeFloat = 0.5
-    smooth: NonNegativeFloat = 1e-5
-
-
-class CrossEntropyLossConfig(LossSection):
-    name: Literal["CrossEntropyLoss"]
-    weight: list[NonNegativeFloat] | None = None  # of each class
-    ignore_index: int = -100  # 255 where the data has void pixels
-
-
-class LovaszHingeLossConfig(LossSection):
-    name: Literal["LovaszHingeLoss"]
-    per_image: bool = True
-    ignore_index: int | None = None  # 255 where the data has void pixels
 
 
 class SGDConfig(Section):
@@ -174,14 +132,14 @@ class SGDConfig(Section):
 class AdamConfig(Section):
     name: Literal["Adam"]
     lr: PositiveFloat
-    betas: Betas = [0.9, 0.999]
+    betas: Betas = Field(default=[0.9, 0.999])
     weight_decay: NonNegativeFloat = 0.0
 
 
 class AdamWConfig(Section):
     name: Literal["AdamW"]
     lr: PositiveFloat
-    betas: Betas = [0.9, 0.999]
+    betas: Betas = Field(default=[0.9, 0.999])
     weight_decay: NonNegativeFloat = 0.01
 
 
@@ -222,10 +180,6 @@ class TrainConfig(Section):
     workers: NonNegativeInt = 0  # processes that read and augment
 
 
-LossConfig = Annotated[
-    BCEWithLogitsLossConfig | BCEDiceLossConfig | LovaszHingeLossConfig | CrossEntropyLossConfig,
-    Field(discriminator="name"),
-]
 OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]
 SchedulerConfig = Annotated[
     ConstantConfig | CosineConfig | OneCycleConfig | PlateauConfig | MultiStepConfig, Field(discriminator="name")
@@ -237,7 +191,7 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
     seed: NonNegativeInt = 41
-    task: Literal["binary", "multilabel", "multiclass"] = "binary"
+    task: Task = "binary"
     data: DataConfig
     model: ModelConfig = ModelConfig()
     loss: LossConfig
@@ -255,19 +209,9 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _class_weights_have_a_loss(self) -> Config:
-        if self.loss.class_weights is None:
-            return self
-        if self.task == "binary":
-            raise ValueError("loss.class_weights balances several classes; task: binary has one, leave it out")
-        if not any("weight" in part and part["weight"] is None for part in _parts(self.loss.model_dump())):
-            names = ", ".join(
-                name for name, section in sections_of_losses().items() if "weight" in section.model_fields
-            )
-            raise ValueError(
-                "loss.class_weights sets the weight of a loss, or of those of its terms, that take one and give none; "
-                f"here is none of these: {names}"
-            )
+    def _loss_fits_task(self) -> Config:
+        if problem := self.loss.misfit(self.task):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")
@@ -281,38 +225,3 @@ class Config(Section):
 def arguments_of(section: Section) -> dict:
     """The keys of a section that are keyword arguments of what its name stands for."""
     return section.model_dump(exclude={"name", "weights", "class_weights"})
-
-
-def sections_of_losses() -> dict[str, type[Section]]:
-    """Name of a loss → its section."""
-    options = get_args(get_args(LossConfig)[0])
-    return {get_args(option.model_fields["name"].annotation)[0]: option for option in options}
-
-
-def _parts(loss: dict) -> list[dict]:
-    """The terms of a sum, or the loss itself."""
-    return loss.get("terms") or [loss]
-
-
-def loss_arguments(loss: LossSection, *, void: bool, weight: Sequence[float] | None = None) -> dict:
-    """`arguments_of` a loss, and what the data adds to it.
-
-    Args:
-        void: the data has pixels of unknown class: `ignore_index` becomes 255.
-        weight: of each class, for the loss or all terms that take one and give none.
-
-    Raises:
-        ConfigError: void pixels, and a loss that cannot leave them out.
-    """
-    arguments = arguments_of(loss)
-    for part in _parts(arguments):
-        if void and "ignore_index" not in part:
-            name = part.get("name", loss.name)
-            raise ConfigError(
-                f"the data has void pixels, which {name} cannot leave out; choose a loss with ignore_index"
-            )
-        if void:
-            part["ignore_index"] = VOID
-        if weight is not None and part.get("weight", 0) is None:
-            part["weight"] = list(weight)
-    return arguments

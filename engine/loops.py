@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import torch
@@ -17,7 +17,9 @@ from inference.masks import Decision, to_masks
 
 
 class Criterion(Protocol):
-    """A loss that knows which of a network's outputs counts as its answer."""
+    """A loss that knows which of a network's outputs counts as its answer, and the terms of its last value."""
+
+    parts: Mapping[str, Tensor]  # name → detached scalar; empty where there is a single term
 
     def __call__(self, outputs: object, target: Tensor) -> Tensor: ...
 
@@ -28,6 +30,30 @@ class Counts(Protocol):
     """Anything that counts hard predictions, such as `metrics.SegmentationCounts`."""
 
     def update(self, prediction: Tensor, target: Tensor) -> None: ...
+
+
+class MeanLosses:
+    """Adds up a loss and its terms on the device; the only wait for it is in `compute`."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._images = 0
+
+    def add(self, loss: Tensor, parts: Mapping[str, Tensor], *, images: int) -> None:
+        """A batch's mean loss and its terms, all scalars."""
+        for name, value in {"loss": loss, **parts}.items():
+            self._sums[name] = self._sums.get(name, 0) + value.detach().double() * images
+        self._images += images
+
+    def compute(self, phase: str) -> dict[str, float]:
+        """Means per image: "loss", and each term by its name, before its factor.
+
+        Raises:
+            DivergedError: the loss of the phase, "training" or "validation", is not finite.
+        """
+        means = (torch.stack(list(self._sums.values())) / self._images).tolist()
+        _check_finite(means[0], phase)
+        return dict(zip(self._sums, means, strict=True))
 
 
 def train_step(
@@ -73,28 +99,27 @@ def train_epoch(
     clip_norm: float | None = None,
     after_step: Callable[[], None] = lambda: None,
     decide: Decision = to_masks,
-) -> float:
+) -> dict[str, float]:
     """Trains on every batch of `loader`; the predictions made on the way are added to `counts`.
 
     Args:
         decide: turns logits into those predictions, see `inference.masks.decision`.
 
     Returns:
-        The mean loss per image.
+        The mean loss per image as "loss", and the terms of a weighted sum by their names.
 
     Raises:
-        DivergedError: that mean is not finite.
+        DivergedError: the loss is not finite.
     """
     model.train()
-    total, images_seen = torch.zeros((), dtype=torch.float64, device=runtime.device), 0
+    losses = MeanLosses()
     for images, target in tqdm(loader, "train", leave=False, disable=None):
         images, target = runtime.move(images, target)
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, clip_norm=clip_norm)
         after_step()
-        total += loss * len(images)
-        images_seen += len(images)
+        losses.add(loss, criterion.parts, images=len(images))
         counts.update(decide(logits), target)
-    return _finite(total.item() / images_seen, "training")
+    return losses.compute("training")
 
 
 @torch.inference_mode()
@@ -107,7 +132,7 @@ def evaluate(
     runtime: Runtime,
     decide: Decision = to_masks,
     on_logits: Callable[[Tensor], None] = lambda logits: None,
-) -> float:
+) -> dict[str, float]:
     """Scores every batch of `loader` into `counts`; train.py and val.py both score with this.
 
     Args:
@@ -115,25 +140,23 @@ def evaluate(
         on_logits: called with each batch's logits, [N, K, H, W] float32 on the device.
 
     Returns:
-        The mean loss per image.
+        The mean loss per image as "loss", and the terms of a weighted sum by their names.
     """
     model.eval()
-    total, images_seen = torch.zeros((), dtype=torch.float64, device=runtime.device), 0
+    losses = MeanLosses()
     for images, target in tqdm(loader, "score", leave=False, disable=None):
         images, target = runtime.move(images, target)
         with runtime.autocast():
             outputs = model(images)
         logits = criterion.prediction(outputs).float()
-        total += criterion(logits, target) * len(images)
-        images_seen += len(images)
+        losses.add(criterion(logits, target), criterion.parts, images=len(images))
         counts.update(decide(logits), target)
         on_logits(logits)
-    return _finite(total.item() / images_seen, "validation")
+    return losses.compute("validation")
 
 
-def _finite(loss: float, phase: str) -> float:
+def _check_finite(loss: float, phase: str) -> None:
     if not math.isfinite(loss):
         raise DivergedError(
             f"the {phase} loss is {loss}; lower optimizer.lr, set train.clip_norm (such as 1.0), or use precision fp32"
         )
-    return loss

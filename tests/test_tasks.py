@@ -215,8 +215,8 @@ def test_a_task_that_does_not_fit_the_data_or_the_target(run_main, small_config,
         ([f"data.root={root}"], 3, "class maps of 3 classes (background, rim, core); set task: multiclass"),
         (["data.target=border"], 2, "set task: multiclass"),
         (["data.target=border", "task=multiclass", "loss={name: CrossEntropyLoss}"], 3, "no label map"),
-        (["loss={name: CrossEntropyLoss, class_weights: balanced}"], 2, "task: binary has one, leave it out"),
-        (["task=multilabel", "loss.class_weights=balanced"], 2, "here is none of these: "),
+        (["loss={name: CrossEntropyLoss, class_weights: balanced}"], 2, "task: binary has one; leave it out"),
+        (["task=multilabel", "loss.class_weights=balanced"], 2, "losses that take it: BCEWithLogitsLoss, "),
         (["loss.class_weights=yes"], 2, "allowed: balanced, balanced_val"),
     ]
     for changes, expected, told in refused:
