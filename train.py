@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.config import Config, arguments_of
 from engine.config_file import dump_config, load_config
-from engine.errors import run_script
+from engine.errors import ConfigError, run_script
 from engine.loss_arguments import loss_arguments
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
@@ -82,6 +82,8 @@ def train(config: Config, *, fresh: bool = False) -> Path:
         left_out = load_weights(model, ROOT / config.model.weights)
         print(f"weights {config.model.weights}; left out for another class count: {', '.join(left_out) or 'none'}")
     scored = scoring_model(runtime.place(model), config)
+    if problem := config.loss.misfit(config.task, channels=len(data.classes)):
+        raise ConfigError(problem)
     weight = balanced_weights(data.pixels[part], data.classes) if (part := config.loss.balanced_part) else None
     loss = build_loss(config.loss.name, **loss_arguments(config.loss, void=data.has_void, weight=weight))
     criterion = DeepSupervisionLoss(loss)

@@ -42,20 +42,27 @@ class LossSection(Section):
     tasks: ClassVar[tuple[str, ...]] = OF_MASKS + OF_CLASSES
     name: str
 
-    def misfit(self, task: str) -> str | None:
-        """Why the loss cannot be used for `task`, and what can; None if it can."""
+    def misfit(self, task: str, *, channels: int | None = None) -> str | None:
+        """Why the loss cannot be used for `task`, and what can; None if it can.
+
+        Args:
+            channels: of the network, one per class; None while the data set has not been read.
+        """
         if task not in self.tasks:
             fitting = [name for name, section in SECTIONS.items() if task in section.tasks]
             return (
                 f"loss {self.name} is for task {' or '.join(self.tasks)}, and task is {task}; "
                 f"losses that fit: {', '.join(fitting)}"
             )
-        channels = len(getattr(self, "weight", None) or [])
-        if channels and (channels == 1) != (task == "binary"):
-            return (
-                f"loss {self.name} has {channels} class weights, and task is {task}; give one per channel of the "
-                f"network: the only one for binary, each class for multilabel, background and classes for multiclass"
-            )
+        channels = 1 if task == "binary" else channels
+        for key in ("weight", "pos_weight", "smooth"):
+            numbers = getattr(self, key, None)
+            if isinstance(numbers, list) and (len(numbers) != channels if channels else len(numbers) == 1):
+                return (
+                    f"loss {self.name} has {len(numbers)} numbers in {key}, and with task {task} the network has "
+                    f"{channels or 'several'} channel{'' if channels == 1 else 's'}; give one number per channel, in "
+                    f"the order of the classes"
+                )
         return None
 
 
@@ -104,12 +111,12 @@ class FocalLossConfig(LossSection):
     weight: ClassWeights | None = None
     ignore_index: int | None = None
 
-    def misfit(self, task: str) -> str | None:
+    def misfit(self, task: str, *, channels: int | None = None) -> str | None:
         if self.alpha is not None and task == "multiclass":
             return (
                 "loss FocalLoss has alpha, which is for task binary or multilabel; for multiclass give weight instead"
             )
-        return super().misfit(task)
+        return super().misfit(task, channels=channels)
 
 
 class OverlapLossSection(LossSection):
@@ -122,8 +129,8 @@ class OverlapLossSection(LossSection):
     ignore_class: NonNegativeInt | None = None
     ignore_index: int | None = None
 
-    def misfit(self, task: str) -> str | None:
-        if problem := super().misfit(task):
+    def misfit(self, task: str, *, channels: int | None = None) -> str | None:
+        if problem := super().misfit(task, channels=channels):
             return problem
         if self.activation == "softmax" and task in OF_MASKS:
             return f"loss {self.name} has activation softmax, and task is {task}; use auto or sigmoid"
@@ -222,9 +229,9 @@ class ChosenLoss(LossSection):
         """The part of the data that sets the class weights."""
         return {None: None, "balanced": "train", "balanced_val": "val"}[self.class_weights]
 
-    def misfit(self, task: str) -> str | None:
+    def misfit(self, task: str, *, channels: int | None = None) -> str | None:
         if self.class_weights is None:
-            return super().misfit(task)
+            return super().misfit(task, channels=channels)
         if task == "binary":
             return "class_weights balances several classes, and task: binary has one; leave it out"
         if not any(map(has_free_weight, parts_of(self.model_dump()))):
@@ -233,7 +240,7 @@ class ChosenLoss(LossSection):
                 "class_weights sets the weight of a loss, or of those of its terms, that have none yet, and there is "
                 f"no such here; losses that take it: {', '.join(taking)}"
             )
-        return super().misfit(task)
+        return super().misfit(task, channels=channels)
 
 
 def _chosen(section: type[LossSection]) -> type[ChosenLoss]:
@@ -246,8 +253,9 @@ class WeightedSumLossConfig(ChosenLoss):
     name: Literal["WeightedSumLoss"]
     terms: Annotated[list[Term], Field(min_length=1)]
 
-    def misfit(self, task: str) -> str | None:
-        return super().misfit(task) or next(filter(None, (term.misfit(task) for term in self.terms)), None)
+    def misfit(self, task: str, *, channels: int | None = None) -> str | None:
+        problems = (term.misfit(task, channels=channels) for term in self.terms)
+        return super().misfit(task, channels=channels) or next(filter(None, problems), None)
 
 
 def _named(loss: object) -> object:

@@ -20,7 +20,7 @@ def ascending_order(values: Tensor) -> Tensor:
     """[R, P] → [R, P] int64, the indices that sort each row; equal values stay in the order of their indices."""
     if values.device.type != "cpu" or values.dtype != torch.float32:
         return values.sort(dim=1, stable=True).indices
-    # NumPy sorts plain integers over ten times as fast on a CPU as torch sorts with indices: so each key holds the
+    # On a CPU NumPy sorts plain integers far faster than torch sorts numbers with their indices: so each key holds the
     # bits of its number, turned so that integers order as the floats do, above its index.
     bits = (values + 0.0).view(torch.int32)  # -0.0 + 0.0 is 0.0
     bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)

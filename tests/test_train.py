@@ -99,6 +99,15 @@ def test_each_term_of_a_sum_has_its_columns_after_all_others(small_config, run_m
     assert run_main(val, "--run", tmp_path / "outputs" / "small")[0] == 0
 
 
+def test_class_weights_of_the_wrong_length_end_with_2_and_leave_no_run(small_config, run_main, tmp_path):
+    write_set(tmp_path / "two", classes=("nucleus", "membrane"))
+    changes = [f"data.root={tmp_path / 'two'}", "task=multilabel", "loss={name: DiceLoss, weight: [1, 2, 3]}"]
+    code, _, err = run_main(train, "--config", small_config, *changes)
+    assert code == 2
+    assert "3 numbers in weight, and with task multilabel the network has 2 channels; give one number per" in err
+    assert not (tmp_path / "outputs").exists()
+
+
 def test_the_same_command_gives_the_same_log(small_config, run_main, tmp_path):
     logs = []
     for name in ("a", "b"):

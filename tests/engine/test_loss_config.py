@@ -79,8 +79,14 @@ def test_which_losses_fit_which_task():
         (["loss={name: DiceLoss, factor: 2}"], "loss.factor: unknown key"),
         (["loss={name: DiceLoss, smooth: -1}"], "loss.smooth: got -1; allowed is a number from 0"),
         (["loss={name: DiceLoss, weight: [1, -1]}"], "loss.weight.1: got -1 (a whole number)"),
-        (["loss={name: DiceLoss, weight: [1, 2]}"], "has 2 class weights, and task is binary"),
-        (["task=multiclass", "loss={name: FocalLoss, weight: [1]}"], "has 1 class weights, and task is multiclass"),
+        (
+            ["loss={name: DiceLoss, weight: [1, 2]}"],
+            "2 numbers in weight, and with task binary the network has 1 channel;",
+        ),
+        (
+            ["task=multiclass", "loss={name: FocalLoss, weight: [1]}"],
+            "1 numbers in weight, and with task multiclass the network has several",
+        ),
         (["task=multiclass", "loss={name: FocalLoss, alpha: 0.5}"], "alpha, which is for task binary or multilabel"),
         (["loss={name: DiceLoss, activation: softmax}"], "activation softmax, and task is binary"),
         (["loss={name: DiceLoss, include_background: false}"], "leaves out channel 0, the only one of task binary"),

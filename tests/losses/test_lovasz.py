@@ -4,7 +4,7 @@ import pytest
 import torch
 from reference_inputs import binary_inputs, multiclass_inputs
 
-from losses import LovaszHingeLoss, LovaszSoftmaxLoss
+from losses import LovaszHingeLoss, LovaszSoftmaxLoss, lovasz
 from losses.lovasz import ascending_order
 
 
@@ -154,6 +154,19 @@ def test_float32_gradients_are_those_of_float64(share):
     errors = (exact.softmax(1).transpose(0, 1) - masks.double()).abs().flatten(1)
     expected = plain_gradient(errors, masks.flatten(1), exact)
     assert (gradient - expected).abs().max() <= 1e-6 * expected.abs().max()
+
+
+def test_errors_rounded_before_sorting_would_be_seen(monkeypatch):
+    """The negative control: sorted by 1 − margin, or by softmax errors in float32, the gradient is another."""
+    exact = lovasz.growth_of_pixels
+
+    def rounded(correctness, foreground):
+        rounds = correctness - 1 if correctness.dtype == torch.float32 else correctness.float()
+        return exact(rounds, foreground).to(correctness.dtype)
+
+    monkeypatch.setattr(lovasz, "growth_of_pixels", rounded)
+    with pytest.raises(AssertionError):
+        test_float32_gradients_are_those_of_float64(0.2)
 
 
 def test_the_order_of_floats():
