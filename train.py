@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.config import Config, arguments_of
 from engine.config_file import dump_config, load_config
 from engine.errors import ConfigError, run_script
+from engine.loss_arguments import loss_arguments
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -30,6 +31,7 @@ def main() -> None:
 def train(config: Config, *, fresh: bool = False) -> Path:
     """Trains what `config` describes and returns its run folder, outputs/<name>."""
     # Imported here, so that --help and a wrong configuration are answered before torch has loaded.
+    from datasets.balance import balanced_weights
     from datasets.loaders import scoring_loader, training_loader
     from datasets.split import split_to_csv
     from datasets.survey import load_training_data
@@ -41,6 +43,7 @@ def train(config: Config, *, fresh: bool = False) -> Path:
     from engine.optimisers import build_optimizer, build_schedule
     from engine.run_folder import RunFolder
     from engine.seeding import seed_everything
+    from inference.masks import decision, threshold_of
     from inference.predictor import scoring_model
     from losses import DeepSupervisionLoss, build_loss
     from metrics import SegmentationCounts
@@ -81,7 +84,9 @@ def train(config: Config, *, fresh: bool = False) -> Path:
     scored = scoring_model(runtime.place(model), config)
     if problem := config.loss.misfit(config.task, channels=len(data.classes)):
         raise ConfigError(problem)
-    criterion = DeepSupervisionLoss(build_loss(config.loss.name, **arguments_of(config.loss)))
+    weight = balanced_weights(data.pixels[part], data.classes) if (part := config.loss.balanced_part) else None
+    loss = build_loss(config.loss.name, **loss_arguments(config.loss, void=data.has_void, weight=weight))
+    criterion = DeepSupervisionLoss(loss)
     optimizer = build_optimizer(config.optimizer.name, model.parameters(), **arguments_of(config.optimizer))
     steps = {"epochs": settings.epochs, "steps_per_epoch": len(train_loader)}
     schedule = build_schedule(config.scheduler.name, optimizer, **steps, **arguments_of(config.scheduler))
@@ -92,14 +97,15 @@ def train(config: Config, *, fresh: bool = False) -> Path:
     run.start(config_yaml=dump_config(config), split_csv=split_to_csv(data.split))
     print(f"run     {run.path}", flush=True)
 
+    decide, counting = decision(threshold_of(config.task)), {"background": config.task == "multiclass"}
     history = History()
     for _ in range(settings.epochs):
         train_loader.batch_sampler.epoch = history.start_epoch()
-        counts, val_counts = SegmentationCounts(), SegmentationCounts()
-        stepping = {"clip_norm": settings.clip_norm, "after_step": schedule.after_step}
+        counts, val_counts = SegmentationCounts(**counting), SegmentationCounts(data.classes, **counting)
+        stepping = {"clip_norm": settings.clip_norm, "after_step": schedule.after_step, "decide": decide}
         losses = train_epoch(model, train_loader, criterion, optimizer, counts, runtime=runtime, **stepping)
         history.end_training(images=len(train_loader.dataset))
-        val_losses = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime)
+        val_losses = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime, decide=decide)
         schedule.after_epoch(val_losses["loss"])
         history.add(schedule.lr, losses, counts.compute().columns(), val_losses, val_counts.compute().columns())
         run.save_epoch(

@@ -49,6 +49,8 @@ class DataConfig(Section):
     channels: Literal["auto", 1, 3] = "auto"
     intensity: Literal["native", "image", "run"] = "native"
     mask_threshold: Fraction | None = None  # for soft masks, in units of their full range
+    target: Literal["masks", "border"] = "masks"  # border: background, interior, border, from labels/
+    border_radius: Annotated[float, Field(ge=1)] = 1.5  # pixels of what the network sees
     max_pixels: PositiveInt = 2**28
     normalise: Literal["dataset", "imagenet"] = "dataset"
     val_fraction: Fraction = 0.2
@@ -69,8 +71,13 @@ class DataConfig(Section):
     @property
     def loading(self) -> dict:
         """The keys that say how a data folder is split and read."""
-        keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "mask_threshold", "max_pixels"}
-        return self.model_dump(include=keys)
+        keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "max_pixels"}
+        return self.model_dump(include=keys) | self.truth
+
+    @property
+    def truth(self) -> dict:
+        """The keys that say what of a data folder is the truth."""
+        return self.model_dump(include={"target", "mask_threshold", "border_radius"})
 
     @property
     def sampling(self) -> dict:
@@ -193,6 +200,15 @@ class Config(Section):
     train: TrainConfig
 
     @model_validator(mode="after")
+    def _borders_are_classes(self) -> Config:
+        if self.data.target == "border" and self.task != "multiclass":
+            raise ValueError(
+                f"data.target: border has the classes background, interior and border; got task: {self.task}, "
+                "set task: multiclass"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _loss_fits_task(self) -> Config:
         if problem := self.loss.misfit(self.task):
             raise ValueError(problem)
@@ -208,4 +224,4 @@ class Config(Section):
 
 def arguments_of(section: Section) -> dict:
     """The keys of a section that are keyword arguments of what its name stands for."""
-    return section.model_dump(exclude={"name", "weights"})
+    return section.model_dump(exclude={"name", "weights", "class_weights"})

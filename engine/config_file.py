@@ -153,6 +153,12 @@ def _walk(location: Sequence[object]) -> tuple[str, type[Section], object, list[
     return dotted or "the file", parent, keys[-1] if keys else None, list(options)
 
 
+def _literals(annotation: object) -> list[object]:
+    """The values of a Literal, or of one that may be left out."""
+    inner = [part for part in typing.get_args(annotation) if typing.get_origin(part) is typing.Literal]
+    return list(typing.get_args(inner[0] if inner else annotation))
+
+
 def _choice(got: object, allowed: Sequence[str]) -> str:
     close = difflib.get_close_matches(str(got), allowed, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
@@ -182,7 +188,7 @@ def _told(problem: Mapping, overridden: set[str]) -> str:
         given = got.get("name")
         text = f"{given!r} is unknown; {_choice(given, names)}" if given else f"is required; {_choice('', names)}"
     elif kind == "literal_error":
-        allowed = [str(option) for option in typing.get_args(section.model_fields[last].annotation)]
+        allowed = [str(option) for option in _literals(section.model_fields[last].annotation)]
         text = f"got {_shown(got)}; {_choice(got, allowed)}"
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
         text = f"got {_shown(got)}; expected a section with keys"

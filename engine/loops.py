@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from engine.device import Runtime
 from engine.errors import DivergedError
-from inference.masks import to_masks
+from inference.masks import Decision, to_masks
 
 
 class Criterion(Protocol):
@@ -70,7 +70,7 @@ def train_step(
 
     Args:
         images: [N, C, H, W] float32, normalised, on the runtime's device.
-        target: [N, K, H, W] float32 {0, 1}, likewise.
+        target: [N, K, H, W] float32 {0, 1}, or [N, H, W] int64 class indices in a multiclass task, likewise.
         clip_norm: the gradient's 2-norm is scaled down to this where it is larger.
 
     Returns:
@@ -98,8 +98,12 @@ def train_epoch(
     runtime: Runtime,
     clip_norm: float | None = None,
     after_step: Callable[[], None] = lambda: None,
+    decide: Decision = to_masks,
 ) -> dict[str, float]:
     """Trains on every batch of `loader`; the predictions made on the way are added to `counts`.
+
+    Args:
+        decide: turns logits into those predictions, see `inference.masks.decision`.
 
     Returns:
         The mean loss per image as "loss", and the terms of a weighted sum by their names.
@@ -114,7 +118,7 @@ def train_epoch(
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, clip_norm=clip_norm)
         after_step()
         losses.add(loss, criterion.parts, images=len(images))
-        counts.update(to_masks(logits), target)
+        counts.update(decide(logits), target)
     return losses.compute("training")
 
 
@@ -126,13 +130,13 @@ def evaluate(
     counts: Counts,
     *,
     runtime: Runtime,
-    threshold: float = 0.5,
+    decide: Decision = to_masks,
     on_logits: Callable[[Tensor], None] = lambda logits: None,
 ) -> dict[str, float]:
     """Scores every batch of `loader` into `counts`; train.py and val.py both score with this.
 
     Args:
-        threshold: probability above which a pixel is foreground.
+        decide: turns logits into predictions, see `inference.masks.decision`.
         on_logits: called with each batch's logits, [N, K, H, W] float32 on the device.
 
     Returns:
@@ -146,7 +150,7 @@ def evaluate(
             outputs = model(images)
         logits = criterion.prediction(outputs).float()
         losses.add(criterion(logits, target), criterion.parts, images=len(images))
-        counts.update(to_masks(logits, threshold=threshold), target)
+        counts.update(decide(logits), target)
         on_logits(logits)
     return losses.compute("validation")
 

@@ -217,18 +217,60 @@ def _term(section: type[LossSection]) -> type[LossSection]:
 Term = Annotated[Union[tuple(map(_term, SECTIONS.values()))], Field(discriminator="name")]  # noqa: UP007
 
 
-class WeightedSumLossConfig(LossSection):
+class ChosenLoss(LossSection):
+    """What the section `loss` itself has besides the keys of its loss."""
+
+    # Sets the `weight` of the loss, or of those of its terms that take one and give none, from the pixels of each class
+    # in the training images, or in the validation images: n / (K · n_c).
+    class_weights: Literal["balanced", "balanced_val"] | None = None
+
+    @property
+    def balanced_part(self) -> Literal["train", "val"] | None:
+        """The part of the data that sets the class weights."""
+        return {None: None, "balanced": "train", "balanced_val": "val"}[self.class_weights]
+
+    def misfit(self, task: str, *, channels: int | None = None) -> str | None:
+        if self.class_weights is None:
+            return super().misfit(task, channels=channels)
+        if task == "binary":
+            return "class_weights balances several classes, and task: binary has one; leave it out"
+        if not any(map(has_free_weight, parts_of(self.model_dump()))):
+            taking = [name for name, section in SECTIONS.items() if "weight" in section.model_fields]
+            return (
+                "class_weights sets the weight of a loss, or of those of its terms, that have none yet, and there is "
+                f"no such here; losses that take it: {', '.join(taking)}"
+            )
+        return super().misfit(task, channels=channels)
+
+
+def _chosen(section: type[LossSection]) -> type[ChosenLoss]:
+    return create_model(section.__name__, __base__=(section, ChosenLoss))
+
+
+class WeightedSumLossConfig(ChosenLoss):
     """Σ factor · term; in a file the name may be left out."""
 
     name: Literal["WeightedSumLoss"]
     terms: Annotated[list[Term], Field(min_length=1)]
 
     def misfit(self, task: str, *, channels: int | None = None) -> str | None:
-        return next(filter(None, (term.misfit(task, channels=channels) for term in self.terms)), None)
+        problems = (term.misfit(task, channels=channels) for term in self.terms)
+        return super().misfit(task, channels=channels) or next(filter(None, problems), None)
 
 
 def _named(loss: object) -> object:
     return {"name": "WeightedSumLoss", **loss} if isinstance(loss, dict) and "terms" in loss else loss
 
 
-LossConfig = Annotated[Single | WeightedSumLossConfig, Field(discriminator="name"), BeforeValidator(_named)]
+Chosen = Union[(*map(_chosen, SECTIONS.values()), WeightedSumLossConfig)]
+LossConfig = Annotated[Chosen, Field(discriminator="name"), BeforeValidator(_named)]
+
+
+def parts_of(loss: dict) -> list[dict]:
+    """The terms of a sum, or the loss itself, of a dumped section."""
+    return loss.get("terms") or [loss]
+
+
+def has_free_weight(part: dict) -> bool:
+    """Whether a dumped loss takes class weights and gives none."""
+    return part.get("weight", 0) is None and part.get("per_class", True)

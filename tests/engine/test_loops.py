@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from engine.device import choose_runtime
 from engine.errors import DivergedError
 from engine.loops import evaluate, train_epoch, train_step
+from inference.masks import decision
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
 
@@ -63,7 +64,7 @@ def test_the_threshold_of_scoring():
     found = []
     for threshold in (0.01, 0.5, 0.99):
         counts = SegmentationCounts()
-        evaluate(network(), DataLoader(data()), CRITERION, counts, runtime=CPU, threshold=threshold)
+        evaluate(network(), DataLoader(data()), CRITERION, counts, runtime=CPU, decide=decision(threshold))
         found.append(counts.per_image()[..., :2].sum().item())
     assert found[0] > found[1] > found[2]
 
