@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from datasets.description import NAME as DESCRIPTION
+from datasets.description import read_description
 from datasets.image_reader import ImageReader
+from datasets.names import fault_of, unwritable
 from datasets.reading import EXTENSIONS, read_mask
 from engine.errors import DataError
 
@@ -35,33 +37,36 @@ class DataFolder:
     samples: tuple[Sample, ...]
 
 
-def list_folder(root: Path, *, task: str) -> DataFolder:
+def list_folder(root: Path, *, task: str, problems: list[str] | None = None) -> DataFolder:
     """Lists a data folder without opening a pixel.
 
     Args:
         root: `inputs/<set>/`.
         task: binary (exactly one class) or multilabel.
+        problems: where the problems of single files are added; without it they are raised.
 
     Raises:
         DataError: no such folder, no images or masks, classes that do not fit the task; or, all of these at once,
-            images without a mask and files of one stem.
+            images without a mask, files of one stem and names that cannot be written down.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected are {LAYOUT} in it (data.root names it)")
-    problems: list[str] = []
-    images = _files_by_id(root / "images", problems)
+    found: list[str] = []
+    images = _files_by_id(root / "images", found)
     if not images:
         raise DataError(f"{root / 'images'}: no images ({', '.join(EXTENSIONS)}); expected are {LAYOUT}")
     classes = _classes(root)
     if task == "binary" and len(classes) > 1:
         raise DataError(f"{root / 'masks'}: {len(classes)} classes ({', '.join(classes)}); set task: multilabel")
     folders = [_class_folder(root, name) for name in classes]
-    masks = [_files_by_id(folder, problems) for folder in folders]
+    masks = [_files_by_id(folder, found) for folder in folders]
     if len(classes) == 1:  # of several, an image may lack some
         lacking = sorted(images.keys() - masks[0].keys())
-        problems += [f"{images[sample_id]}: no mask {folders[0] / sample_id}.*" for sample_id in lacking]
-    if problems:
-        raise DataError(listed(problems, "each image needs a mask of the same stem"))
+        found += [f"{images[sample_id]}: no mask {folders[0] / sample_id}.*" for sample_id in lacking]
+    if found and problems is None:
+        raise DataError(listed(found, "each image needs a mask of the same stem"))
+    if problems is not None:
+        problems += found
     samples = tuple(Sample(i, images[i], tuple(files.get(i) for files in masks)) for i in sorted(images))
     return DataFolder(root, classes, samples)
 
@@ -88,6 +93,8 @@ def _files_by_id(folder: Path, problems: list[str]) -> dict[str, Path]:
     for path in image_files(folder):
         if path.stem in files:
             problems.append(f"{path}: same stem as {files[path.stem].name}; rename or remove one")
+        if unwritable(path.stem):
+            problems.append(f"{str(path)!r}: a name of characters that cannot be shown; rename it")
         files[path.stem] = path
     return files
 
@@ -99,13 +106,14 @@ def _classes(root: Path) -> tuple[str, ...]:
         raise DataError(f"{root / 'masks'}: holds class folders and also files ({files[0].name}); keep one of the two")
     if not folders and not files:
         raise DataError(f"{root / 'masks'}: no masks; expected are {LAYOUT}")
-    description = root / "dataset.yaml"
-    content = yaml.safe_load(description.read_text(encoding="utf-8")) if description.exists() else None
-    named = content.get("classes") if isinstance(content, dict) else None
+    if faults := [fault for name in folders if (fault := fault_of(name))]:
+        raise DataError(f"{root / 'masks'}: the name of a class folder cannot be used: {faults[0]}; rename it")
+    named = read_description(root).get("classes")
     if named is None:
         return tuple(folders) or (FLAT_CLASS,)
     if sorted(named) != folders and (folders or len(named) != 1):
-        raise DataError(f"{description}: classes {named}, but masks/ holds {folders or 'files'}; make the two agree")
+        found = folders or "files"
+        raise DataError(f"{root / DESCRIPTION}: classes {named}, but masks/ holds {found}; make the two agree")
     return tuple(named)  # the file's order is the order of the channels
 
 

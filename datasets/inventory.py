@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import yaml
-
+from datasets.description import NAME as DESCRIPTION
+from datasets.description import read_description
 from datasets.findings import Problem
 from datasets.folder import EXTENSIONS, FLAT_CLASS, LAYOUT, image_files
 from engine.errors import DataError
@@ -31,13 +32,15 @@ class Entry:
 class Inventory:
     """A data folder: classes in the order of their channels, entries sorted by id.
 
-    `sums` is path → SHA-256 hex digest as SHA256SUMS states it, or None without that file.
+    `sums` is path → SHA-256 hex digest as SHA256SUMS states it, or None without that file; `prepared` is whether
+    dataset.yaml tells which SHA256SUMS is its own, so that every file is listed there.
     """
 
     root: Path
     classes: tuple[str, ...]
     entries: tuple[Entry, ...]
     sums: Mapping[str, str] | None
+    prepared: bool
     problems: tuple[Problem, ...]
 
 
@@ -63,7 +66,8 @@ def take_inventory(root: Path) -> Inventory:
         Entry(i, images[i], {name: files[i] for name, files in masks.items() if i in files}, labels.get(i))
         for i in sorted(images)
     )
-    return Inventory(root, tuple(folders), entries, _read_sums(root, problems), tuple(problems))
+    sums, prepared = _read_sums(root, problems), _is_prepared(root, problems)
+    return Inventory(root, tuple(folders), entries, sums, prepared, tuple(problems))
 
 
 def _by_id(root: Path, folder: str, problems: list[Problem], *, flat: bool = False) -> dict[str, str]:
@@ -109,19 +113,12 @@ def _class_folders(root: Path, problems: list[Problem]) -> dict[str, str]:
 
 
 def _named_classes(root: Path, problems: list[Problem]) -> list[str] | None:
-    path = root / "dataset.yaml"
-    if not path.exists():
-        return None
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        found = f"cannot be read: {' '.join(str(error).split())}"
-        problems.append(Problem("classes", (path.name,), found, "mend it, or remove it: it is optional"))
+        return read_description(root).get("classes")
+    except DataError as error:
+        found = f"cannot be used: {str(error).removeprefix(str(root / DESCRIPTION)).removeprefix(': ')}"
+        problems.append(Problem("classes", (DESCRIPTION,), found, "mend it, or remove it: it is optional"))
         return None
-    named = content.get("classes") if isinstance(content, dict) else None
-    if named is None:
-        return None
-    return [str(name) for name in named] if isinstance(named, list) else [str(named)]
 
 
 def _without_partner(
@@ -166,5 +163,37 @@ def _read_sums(root: Path, problems: list[Problem]) -> dict[str, str] | None:
             fix = "write it anew: sha256sum of all files, from inside the folder"
             problems.append(Problem("checksum", (path.name,), f"line {number} is not of sha256sum's format", fix))
             continue
-        sums[PurePosixPath(match[2]).as_posix()] = match[1].lower()
+        name = PurePosixPath(match[2])
+        if name.is_absolute() or ".." in name.parts or "\\" in match[2] or ":" in name.parts[0]:
+            fix = "write it anew: sha256sum of all files, from inside the folder"
+            found = f"line {number} names {match[2]!r}, which lies outside the folder"
+            problems.append(Problem("checksum", (path.name,), found, fix))
+            continue
+        sums[name.as_posix()] = match[1].lower()
     return sums
+
+
+def _is_prepared(root: Path, problems: list[Problem]) -> bool:
+    """Whether dataset.yaml states the digest of SHA256SUMS; another one there is a problem."""
+    try:
+        stated = read_description(root).get("sha256sums")
+    except DataError:  # told with the classes
+        return False
+    if stated is not None and stated != digest_of(root / "SHA256SUMS"):
+        found, fix = "absent, or not the one that dataset.yaml tells of", "restore it, or prepare the set again"
+        problems.append(Problem("checksum", ("SHA256SUMS",), found, fix))
+    return stated is not None
+
+
+def digest_of(path: Path) -> str | None:
+    """SHA-256 hex digest of a file, read in pieces; None where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        if not path.is_file():  # a device would never end
+            return None
+        with path.open("rb") as file:
+            while piece := file.read(2**20):
+                digest.update(piece)
+    except OSError:
+        return None
+    return digest.hexdigest()

@@ -69,7 +69,8 @@ def load_training_data(
     Raises:
         DataError: the folder, its split or any of its files cannot be used.
     """
-    folder = list_folder(root, task=task)
+    problems: list[str] = []
+    folder = list_folder(root, task=task, problems=problems)
     ids = [sample.id for sample in folder.samples]
     if split_file is not None:
         split = read_split(split_file, ids)
@@ -83,7 +84,7 @@ def load_training_data(
         Samples(select(folder.samples, split, part), reader, size=size, mask_threshold=mask_threshold)
         for part in ("train", "val")
     )
-    shares = _read_all(train, val)
+    shares = _read_all(train, val, problems=problems)
     return TrainingData(
         classes=folder.classes,
         split=split,
@@ -101,13 +102,15 @@ def _normalisation(name: str, train: Samples) -> Normalisation:
     return measure(train[i][0] for i in range(len(train)))
 
 
-def _read_all(*parts: Samples) -> np.ndarray:
-    """Reads every sample, with several threads and a progress bar on a terminal; all problems in one DataError.
+def _read_all(*parts: Samples, problems: list[str]) -> np.ndarray:
+    """Reads every sample, with several threads and a progress bar on a terminal.
+
+    Args:
+        problems: those known already; they are told with the ones found here, in one DataError.
 
     Returns:
         [images, K] share of foreground.
     """
-    problems = []
 
     def read(item: tuple[Samples, int]) -> np.ndarray | None:
         part, index = item
