@@ -11,12 +11,13 @@ from pathlib import Path
 
 from engine.errors import DataError
 
-MAX_DIRECTORY = 2**24  # bytes of the list of entries: a hundred thousand of them
+MAX_DIRECTORY = 2**24  # bytes of the list of entries
+MAX_ENTRIES = 40_000  # what can be listed and refused within half a second; more are read from a folder
 MAX_ENTRY = 2**30  # bytes of one entry, unpacked
 MAX_TOTAL = 2**38  # of all
 MAX_RATIO = 200  # unpacked to packed bytes: images are at most some ten times as large, and deflate reaches 1032
 SMALL = 2**20  # bytes that an entry may have at any ratio: masks that are nearly empty
-END, END_64 = b"PK\5\6", b"PK\6\6"
+LISTED, END, END_64 = b"PK\1\2", b"PK\5\6", b"PK\6\6"
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
@@ -33,11 +34,11 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         raise DataError(f"{path}: neither a folder nor a whole zip archive ({error}); download it again") from error
     seen: set[str] = set()
     try:
+        _check_sizes(archive, path)
         for entry in archive.infolist():
             if fault := _fault_of(entry, seen):
                 raise DataError(f"{path}: the entry {entry.orig_filename!r} {fault}; nothing was read from the archive")
             seen.add(entry.filename)
-        _check_sizes(archive, path)
     except DataError:
         archive.close()
         raise
@@ -59,6 +60,11 @@ def _check_directory(path: Path) -> None:
         listed = max(struct.unpack_from("<Q", tail, large + 40)[0], listed if listed < 2**32 - 1 else 0)
     if listed > MAX_DIRECTORY:
         raise DataError(f"{path}: a list of entries of {listed} bytes, at most {MAX_DIRECTORY} are read; unpack it")
+    with path.open("rb") as file:
+        file.seek(max(0, size - len(tail) - listed))
+        entries = file.read().count(LISTED)
+    if entries > MAX_ENTRIES:
+        raise DataError(f"{path}: {entries} entries, at most {MAX_ENTRIES} are read; unpack it and give the folder")
 
 
 def _fault_of(entry: zipfile.ZipInfo, seen: set[str]) -> str | None:

@@ -72,7 +72,8 @@ def _shown(value: object) -> str:
     kinds = {bool: "a yes/no value", int: "a whole number", float: "a number", str: "text", list: "a list"}
     if value is None:
         return "nothing"
-    return f"{value!r} ({kinds[type(value)]})" if type(value) in kinds else "a section"
+    shown = repr(value) if len(repr(value)) <= 100 else f"{repr(value)[:100]}…"
+    return f"{shown} ({kinds[type(value)]})" if type(value) in kinds else "a section"
 
 
 def _sections_of(annotation: object) -> dict[str, type[Section]]:
