@@ -101,8 +101,9 @@ def _walk(location: Sequence[object]) -> tuple[str, type[Section], object]:
 
 
 def _choice(got: object, allowed: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(got), allowed, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    lower = {option.lower(): option for option in allowed}
+    close = difflib.get_close_matches(str(got).lower(), lower, n=1, cutoff=0.5)
+    hint = f"did you mean {lower[close[0]]!r}? " if close else ""
     return f"{hint}allowed: {', '.join(allowed)}"
 
 

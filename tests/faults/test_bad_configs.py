@@ -1,6 +1,6 @@
 """Wrong configurations: exit 2, all problems at once, with file, key and remedy, before any work.
 
-tests/engine/test_config_file.py looks at the words for each kind of mistake; here are whole files, as people write them.
+tests/engine/test_config_file.py looks at the words for each kind of mistake; here are files, as people write them.
 """
 
 import os
@@ -131,10 +131,12 @@ def refused(run_main, tmp_path, text):
 
 
 def test_each_is_refused_with_file_key_and_remedy(run_main, tmp_path, tell):
+    wrong = []
     for key, value, remedy in VALUES:
         err = refused(run_main, tmp_path, with_value(key, value))
         lines = [line for line in err.splitlines() if line.strip().startswith(key)]
-        assert any(remedy in line for line in lines), (key, value, err)
+        wrong += [] if any(remedy in line for line in lines) else [(key, value, err.splitlines()[1:])]
+    assert wrong == []
     for text, told in FILES:
         assert told in refused(run_main, tmp_path, text)
     tell("bad configurations", len(VALUES) + len(FILES), "exit 2 with file, key and remedy; nothing written")
