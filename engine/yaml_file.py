@@ -15,7 +15,7 @@ from engine.errors import ConfigError, ReportedError
 
 MAX_BYTES = 2**17  # a configuration has 2 kB; with what follows, any file is refused within half a second
 MAX_DEPTH = 20  # lists and sections inside each other
-MAX_VALUES = 10_000
+MAX_VALUES = 5_000
 
 
 class _Refused(yaml.MarkedYAMLError):
