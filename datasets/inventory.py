@@ -164,7 +164,7 @@ def _read_sums(root: Path, problems: list[Problem]) -> dict[str, str] | None:
             problems.append(Problem("checksum", (path.name,), f"line {number} is not of sha256sum's format", fix))
             continue
         name = PurePosixPath(match[2])
-        if name.is_absolute() or ".." in name.parts or "\\" in match[2] or ":" in name.parts[0]:
+        if name.is_absolute() or ".." in name.parts or "\\" in match[2] or re.match("[A-Za-z]:", match[2]):
             fix = "write it anew: sha256sum of all files, from inside the folder"
             found = f"line {number} names {match[2]!r}, which lies outside the folder"
             problems.append(Problem("checksum", (path.name,), found, fix))

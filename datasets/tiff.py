@@ -21,6 +21,7 @@ UNCOMPRESSED, JPEG = 1, (6, 7)  # values of the compression tag
 COMPRESSIONS = (UNCOMPRESSED, 2, 3, 4, 5, *JPEG, 8, 32773, 32946, 34925, 50000)
 STRIPS, TILES = 273, 324  # tags: where the pixels lie
 MAX_PAGES, MAX_SEGMENTS = 100, 2**16  # a file of more is a stack, or made to use up the memory
+BLOCK = 16  # pixels: JPEG works in blocks, and some writers count the last one whole
 ALPHA = (1, 2)  # values of the extra samples tag: premultiplied or not
 
 
@@ -142,8 +143,9 @@ def _check_segments(page: Any, data: bytes) -> None:  # noqa: ANN401
         if offset < 8 or count < 1 or offset + count > size:
             raise damaged("TIFF", f"pixels at bytes {offset} to {offset + count} of {size}")
         if key.compression in JPEG and (frame := jpeg_frame(data[offset : offset + count])):
-            most = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
-            if frame.height > most[0] or frame.width > most[1]:
+            rows = min(key.rowsperstrip, key.imagelength)  # the former may be 2**32-1: all in one
+            most = (key.tilelength, key.tilewidth) if key.is_tiled else (rows, key.imagewidth)
+            if frame.height > most[0] + BLOCK or frame.width > most[1] + BLOCK:
                 raise damaged("TIFF", f"a JPEG of {frame.height}×{frame.width} where {most[0]}×{most[1]} belong")
     rows = math.prod(key.shape[:-1]) if key.axes.endswith("YX") else key.shape[0]
     row = (math.prod(key.shape) // rows * key.bitspersample + 7) // 8

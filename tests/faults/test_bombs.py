@@ -1,5 +1,6 @@
 """Small files made to grow: refused within half a second of a processor and 100 MB."""
 
+import functools
 import io
 import os
 import struct
@@ -28,6 +29,7 @@ PROGRESSIVE = pil(np.tile(GREY, (10, 10)), "JPEG", progressive=True)
 LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
 
 
+@functools.cache  # it takes seconds
 def zeros(count):
     return zlib.compress(bytes(count), 9)
 
