@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import DataError, run_script
+from engine.errors import ConfigError, DataError, run_script
 
 if TYPE_CHECKING:  # imported where they are used: OpenCV would slow --help
     from datasets.findings import Problem, Report
@@ -42,7 +42,7 @@ def check(root: Path, *, mask_threshold: float | None = None) -> Report:
     if inventory.sums is not None:
         digests = {file: digest for one in samples for file, digest in one.digests.items()}
         wrong = _compare(root, inventory.sums, digests)
-        problems += wrong
+        problems += wrong + (_unlisted(inventory.sums, digests) if inventory.prepared else [])
         checksums = {"listed": len(inventory.sums), "matching": len(inventory.sums) - len(wrong)}
     return Report(str(root), collect(inventory, samples, checksums), in_order(problems))
 
@@ -62,17 +62,11 @@ def _in_threads(work: Callable[[Any], Any], items: Iterable[Any], title: str) ->
 
 def _compare(root: Path, sums: Mapping[str, str], digests: Mapping[str, str | None]) -> list[Problem]:
     """Problems of SHA256SUMS; `digests` are those of files read already, the others are read here."""
-    import hashlib
-
     from datasets.findings import Problem
+    from datasets.inventory import digest_of
 
     def digest(name: str) -> str | None:
-        if name in digests:
-            return digests[name]
-        try:
-            return hashlib.sha256((root / name).read_bytes()).hexdigest()
-        except OSError:
-            return None
+        return digests[name] if name in digests else digest_of(root / name)
 
     problems = []
     for name, found in zip(sums, _in_threads(digest, sums, "checksums"), strict=True):
@@ -84,6 +78,29 @@ def _compare(root: Path, sums: Mapping[str, str], digests: Mapping[str, str | No
             differs = f"SHA-256 {found[:12]}…, but SHA256SUMS says {sums[name][:12]}…"
             problems.append(Problem("checksum", (name,), differs, fix))
     return problems
+
+
+def _unlisted(sums: Mapping[str, str], digests: Mapping[str, str | None]) -> list[Problem]:
+    from datasets.findings import Problem
+
+    # Only of a set that was prepared here: a list made by hand may be of some files.
+    found, fix = "not listed in SHA256SUMS: added later", "remove it; if it is meant, write SHA256SUMS anew"
+    return [Problem("checksum", (name,), found, fix) for name in digests if name not in sums]
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1, both excluded, as `data.mask_threshold` is.
+
+    Raises:
+        ConfigError: a number outside.
+        ValueError: no number; argparse tells it.
+    """
+    value = float(text)
+    if not 0 < value < 1:
+        raise ConfigError(
+            f"--mask-threshold {text}: give a share of the masks' full range between 0 and 1, such as 0.5"
+        )
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -98,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--json", type=Path, metavar="FILE", help="write everything that was found to this file as well"
     )
     parser.add_argument(
-        "--mask-threshold", type=float, metavar="T", help="accept soft masks, cut at T, as data.mask_threshold does"
+        "--mask-threshold", type=share, metavar="T", help="accept soft masks, cut at T, as data.mask_threshold does"
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)

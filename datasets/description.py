@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from datasets.labels import MAX_CLASSES
+from datasets.names import faults_of_classes
 from engine.errors import DataError
+from engine.yaml_file import read_yaml
 
 NAME = "dataset.yaml"
 READ = ("classes", "palette", "void")
@@ -28,11 +28,13 @@ class Description:
         classes: in the order of the channels; None where it names none.
         palette: value of each class in the class maps below masks/, if it names them.
         void: value of pixels of unknown class in them.
+        sha256sums: SHA-256 hex digest of the file SHA256SUMS, in a prepared set.
     """
 
     classes: tuple[str, ...] | None = None
     palette: tuple[Value, ...] | None = None
     void: Value | None = None
+    sha256sums: str | None = None
 
     @property
     def class_map_palette(self) -> tuple[Value, ...] | None:
@@ -52,9 +54,9 @@ def read_description(root: Path) -> Description:
     if not path.exists():
         return Description()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path}: cannot be read: {' '.join(str(error).split())}; mend it, or remove it") from error
+        content = read_yaml(path, error=DataError)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); make it readable, or remove it") from error
     if content is None:
         return Description()
     if not isinstance(content, dict):
@@ -72,6 +74,7 @@ def _described(content: Mapping) -> Description:
         classes=None if classes is None else tuple(classes),
         palette=None if palette is None else tuple(value(one) for one in palette),
         void=value(void),
+        sha256sums=content.get("sha256sums"),
     )
 
 
@@ -88,8 +91,9 @@ def _unknown_keys(content: Mapping) -> list[str]:
 
 def _wrong_values(content: Mapping) -> list[str]:
     classes, palette, void = (content.get(key) for key in READ)
-    if classes is not None and not _are_names(classes):
-        return [f"classes: got {classes!r}; expected a list of different names, such as [background, nucleus]"]
+    if classes is not None and (faults := faults_of_classes(classes)):
+        expected = "expected a list of different names, such as [background, nucleus], that are also names of folders"
+        return [f"classes: got {classes!r}; {expected}: {'; '.join(faults)}"]
     if palette is None:
         numbers = range(len(classes or ()))
         if void is None or (len(numbers) > 1 and type(void) is int and void >= len(numbers)):
@@ -110,11 +114,6 @@ def _wrong_values(content: Mapping) -> list[str]:
     if len({str(value) for value in values}) < len(values):
         return [f"palette: the values of {'classes' if void is None else 'classes and void:'} must all differ"]
     return []
-
-
-def _are_names(classes: object) -> bool:
-    named = isinstance(classes, list) and classes and all(isinstance(name, str) and name for name in classes)
-    return bool(named) and len(set(classes)) == len(classes) and not any("/" in name for name in classes)
 
 
 def _is_value(value: object) -> bool:

@@ -25,8 +25,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from datasets.archive import open_archive
 from datasets.image_reader import ImageReader
 from datasets.layout import write_description, write_sample
+from datasets.names import fault_of
 from datasets.reading import decode_mask
 from datasets.resize import resize_image, resize_labels, resize_mask
 from engine.errors import DataError
@@ -94,17 +96,14 @@ class Source:
     """A zip archive or a folder, read by entry names with forward slashes; nothing is unpacked.
 
     Raises:
-        DataError: nothing at `path`, or neither a folder nor a whole archive.
+        DataError: nothing at `path`, or neither a folder nor an archive that `datasets.archive` lets pass.
     """
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
             raise DataError(f"{path}: no such file or folder; give --source stage1_train.zip or its unpacked folder")
         self.path = path
-        try:
-            self.archive = None if path.is_dir() else zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise DataError(f"{path}: neither a folder nor a whole zip archive ({error}); download it again") from error
+        self.archive = None if path.is_dir() else open_archive(path)
 
     def names(self) -> list[str]:
         """Names of all entries of a zip, or those of a folder that fit the layout, in no particular order."""
@@ -137,7 +136,7 @@ def find_entries(names: Iterable[str], source: Path) -> list[Entry]:
         if match is None or name.startswith("__MACOSX/"):
             continue
         sample_id, kind = match.groups()
-        if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", sample_id) is None:
+        if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", sample_id) is None or fault_of(sample_id):
             allowed = "letters, digits, '_', '-' and '.', the last not in front"
             raise DataError(f"{source / name}: the id {sample_id!r} cannot name a file; rename it with {allowed}")
         found.setdefault(sample_id, {"images": [], "masks": []})[kind].append(name)

@@ -10,6 +10,7 @@ import numpy as np
 
 from datasets.description import NAME, Description, read_description
 from datasets.image_reader import ImageReader
+from datasets.names import fault_of, unwritable
 from datasets.reading import EXTENSIONS
 from datasets.targets import BACKGROUND, BORDER_CLASSES, BORDER_RADIUS, Targets
 from engine.errors import DataError
@@ -56,6 +57,7 @@ def list_folder(
     target: str = "masks",
     mask_threshold: float | None = None,
     border_radius: float = BORDER_RADIUS,
+    problems: list[str] | None = None,
 ) -> DataFolder:
     """Lists a data folder without opening a pixel.
 
@@ -64,27 +66,30 @@ def list_folder(
         task: binary (exactly one class besides the background), multilabel or multiclass.
         target: "masks" (what lies below masks/) or "border" (made from labels/).
         mask_threshold, border_radius: see `Targets`.
+        problems: where the problems of single files are added; without it they are raised.
 
     Raises:
         DataError: no such folder, no images or masks, classes that do not fit the task; or, all of these at once,
-            images without a mask and files of one stem.
+            images without a mask, files of one stem and names that cannot be written down.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected are {LAYOUT} in it (data.root names it)")
-    problems: list[str] = []
-    images = _files_by_id(root / "images", problems)
+    found: list[str] = []
+    images = _files_by_id(root / "images", found)
     if not images:
         raise DataError(f"{root / 'images'}: no images ({', '.join(EXTENSIONS)}); expected are {LAYOUT}")
     if target == "border":
         targets, folders = Targets(task, "border", BORDER_CLASSES, border_radius=border_radius), [root / "labels"]
     else:
         targets, folders = _targets(root, task, mask_threshold)
-    masks = [_files_by_id(folder, problems) for folder in folders]
+    masks = [_files_by_id(folder, found) for folder in folders]
     if len(masks) == 1:  # of several, an image may lack some
         lacking, kind = sorted(images.keys() - masks[0].keys()), "label map" if target == "border" else "mask"
-        problems += [f"{images[sample_id]}: no {kind} {folders[0] / sample_id}.*" for sample_id in lacking]
-    if problems:
-        raise DataError(listed(problems, "each image needs a mask (or label map) of the same stem"))
+        found += [f"{images[sample_id]}: no {kind} {folders[0] / sample_id}.*" for sample_id in lacking]
+    if found and problems is None:
+        raise DataError(listed(found, "each image needs a mask (or label map) of the same stem"))
+    if problems is not None:
+        problems += found
     samples = tuple(Sample(i, images[i], tuple(files.get(i) for files in masks)) for i in sorted(images))
     return DataFolder(root, targets, samples)
 
@@ -105,6 +110,8 @@ def _files_by_id(folder: Path, problems: list[str]) -> dict[str, Path]:
     for path in image_files(folder):
         if path.stem in files:
             problems.append(f"{path}: same stem as {files[path.stem].name}; rename or remove one")
+        if unwritable(path.stem):
+            problems.append(f"{str(path)!r}: a name of characters that cannot be shown; rename it")
         files[path.stem] = path
     return files
 
@@ -117,6 +124,8 @@ def _targets(root: Path, task: str, mask_threshold: float | None) -> tuple[Targe
         raise DataError(f"{root / 'masks'}: holds class folders and also files ({files[0].name}); keep one of the two")
     if not folders and not files:
         raise DataError(f"{root / 'masks'}: no masks; expected are {LAYOUT}")
+    if faults := [fault for name in folders if (fault := fault_of(name))]:
+        raise DataError(f"{root / 'masks'}: the name of a class folder cannot be used: {faults[0]}; rename it")
     described = read_description(root)
     if files and described.class_map_palette is not None:
         return _class_map_targets(root, task, described), [root / "masks"]

@@ -1,15 +1,16 @@
 """Guards of the file formats: what a file is, what its header claims, and whether the rest of it is there.
 
-Nothing here decodes a pixel; `datasets.reading` does, after these checks.
+What all formats share, and BMP; `datasets.png`, `datasets.jpeg` and `datasets.tiff` guard the others. Nothing here
+decodes a pixel; `datasets.reading` does, after these checks.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,7 @@ OTHERS = (
     (rb"\s*<(\?xml|svg)", "an XML or SVG document"),
     (rb"\0+\Z", "zeros only"),
 )
+MAX_TAGS = 4096  # cameras write about a hundred
 ORIENTATION = 274  # the tag's number, in EXIF and in TIFF
 BYTES_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 CODE_OF_TYPE = {1: "B", 3: "H", 4: "I", 16: "Q"}
@@ -57,8 +59,8 @@ class Header:
     grey: bool  # one channel, apart from alpha
     depth: int = 8  # bits per sample, or per palette index
     orientation: int = 1  # EXIF: 1 to 8
-    palette: tuple[int, int] | None = None  # where a PNG's palette lies in the file: start, end
-    scan_end: int | None = None  # of a JPEG that is one sequential scan: where its end mark lies
+    palette: bytes | None = None  # of a PNG: red, green, blue, and so on
+    decodable: bytes = b""  # what of the file is given to the decoder
 
 
 def damaged(kind: str, why: str) -> Refusal:
@@ -96,8 +98,19 @@ def format_of(data: bytes) -> str:
     )
 
 
-def directories(data: bytes) -> Iterator[dict[int, tuple[int, int]]]:
-    """TIFF or EXIF block → its directories in turn: tag → (first value if an unsigned integer, end of the values)."""
+class Tag(NamedTuple):
+    """One entry of a directory: its first value (0 if that is no unsigned integer), their number, and their end."""
+
+    value: int
+    count: int
+    end: int
+
+
+NO_TAG = Tag(1, 0, 0)  # 1 is an orientation's default
+
+
+def directories(data: bytes) -> Iterator[dict[int, Tag]]:
+    """TIFF or EXIF block → its directories in turn, by the tags' numbers."""
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     pointer, amount, entry, inline = ("Q", "Q", "HHQ", 8) if big else ("I", "H", "HHI", 4)
@@ -107,6 +120,8 @@ def directories(data: bytes) -> Iterator[dict[int, tuple[int, int]]]:
         while offset and offset not in seen:
             seen.add(offset)
             (entries,) = struct.unpack_from(order + amount, data, offset)
+            if entries > MAX_TAGS:
+                raise Refusal(f"a TIFF directory of {entries} tags, at most {MAX_TAGS} are read; save it anew")
             position = offset + struct.calcsize(amount)
             tags = {}
             for _ in range(entries):
@@ -117,64 +132,19 @@ def directories(data: bytes) -> Iterator[dict[int, tuple[int, int]]]:
                     (place,) = struct.unpack_from(order + pointer, data, place)
                 readable = kind in CODE_OF_TYPE and place + size <= len(data) and size
                 value = struct.unpack_from(order + CODE_OF_TYPE[kind], data, place)[0] if readable else 0
-                tags[tag] = (value, place + size)
+                tags[tag] = Tag(value, count, place + size)
             (offset,) = struct.unpack_from(order + pointer, data, position)
             yield tags
     except (struct.error, OverflowError):  # the latter: an offset of more than 63 bits
         raise damaged("TIFF", f"a directory reaches beyond its {len(data)} bytes") from None
 
 
-def _exif_orientation(block: bytes) -> int:
+def exif_orientation(block: bytes) -> int:
+    """EXIF block → its orientation, 1 to 8, or 1 where it tells none."""
     try:
-        return next(directories(block), {}).get(ORIENTATION, (1, 0))[0]
+        return next(directories(block), {}).get(ORIENTATION, NO_TAG).value
     except Refusal:  # EXIF is an aside: a broken block tells nothing about the pixels
         return 1
-
-
-def png_header(data: bytes, max_pixels: int) -> Header:
-    """Checks all of a PNG: size, then the checksum of each chunk up to the end mark."""
-    view, position, kind = memoryview(data), 8, b""
-    spans: dict[bytes, tuple[int, int]] = {}
-    while kind != b"IEND":
-        if position + 12 > len(data):
-            raise damaged("PNG", f"its {len(data)} bytes lack the end mark")
-        length, kind = struct.unpack_from(">I4s", data, position)
-        start, end = position + 8, position + 8 + length
-        if end + 4 > len(data):
-            raise damaged("PNG", f"{end + 4 - len(data)} bytes are missing after its {len(data)}")
-        if zlib.crc32(view[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-            raise damaged("PNG", f"wrong checksum at byte {position}")
-        if not spans:
-            if kind != b"IHDR" or length != 13:
-                raise damaged("PNG", "no header")
-            width, height, depth, colour = struct.unpack_from(">IIBB", data, start)
-            check_size(height, width, max_pixels)
-        spans[kind] = (start, end)
-        position = end + 4
-    if b"IDAT" not in spans:
-        raise damaged("PNG", "without pixels")
-    start, end = spans.get(b"PLTE", (0, 0))
-    if colour == 3 and ((end - start) % 3 or not 0 < end - start <= 768):
-        raise damaged("PNG", "without a palette")
-    if b"acTL" in spans and struct.unpack_from(">I", data, spans[b"acTL"][0])[0] > 1:
-        raise Refusal("an animated PNG; split it into single images")
-    orientation = _exif_orientation(data[slice(*spans[b"eXIf"])]) if b"eXIf" in spans else 1
-    return Header(height, width, colour in (0, 4), depth, orientation, (start, end) if colour == 3 else None)
-
-
-def with_index_palette(data: bytes, palette: tuple[int, int]) -> bytes:
-    """A PNG with a palette → the same with each palette colour replaced by the grey of its index."""
-    start, end = palette
-    chunk = b"PLTE" + bytes(index for index in range((end - start) // 3) for _ in range(3))
-    return data[: start - 4] + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[end + 4 :]
-
-
-def without_end_mark(data: bytes, scan_end: int) -> bytes:
-    """A JPEG of one sequential scan → the same with the end mark replaced by padding.
-
-    At an end mark libjpeg fills up what is missing with grey; without one a scan that stops early does not decode.
-    """
-    return data[:scan_end] + bytes(8)  # as much as libjpeg reads ahead, at most a few blocks of an image
 
 
 def check_palette(indices: np.ndarray, colours: np.ndarray) -> None:
@@ -188,44 +158,6 @@ def check_palette(indices: np.ndarray, colours: np.ndarray) -> None:
             f"label ids as palette indices (up to {used[-1]}) or as their grey values (up to {shown[:, 0].max()})? "
             "Save it without a palette, as 8- or 16-bit grey"
         )
-
-
-def jpeg_header(data: bytes, max_pixels: int) -> Header:
-    """Checks a JPEG's segments and scans up to the end mark; a thumbnail's own end mark is not mistaken for it."""
-    position, frame, orientation, scans = 2, None, 1, 0
-    while True:
-        if (match := re.compile(rb"\xff+([^\xff])").match(data, position)) is None:
-            raise damaged("JPEG", f"no marker at byte {position} of {len(data)}")
-        marker, start, position = match[1][0], position, match.end()
-        if marker == 0xD9:
-            break
-        if position + 2 > len(data) or (end := position + struct.unpack_from(">H", data, position)[0]) > len(data):
-            raise damaged("JPEG", f"its {len(data)} bytes lack the end mark")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            if end - position < 8:
-                raise damaged("JPEG", "no header")
-            frame = (marker, *struct.unpack_from(">BHHB", data, position + 2))
-            _check_frame(*frame, max_pixels)
-        elif marker == 0xE1 and data[position + 2 : position + 8] == b"Exif\0\0":
-            orientation = _exif_orientation(data[position + 8 : end])
-        position = end
-        if marker == 0xDA:
-            scans += 1
-            if (match := re.compile(rb"\xff[^\0\xff\xd0-\xd7]").search(data, position)) is None:
-                raise damaged("JPEG", f"its {len(data)} bytes lack the end mark")
-            position = match.start()
-    if frame is None or not scans:
-        raise damaged("JPEG", "without pixels")
-    one_scan = frame[0] in (0xC0, 0xC1) and scans == 1
-    return Header(frame[2], frame[3], frame[4] == 1, 8, orientation, scan_end=start if one_scan else None)
-
-
-def _check_frame(marker: int, bits: int, height: int, width: int, channels: int, max_pixels: int) -> None:
-    check_size(height, width, max_pixels)
-    if channels == 4:
-        raise Refusal(f"a CMYK JPEG (4 inks for print); {TO_RGB}")
-    if bits != 8 or marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA) or channels not in (1, 3):
-        raise Refusal(f"a JPEG of a rare kind ({bits} bits, {channels} channels, frame {marker:#x}); save it as PNG")
 
 
 def bmp_header(data: bytes, max_pixels: int) -> Header:
@@ -247,4 +179,4 @@ def bmp_header(data: bytes, max_pixels: int) -> Header:
     missing = start + (width * bits + 31) // 32 * 4 * height - len(data)
     if missing > 0:
         raise damaged("BMP", f"{missing} bytes are missing after its {len(data)}")
-    return Header(height, width, grey=False, depth=bits)
+    return Header(height, width, grey=False, depth=bits, decodable=data)

@@ -14,7 +14,7 @@ import numpy as np
 from datasets.description import Description
 from datasets.findings import Problem
 from datasets.inventory import Entry
-from datasets.reading import decode_class_map, decode_image, decode_labels, decode_mask
+from datasets.reading import decode_class_map, decode_image, decode_labels, decode_mask, read_bytes
 from engine.errors import DataError
 
 # The reader's words for bytes that are no whole image; what else it refuses is an image, but not one of a usable kind.
@@ -111,10 +111,11 @@ def _open(
 ) -> np.ndarray | None:
     """The decoded file, or None and a problem: `refused` is its kind where the bytes are an image, but not usable."""
     try:
-        data = (root / file).read_bytes()
-    except OSError as error:
+        data = read_bytes(root / file)
+    except DataError as error:
         facts.digests[file] = None
-        facts.add("unreadable", (file,), f"cannot be read ({error.strerror})", "make the file readable, or remove it")
+        found, _, fix = str(error).removeprefix(f"{root / file}: ").partition("; ")
+        facts.add("unreadable", (file,), found, fix)
         return None
     facts.digests[file] = hashlib.sha256(data).hexdigest()
     try:

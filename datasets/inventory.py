@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,13 +35,14 @@ class Inventory:
     sorted by id.
 
     `described` is what dataset.yaml says; `sums` is path → SHA-256 hex digest as SHA256SUMS states it, or None without
-    that file.
+    that file; `prepared` is whether dataset.yaml tells which SHA256SUMS is its own, so that every file is listed there.
     """
 
     root: Path
     classes: tuple[str, ...]
     entries: tuple[Entry, ...]
     sums: Mapping[str, str] | None
+    prepared: bool
     problems: tuple[Problem, ...]
     described: Description
 
@@ -71,7 +73,8 @@ def take_inventory(root: Path) -> Inventory:
         Entry(i, images[i], {name: files[i] for name, files in masks.items() if i in files}, labels.get(i), class_map)
         for i in sorted(images)
     )
-    return Inventory(root, tuple(masks), entries, _read_sums(root, problems), tuple(problems), described)
+    sums, prepared = _read_sums(root, problems), _is_prepared(root, described.sha256sums, problems)
+    return Inventory(root, tuple(masks), entries, sums, prepared, tuple(problems), described)
 
 
 def _by_id(root: Path, folder: str, problems: list[Problem], *, flat: bool = False) -> dict[str, str]:
@@ -172,5 +175,33 @@ def _read_sums(root: Path, problems: list[Problem]) -> dict[str, str] | None:
             fix = "write it anew: sha256sum of all files, from inside the folder"
             problems.append(Problem("checksum", (path.name,), f"line {number} is not of sha256sum's format", fix))
             continue
-        sums[PurePosixPath(match[2]).as_posix()] = match[1].lower()
+        name = PurePosixPath(match[2])
+        if name.is_absolute() or ".." in name.parts or "\\" in match[2] or re.match("[A-Za-z]:", match[2]):
+            fix = "write it anew: sha256sum of all files, from inside the folder"
+            found = f"line {number} names {match[2]!r}, which lies outside the folder"
+            problems.append(Problem("checksum", (path.name,), found, fix))
+            continue
+        sums[name.as_posix()] = match[1].lower()
     return sums
+
+
+def _is_prepared(root: Path, stated: str | None, problems: list[Problem]) -> bool:
+    """Whether dataset.yaml states the digest of SHA256SUMS; another one there is a problem."""
+    if stated is not None and stated != digest_of(root / "SHA256SUMS"):
+        found, fix = "absent, or not the one that dataset.yaml tells of", "restore it, or prepare the set again"
+        problems.append(Problem("checksum", ("SHA256SUMS",), found, fix))
+    return stated is not None
+
+
+def digest_of(path: Path) -> str | None:
+    """SHA-256 hex digest of a file, read in pieces; None where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        if not path.is_file():  # a device would never end
+            return None
+        with path.open("rb") as file:
+            while piece := file.read(2**20):
+                digest.update(piece)
+    except OSError:
+        return None
+    return digest.hexdigest()

@@ -8,25 +8,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.formats import (
-    Header,
-    Refusal,
-    bmp_header,
-    check_palette,
-    damaged,
-    format_of,
-    jpeg_header,
-    png_header,
-    with_index_palette,
-    without_end_mark,
-)
+from datasets.formats import Header, Refusal, bmp_header, check_palette, damaged, format_of
+from datasets.jpeg import check_every_scan, jpeg_header
 from datasets.labels import Palette, class_indices
+from datasets.png import png_header, with_index_palette
 from datasets.tiff import read_tiff
 from engine.errors import DataError
 
 _set_log_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # OpenCV 4, 5
 _set_log_level(0)  # silent: OpenCV's own lines name no file; the errors raised here do
 
+OPENCV_4 = int(cv2.__version__.split(".")[0]) < 5  # which does not tell that rows of a JPEG are missing
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 2**28  # 16384×16384: larger is a slide to be cut up, or a header that lies
 BYTES_PER_PIXEL = 32  # four channels of eight bytes, the most that a readable file needs
@@ -133,28 +125,33 @@ def decode_class_map(
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`decode_image` of a file."""
-    return decode_image(_bytes_of(path, max_pixels), str(path), max_pixels=max_pixels)
+    return decode_image(read_bytes(path, max_pixels=max_pixels), str(path), max_pixels=max_pixels)
 
 
 def read_mask(path: Path, *, threshold: float | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`decode_mask` of a file."""
-    return decode_mask(_bytes_of(path, max_pixels), str(path), threshold=threshold, max_pixels=max_pixels)
+    return decode_mask(read_bytes(path, max_pixels=max_pixels), str(path), threshold=threshold, max_pixels=max_pixels)
 
 
 def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`decode_labels` of a file."""
-    return decode_labels(_bytes_of(path, max_pixels), str(path), max_pixels=max_pixels)
+    return decode_labels(read_bytes(path, max_pixels=max_pixels), str(path), max_pixels=max_pixels)
 
 
 def read_class_map(
     path: Path, *, palette: Palette, void: int | Sequence[int] | None = None, max_pixels: int = MAX_PIXELS
 ) -> np.ndarray:
     """`decode_class_map` of a file."""
-    data = _bytes_of(path, max_pixels)
+    data = read_bytes(path, max_pixels=max_pixels)
     return decode_class_map(data, str(path), palette=palette, void=void, max_pixels=max_pixels)
 
 
-def _bytes_of(path: Path, max_pixels: int) -> bytes:
+def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The whole file, if it is not larger than an image of `max_pixels` can be.
+
+    Raises:
+        DataError: larger, or it cannot be read.
+    """
     most = max_pixels * BYTES_PER_PIXEL + 2**24  # the latter for metadata
     try:
         if (size := path.stat().st_size) > most:
@@ -184,9 +181,9 @@ def _decode(data: bytes, name: str, max_pixels: int, *, ids: bool = False) -> tu
 
 def _by_opencv(data: bytes, kind: str, header: Header, ids: bool) -> np.ndarray:
     indexed = ids and header.palette is not None
-    encoded = with_index_palette(data, header.palette) if indexed else data
-    if header.scan_end is not None:
-        encoded = without_end_mark(data, header.scan_end)
+    encoded = with_index_palette(header) if indexed else header.decodable
+    if kind == "JPEG" and (encoded is data or OPENCV_4):
+        check_every_scan(data)
     try:
         array = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # more pixels than OpenCV itself allows
@@ -203,7 +200,7 @@ def _by_opencv(data: bytes, kind: str, header: Header, ids: bool) -> np.ndarray:
         if from_palette and (array == array[..., :1]).all():
             array = array[..., :1]
     if indexed:
-        check_palette(array, np.frombuffer(data[slice(*header.palette)], np.uint8).reshape(-1, 3))
+        check_palette(array, np.frombuffer(header.palette, np.uint8).reshape(-1, 3))
     elif ids and header.depth < 8 and kind == "PNG":
         array = array // (255 // (2**header.depth - 1))
     return array

@@ -62,7 +62,10 @@ def read_split(path: Path, ids: Sequence[str]) -> dict[str, str]:
 
 def split_to_csv(split: Mapping[str, str]) -> str:
     """The CSV text of a split, sorted by id."""
-    return "id,split\n" + "".join(f"{sample_id},{split[sample_id]}\n" for sample_id in sorted(split))
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")  # quotes an id that holds a comma
+    table.writerows([("id", "split"), *((sample_id, split[sample_id]) for sample_id in sorted(split))])
+    return text.getvalue()
 
 
 def select(samples: Sequence[Named], split: Mapping[str, str], part: str) -> list[Named]:

@@ -74,7 +74,8 @@ def load_training_data(
     Raises:
         DataError: the folder, its split or any of its files cannot be used.
     """
-    folder = list_folder(root, task=task, **truth)
+    problems: list[str] = []
+    folder = list_folder(root, task=task, problems=problems, **truth)
     ids = [sample.id for sample in folder.samples]
     if split_file is not None:
         split = read_split(split_file, ids)
@@ -87,7 +88,7 @@ def load_training_data(
     train, val = (
         Samples(select(folder.samples, split, part), reader, folder.targets, size=size) for part in ("train", "val")
     )
-    counts = _read_all(train, val)
+    counts = _read_all(train, val, problems=problems)
     return TrainingData(
         classes=folder.classes,
         split=split,
@@ -107,13 +108,15 @@ def _normalisation(name: str, train: Samples) -> Normalisation:
     return measure(train[i][0] for i in range(len(train)))
 
 
-def _read_all(*parts: Samples) -> np.ndarray:
-    """Reads every sample, with several threads and a progress bar on a terminal; all problems in one DataError.
+def _read_all(*parts: Samples, problems: list[str]) -> np.ndarray:
+    """Reads every sample, with several threads and a progress bar on a terminal.
+
+    Args:
+        problems: those known already; they are told with the ones found here, in one DataError.
 
     Returns:
         [images, K + 1] int64, see `Targets.pixel_counts`, in the order of the parts.
     """
-    problems = []
 
     def read(item: tuple[Samples, int]) -> np.ndarray | None:
         part, index = item

@@ -5,15 +5,23 @@ from __future__ import annotations
 import io
 import logging
 import math
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from datasets.formats import ORIENTATION, TO_RGB, Refusal, check_palette, check_size, damaged, directories
+from datasets.formats import NO_TAG, ORIENTATION, TO_RGB, Refusal, check_palette, check_size, damaged, directories
+from datasets.jpeg import jpeg_frame
 
 WIDTH, HEIGHT = 256, 257  # tags
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, INKS, YCBCR = 0, 1, 2, 3, 5, 6  # values of the photometric tag
 UNCOMPRESSED, JPEG = 1, (6, 7)  # values of the compression tag
+# CCITT, LZW, deflate, PackBits, LZMA, Zstandard: what they inflate to is bounded by the header. Images inside a TIFF
+# (JPEG 2000, WebP, PNG, …) have sizes of their own, and for JPEG these are compared.
+COMPRESSIONS = (UNCOMPRESSED, 2, 3, 4, 5, *JPEG, 8, 32773, 32946, 34925, 50000)
+STRIPS, TILES = 273, 324  # tags: where the pixels lie
+MAX_PAGES, MAX_SEGMENTS = 100, 2**16  # a file of more is a stack, or made to use up the memory
+BLOCK = 16  # pixels: JPEG works in blocks, and some writers count the last one whole
 ALPHA = (1, 2)  # values of the extra samples tag: premultiplied or not
 
 
@@ -27,13 +35,17 @@ def read_tiff(data: bytes, *, max_pixels: int, ids: bool) -> tuple[np.ndarray, i
     Raises:
         Refusal: cut off, damaged, too large, a stack, or of channels or colours that are not read.
     """
-    pages = list(directories(data))
+    pages = list(islice(directories(data), MAX_PAGES + 1))
+    if len(pages) > MAX_PAGES:
+        raise Refusal(f"a stack of more than {MAX_PAGES} pages; split it into single planes, one image per file")
     for tags in pages:
-        if (end := max((end for _, end in tags.values()), default=0)) > len(data):
+        if (end := max((tag.end for tag in tags.values()), default=0)) > len(data):
             raise damaged("TIFF", f"a tag reaches to byte {end} of {len(data)}")
+        if (segments := max(tags.get(kind, NO_TAG).count for kind in (STRIPS, TILES))) > MAX_SEGMENTS:
+            raise Refusal(f"{segments} strips or tiles, at most {MAX_SEGMENTS} are read; save it in larger ones")
         if HEIGHT not in tags or WIDTH not in tags:
             raise damaged("TIFF", "no header")
-        check_size(tags[HEIGHT][0], tags[WIDTH][0], max_pixels)
+        check_size(tags[HEIGHT].value, tags[WIDTH].value, max_pixels)
     if not pages:
         raise damaged("TIFF", "without pages")
     try:
@@ -44,10 +56,10 @@ def read_tiff(data: bytes, *, max_pixels: int, ids: bool) -> tuple[np.ndarray, i
         if "imagecodecs" in str(error):
             raise Refusal("compressed in a way that needs a package more: pip install imagecodecs") from error
         raise damaged("TIFF", str(error) or type(error).__name__) from error
-    size = (pages[0][HEIGHT][0], pages[0][WIDTH][0])
+    size = (pages[0][HEIGHT].value, pages[0][WIDTH].value)
     if array.shape not in ((*size, 1), (*size, 3)):
         raise damaged("TIFF", "its pixels do not fit its header")
-    return array, pages[0].get(ORIENTATION, (1, 0))[0]
+    return array, pages[0].get(ORIENTATION, NO_TAG).value
 
 
 def _decode(data: bytes, ids: bool) -> np.ndarray:
@@ -65,7 +77,9 @@ def _decode(data: bytes, ids: bool) -> np.ndarray:
         alpha = _check_channels(axes, page)
         _check_colours(page)
         for part in image.pages:
-            _check_segments(part, len(data))
+            if part is None:  # tifffile fills such planes with zeros
+                raise Refusal("planes of this TIFF lie in other files; save each image as one file")
+            _check_segments(part, data)
         array = image.asarray(maxworkers=1).reshape([*axes.values()])
         if next(iter(axes)) in "CS":
             array = np.moveaxis(array, 0, -1)
@@ -114,18 +128,25 @@ def _check_colours(page: Any) -> None:  # noqa: ANN401
     read = (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, *((YCBCR,) if page.compression in JPEG else ()))
     if page.photometric not in read:
         raise Refusal(f"a TIFF of {getattr(page.photometric, 'name', page.photometric)} colours; {TO_RGB}")
+    if page.compression not in COMPRESSIONS:
+        raise Refusal(f"a TIFF compressed as {getattr(page.compression, 'name', page.compression)}; save it with LZW")
     if page.dtype is None or page.dtype.kind not in "buif":
         raise Refusal(f"a TIFF of {page.dtype or 'unknown'} values; integers and floats are read: convert it first")
 
 
-def _check_segments(page: Any, size: int) -> None:  # noqa: ANN401
+def _check_segments(page: Any, data: bytes) -> None:  # noqa: ANN401
+    size, key = len(data), page.keyframe
     offsets, counts = page.dataoffsets, page.databytecounts
     if len(offsets) != len(counts) or len(offsets) < math.prod(page.keyframe.chunked):
         raise damaged("TIFF", f"{len(offsets)} of {math.prod(page.keyframe.chunked)} strips or tiles")
     for offset, count in zip(offsets, counts, strict=True):
         if offset < 8 or count < 1 or offset + count > size:
             raise damaged("TIFF", f"pixels at bytes {offset} to {offset + count} of {size}")
-    key = page.keyframe
+        if key.compression in JPEG and (frame := jpeg_frame(data[offset : offset + count])):
+            rows = min(key.rowsperstrip, key.imagelength)  # the former may be 2**32-1: all in one
+            most = (key.tilelength, key.tilewidth) if key.is_tiled else (rows, key.imagewidth)
+            if frame.height > most[0] + BLOCK or frame.width > most[1] + BLOCK:
+                raise damaged("TIFF", f"a JPEG of {frame.height}×{frame.width} where {most[0]}×{most[1]} belong")
     rows = math.prod(key.shape[:-1]) if key.axes.endswith("YX") else key.shape[0]
     row = (math.prod(key.shape) // rows * key.bitspersample + 7) // 8
     if key.compression == UNCOMPRESSED and sum(counts) < rows * row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,45 +13,7 @@ from pydantic import ValidationError
 from engine.config import Config
 from engine.errors import ConfigError
 from engine.section import Section
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which 1e-3 is a number, a key given twice is an error, and there are no aliases."""
-
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", self.peek_event().start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is given twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.2's floats; PyYAML's own pattern wants a dot and a sign in the exponent and reads 1e-3 as text.
-_FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
-
-
-def parse_yaml(text: str, where: str) -> object:
-    """Plain Python from YAML text.
-
-    Raises:
-        ConfigError: not YAML, a key given twice, or an alias; the message starts with `where` and gives the line.
-    """
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{where}{line}: {problem}") from error
+from engine.yaml_file import parse_yaml, read_yaml
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -66,12 +27,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: every problem of the file and the overrides at once.
     """
     try:
-        content = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+        content = read_yaml(path)
     except OSError as error:
         shipped = ", ".join(sorted(str(p) for p in Path("configs").glob("*.yaml"))) or "none here"
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); configs in this folder: {shipped}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not a UTF-8 text file") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must hold sections such as 'data:' and 'train:', got {_shown(content)}")
     content.setdefault("name", path.stem)
@@ -114,7 +73,8 @@ def _shown(value: object) -> str:
     kinds = {bool: "a yes/no value", int: "a whole number", float: "a number", str: "text", list: "a list"}
     if value is None:
         return "nothing"
-    return f"{value!r} ({kinds[type(value)]})" if type(value) in kinds else "a section"
+    shown = repr(value) if len(repr(value)) <= 100 else f"{repr(value)[:100]}…"
+    return f"{shown} ({kinds[type(value)]})" if type(value) in kinds else "a section"
 
 
 def _sections_within(annotation: object) -> Iterator[type[Section]]:
@@ -160,8 +120,9 @@ def _literals(annotation: object) -> list[object]:
 
 
 def _choice(got: object, allowed: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(got), allowed, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    lower = {option.lower(): option for option in allowed}
+    close = difflib.get_close_matches(str(got).lower(), lower, n=1, cutoff=0.5)
+    hint = f"did you mean {lower[close[0]]!r}? " if close else ""
     return f"{hint}allowed: {', '.join(allowed)}"
 
 

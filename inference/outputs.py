@@ -13,6 +13,7 @@ from datasets.layout import encode_png
 from datasets.reading import EXTENSIONS
 from engine.errors import ConfigError
 from engine.files import write_bytes, write_text
+from engine.yaml_file import read_yaml
 from inference.class_files import ClassFiles, class_colours
 from inference.overlays import PREDICTION, draw_contours, stretched
 
@@ -58,7 +59,7 @@ class PredictionFolder:
         note = self.path / DESCRIPTION
         if not note.exists():
             write_text(note, yaml.safe_dump(origin, sort_keys=False))
-        elif (there := yaml.safe_load(note.read_text(encoding="utf-8"))) != origin:
+        elif (there := read_yaml(note)) != origin:
             raise ConfigError(f"{self.path} holds masks made with {there}, not {origin}; choose another --out")
 
     def _overlay(self, stem: str) -> Path:

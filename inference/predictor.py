@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from datasets.image_reader import ImageReader
+from datasets.names import faults_of_classes
 from datasets.normalise import Normalisation
 from datasets.resize import resize_image
 from engine.config import Config, arguments_of
 from engine.device import Runtime, choose_runtime
+from engine.errors import CheckpointError
 from engine.run_folder import RunFolder
 from inference.masks import decision, masks_at_size, threshold_of
 from inference.tiling import TiledModel
@@ -96,28 +98,35 @@ def load_run(path: Path | str, *, device: str | None = None, precision: str | No
         device, precision: instead of those that the run was configured with.
 
     Raises:
-        CheckpointError: no such run, or its checkpoint is damaged.
+        CheckpointError: no such run, or its checkpoint is damaged, not whole, or names classes that no folder can have.
     """
     state = RunFolder(Path(path)).load("best")
-    config = Config.model_validate(state["config"])
+    if faults := faults_of_classes(state.get("classes")):
+        raise CheckpointError(f"{path}: best.pth names classes that no folder can have: {'; '.join(faults)}")
+    try:
+        config = Config.model_validate(state["config"])
+        reader = ImageReader.from_dict(state["reader"])
+        model = build_model(
+            config.model.name,
+            num_classes=len(state["classes"]),
+            input_channels=reader.channels,
+            **arguments_of(config.model),
+        )
+        model.load_state_dict(state["model"])
+        normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic's is a ValueError
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
     runtime = choose_runtime(device or config.train.device, precision or config.train.precision)
-    reader = ImageReader.from_dict(state["reader"])
-    model = build_model(
-        config.model.name,
-        num_classes=len(state["classes"]),
-        input_channels=reader.channels,
-        **arguments_of(config.model),
-    )
-    model.load_state_dict(state["model"])
     return Predictor(
         model=scoring_model(runtime.place(model).eval(), config),
         reader=reader,
-        normalise=Normalisation.from_dict(state["normalisation"]),
+        normalise=normalise,
         size=config.data.height_width,
         classes=tuple(state["classes"]),
         config=config,
         runtime=runtime,
-        epoch=state["epoch"],
+        epoch=epoch,
     )
 
 

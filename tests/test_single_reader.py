@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-READER = {"datasets/reading.py", "datasets/formats.py", "datasets/tiff.py"}
+READER = {"datasets/reading.py", "datasets/jpeg.py", "datasets/tiff.py"}
 OUTSIDE = {"tests", "benchmarks", "inputs", "outputs", "venv", "build"}  # the first two look at files in their own way
 PACKAGES = {"tifffile", "PIL", "imageio", "skimage.io", "torchvision.io", "torchvision.datasets", "imagecodecs"}
 CALLS = {"imread", "imreadmulti", "imreadanimation", "imdecode", "imdecodemulti", "imdecodeanimation", "imcount"}
@@ -42,6 +42,7 @@ def test_only_the_reader_opens_pixels():
     assert {name: what for name, what in found.items() if what and name not in READER} == {}
     assert found["datasets/reading.py"] == ["imdecode"]
     assert found["datasets/tiff.py"] == ["tifffile"]
+    assert set(found["datasets/jpeg.py"]) == {"imagecodecs", "imagecodecs.jpegxl_encode_jpeg"}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from datasets.check import check, main
 from datasets.facts import suggest_crop
 from datasets.findings import ERRORS, WARNINGS, Problem, Report
+from datasets.synthetic import write_synthetic
 from engine.errors import DataError, run_script
 
 SIDE = 64
@@ -315,6 +316,33 @@ def test_what_is_wrong_with_class_maps(tmp_path):
 def test_a_palette_needs_class_maps(clean):
     (clean / "dataset.yaml").write_text("classes: [cell, x]\npalette: [0, 7]\n")
     assert found_in(check(clean)) == {("error", "classes", ("dataset.yaml",))}
+
+
+def test_of_a_prepared_set_every_change_is_named(tmp_path):
+    root = tmp_path / "set"
+    write_synthetic(root, images=3, size=32)
+    assert check(root).problems == []
+    image, mask, labels = (f"{kind}/synthetic_001.png" for kind in ("images", "masks/nucleus", "labels"))
+    write(root, image, noise(1, (32, 32)))  # changed
+    (root / labels).unlink()  # missing
+    write(root, "images/new.png", noise(2, (32, 32)))  # added
+    write(root, "masks/nucleus/new.png", cv2.imread(str(root / mask), 0))
+    found = {one.files: one.found for one in check(root).problems if one.kind == "checksum"}
+    assert set(found) == {(name,) for name in (image, labels, "images/new.png", "masks/nucleus/new.png")}
+    assert "absent" in found[labels,]
+    assert found["images/new.png",] == "not listed in SHA256SUMS: added later"
+    sums = root / "SHA256SUMS"
+    sums.write_text(sums.read_text().replace(labels, "labels/other.png"))
+    assert ("error", "checksum", ("SHA256SUMS",)) in found_in(check(root))
+    sums.unlink()
+    assert ("error", "checksum", ("SHA256SUMS",)) in found_in(check(root))
+
+
+@pytest.mark.parametrize("value", ["0", "1", "-0.5", "128", "nan", "inf"])
+def test_a_threshold_outside_its_range_is_refused(value, clean, capsys):
+    assert run_script(lambda: main([str(clean), "--mask-threshold", value]), debug=False) == 2
+    assert f"error: --mask-threshold {value}: give a share" in capsys.readouterr().err
+    assert run_script(lambda: main([str(clean), "--mask-threshold", "0.5"]), debug=False) == 0
 
 
 def test_an_empty_folder_and_none(tmp_path):

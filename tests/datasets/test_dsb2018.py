@@ -180,7 +180,8 @@ BROKEN = {
     "unreadable image": ({"b/images/b.png": colour(16, 16)[:60]}, r"b/images/b\.png: not a readable image"),
     "unsafe id": ({"d e/images/d.png": colour(4, 4)}, r"the id 'd e' cannot name a file"),
     "id with a dot in front": ({".d/images/d.png": colour(4, 4)}, r"the id '\.d' cannot name a file"),
-    "way out of the folder": ({"../images/d.png": colour(4, 4)}, r"the id '\.\.' cannot name a file"),
+    "way out of the folder": ({"../images/d.png": colour(4, 4)}, r"the entry '\.\./images/d\.png' leads out of"),
+    "a device of Windows": ({"NUL/images/d.png": colour(4, 4)}, r"the id 'NUL' cannot name a file"),
 }
 
 

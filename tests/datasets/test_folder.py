@@ -7,6 +7,7 @@ from conftest import write_set
 
 from datasets.folder import list_folder, read_sample
 from datasets.image_reader import ImageReader
+from datasets.split import read_split, split_to_csv
 from datasets.survey import load_training_data
 from engine.errors import DataError
 
@@ -84,6 +85,32 @@ def test_images_without_mask_and_equal_stems_come_at_once(small_set):
     assert "2 problems" in str(caught.value)
     assert "cell_03.png: no mask" in str(caught.value)
     assert "same stem as cell_05.JPG" in str(caught.value)
+
+
+def test_problems_of_the_listing_and_of_the_reading_come_at_once(small_set):
+    masks = small_set / "masks" / "nucleus"
+    (masks / "cell_03.png").unlink()  # its image is read all the same:
+    (small_set / "images" / "cell_03.png").write_bytes(b"")
+    (small_set / "images" / "cell_05.JPG").touch()
+    (small_set / "images" / "cell_01.png").write_bytes(b"none")
+    cv2.imwrite(str(masks / "cell_02.png"), np.zeros((30, 32), np.uint8))
+    with pytest.raises(DataError) as caught:
+        load(small_set)
+    assert "5 problems" in str(caught.value)
+    for told in (
+        "cell_03.png: no mask",
+        "cell_03.png: not a readable image (0 bytes)",
+        "same stem as cell_05.JPG",
+        "cell_01.png: not a readable image",
+        "cell_02.png: 30×32 pixels, but",
+    ):
+        assert told in str(caught.value)
+
+
+def test_ids_with_commas_and_quotes_survive_the_split_file(tmp_path):
+    split = {"cell 3, day 2": "train", 'the "good" one': "val"}
+    (tmp_path / "split.csv").write_text(split_to_csv(split), encoding="utf-8")
+    assert read_split(tmp_path / "split.csv", list(split)) == split
 
 
 def test_unreadable_images_and_masks_of_another_size_come_at_once(small_set):

@@ -105,7 +105,10 @@ def test_missing_sections(tmp_path):
         ("a: 1\nb: 2\na: 3\n", "line 3: the key 'a' is given twice"),
         ("a: &x 1\nb: *x\n", "line 2: aliases are not allowed"),
         ("a: [1\n", "line 2"),
-        ("a: !!python/object/apply:os.system [x]\n", "could not determine a constructor"),
+        (
+            "a: !!python/object/apply:os.system [x]\n",
+            "python/object/apply:os.system' is not allowed: write plain",
+        ),
         ("- 1\n", "must hold sections"),
         ("", "got nothing"),
     ],

@@ -1,0 +1,206 @@
+"""Small files made to grow: refused within half a second of a processor and 100 MB."""
+
+import functools
+import io
+import os
+import struct
+import time
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from image_files import GREY, pil, png_by_hand, png_chunk, tif
+
+from datasets.archive import open_archive
+from datasets.reading import decode
+from engine.errors import ReportedError
+from engine.yaml_file import MAX_BYTES, parse_yaml, read_yaml
+
+pytestmark = [
+    pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="measures memory as Linux does"),  # noqa: PTH110
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
+]
+SIDE = 16_000  # pixels: below the limit of the reader, so that the header alone does not refuse them
+ROWS = b"".join(b"\0" + row.tobytes() for row in GREY)
+JPEG = pil(np.tile(GREY, (10, 10)), "JPEG")
+PROGRESSIVE = pil(np.tile(GREY, (10, 10)), "JPEG", progressive=True)
+LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
+
+
+@functools.cache  # it takes seconds
+def zeros(count):
+    return zlib.compress(bytes(count), 9)
+
+
+def resized(data, marker):
+    """A JPEG whose header claims SIDE×SIDE."""
+    place = data.index(marker) + 5
+    return data[:place] + struct.pack(">HH", SIDE, SIDE) + data[place + 4 :]
+
+
+def strip_of(blob, compression):
+    """A TIFF of 16×16 whose only strip is `blob`."""
+    data = bytearray(tif(np.zeros((16, 16), np.uint8), compression="deflate"))
+    tags = tifffile.TiffFile(io.BytesIO(data)).pages[0].tags
+    for tag, value in ((273, len(data)), (279, len(blob)), (259, compression)):
+        struct.pack_into("<I" if int(tags[tag].dtype) == 4 else "<H", data, tags[tag].valueoffset, value)
+    return bytes(data) + blob
+
+
+def directories(count, *, strips=1):
+    """A TIFF of `count` pages of [strips, 1] pixels; all strips are the same byte."""
+    out = bytearray(b"II*\0" + struct.pack("<I", 8 + 4 * strips)) + struct.pack("<I", 8) * strips
+    for page in range(count):
+        entries = [(256, 1, 1), (257, 1, strips), (258, 1, 8), (259, 1, 1), (262, 1, 1), (273, strips, 8)]
+        entries += [(277, 1, 1), (278, 1, 1), (279, strips, 8 if strips > 1 else 1)]
+        out += struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", tag, 4, *rest) for tag, *rest in entries)
+        out += struct.pack("<I", len(out) + 4 if page < count - 1 else 0)
+    return bytes(out)
+
+
+IMAGES = {
+    "png: rows that inflate to 128 MB": lambda: png_by_hand(4, 5, rows=ROWS + bytes(2**27)),
+    "png: a large header, no pixels": lambda: png_by_hand(SIDE, SIDE),
+    "jpg: a large header, no pixels": lambda: resized(JPEG, b"\xff\xc0"),
+    "jpg: progressive, a large header": lambda: resized(PROGRESSIVE, b"\xff\xc2"),
+    "jpg: 10,000 scans": lambda: PROGRESSIVE[:-2] + LAST_SCAN * 10**4 + b"\xff\xd9",
+    "jpg: a million segments": lambda: JPEG[:2] + b"\xff\xe3\0\2" * 10**6 + JPEG[2:],
+    "tif: a strip that inflates to 128 MB": lambda: strip_of(zeros(2**27), 8),
+    "tif: 100,000 pages": lambda: directories(100_000),
+    "tif: a million strips": lambda: directories(1, strips=10**6),
+    "tif: a PNG of 256 million pixels as strip": lambda: strip_of(png_by_hand(SIDE, SIDE), 34933),
+    "tif: a JPEG of 256 million pixels as strip": lambda: strip_of(resized(JPEG, b"\xff\xc0"), 7),
+    "bmp: a large header, no pixels": lambda: pil(GREY, "BMP").replace(
+        struct.pack("<ii", 5, 4), struct.pack("<ii", SIDE, SIDE)
+    ),
+}
+NESTED = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join(f'*{a}' for _ in range(9))}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+YAML = {
+    "yaml: a billion laughs": NESTED,
+    "yaml: a quadratic blow-up": "a: &a " + "x" * 50_000 + "\nb: [" + "*a, " * 10_000 + "]",
+    "yaml: lists in lists": "[" * MAX_BYTES,
+    "yaml: sections in sections": "{a: " * (MAX_BYTES // 4),
+    "yaml: lists in lists, block style": "- " * (MAX_BYTES // 2),
+    "yaml: many values": "[" + "1," * (MAX_BYTES // 2 - 1),
+    "yaml: too large": "#" * (MAX_BYTES + 1),
+}
+
+
+def zip_of(entries, *, change=lambda info: None):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+            change(archive.infolist()[-1])
+    return buffer.getvalue()
+
+
+def lying(info):
+    info.file_size = 2**31
+
+
+def overlapping(count):
+    """So many entries, each the same million bytes."""
+    data = bytearray(zip_of([("a/images/a.png", np.random.default_rng(0).bytes(10**6))]))
+    listed = data.rindex(b"PK\1\2")
+    entry, end = data[listed : data.rindex(b"PK\5\6")], data[data.rindex(b"PK\5\6") :]
+    names = [f"{number:014d}".encode() for number in range(count)]
+    struct.pack_into("<HHII", end, 8, count, count, count * len(entry), listed)
+    return bytes(data[:listed]) + b"".join(bytes(entry[:46]) + name for name in names) + bytes(end)
+
+
+ZIPS = {
+    "zip: an entry that inflates to 200 MB": lambda: zip_of([("a/images/a.png", bytes(2 * 10**8))]),
+    "zip: an entry that claims 2 GB": lambda: zip_of([("a/images/a.png", b"x")], change=lying),
+    "zip: 30,000 entries over the same bytes": lambda: overlapping(30_000),
+    "zip: 60,000 entries": lambda: overlapping(60_000),
+    "zip: a list of entries of 64 MB": lambda: (
+        zip_of([("a", b"")])[:-22] + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, 2**26, 0, 0)
+    ),
+}
+
+
+def peak():
+    """The most memory that this process has held since it was last reset, in MB."""
+    with open("/proc/self/status") as file:  # noqa: PTH123
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
+
+
+def measured(work, argument):
+    """Calls `work` in a forked process → (what it raised, seconds of processor, MB more than before)."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123
+                file.write("5")  # resets the peak
+            before, started = peak(), time.process_time()
+            try:
+                work(argument)
+                told = "nothing was refused"
+            except ReportedError as error:
+                told = f"refused: {error}"
+            except BaseException as error:
+                told = f"{type(error).__name__}: {error}"
+            used = f"{time.process_time() - started:.6f}\t{peak() - before:.6f}\t{' '.join(told.split())[:300]}"
+            os.write(writer, used.encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        seconds, megabytes, told = file.read().split("\t")
+    os.waitpid(child, 0)
+    return told, float(seconds), float(megabytes)
+
+
+def refuse_all(cases, work, tell, kind):
+    found = {name: measured(work, argument) for name, argument in cases.items()}
+    for name, (told, seconds, megabytes) in found.items():
+        assert told.startswith("refused: "), (name, told)
+        assert seconds < 0.5, (name, seconds)
+        assert megabytes < 100, (name, megabytes)
+    slowest, largest = max(one[1] for one in found.values()), max(one[2] for one in found.values())
+    tell(f"bombs, {kind}", len(found), f"all refused; at most {slowest:.2f} s of a processor and {largest:.0f} MB")
+
+
+def test_image_bombs(tell):
+    decode(tif(GREY, compression="deflate"), "x")  # imports aside
+    refuse_all({name: make() for name, make in IMAGES.items()}, lambda data: decode(data, "x"), tell, "images")
+
+
+def test_text_and_profiles_that_inflate_are_not_even_looked_at(capfd):
+    for chunk in (b"zTXtx\0\0", b"iCCPx\0\0", b"iTXtx\0\1\0\0\0"):
+        bomb = png_chunk(chunk[:4], chunk[4:] + zeros(2**27))
+        told, seconds, megabytes = measured(lambda data: decode(data, "x"), png_by_hand(4, 5, rows=ROWS, extra=bomb))
+        assert told == "nothing was refused"
+        assert seconds < 0.5
+        assert megabytes < 100
+    assert capfd.readouterr() == ("", "")
+
+
+def test_yaml_bombs(tell):
+    refuse_all(YAML, lambda text: parse_yaml(text, "x"), tell, "yaml")
+
+
+def test_a_yaml_file_without_end_is_refused(tmp_path):
+    (tmp_path / "x.yaml").symlink_to("/dev/zero")
+    told, seconds, _ = measured(read_yaml, tmp_path / "x.yaml")
+    assert "more than 131072 bytes" in told
+    assert seconds < 0.5
+
+
+def test_zip_bombs(tell, tmp_path):
+    paths = {}
+    for number, (name, make) in enumerate(ZIPS.items()):
+        paths[name] = tmp_path / f"{number}.zip"
+        paths[name].write_bytes(make())
+    refuse_all(paths, open_archive, tell, "zip")
+
+
+def test_the_measure_sees_memory_and_time():
+    assert measured(lambda size: np.ones(size, np.uint8).sum(), 2 * 10**8)[2] > 150
+    assert measured(lambda count: sum(number % 7 for number in range(count)), 10**7)[1] > 0.2
