@@ -82,7 +82,7 @@ def train_epoch(
         DivergedError: that mean is not finite.
     """
     model.train()
-    total, images_seen = torch.zeros((), dtype=torch.float64, device=runtime.device), 0
+    total, images_seen = torch.zeros((), dtype=runtime.widest, device=runtime.device), 0
     for images, target in tqdm(loader, "train", leave=False, disable=None):
         images, target = runtime.move(images, target)
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, clip_norm=clip_norm)
@@ -114,7 +114,7 @@ def evaluate(
         The mean loss per image.
     """
     model.eval()
-    total, images_seen = torch.zeros((), dtype=torch.float64, device=runtime.device), 0
+    total, images_seen = torch.zeros((), dtype=runtime.widest, device=runtime.device), 0
     for images, target in tqdm(loader, "score", leave=False, disable=None):
         images, target = runtime.move(images, target)
         with runtime.autocast():
