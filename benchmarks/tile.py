@@ -5,11 +5,11 @@ Each side runs in a process of its own, python -m benchmarks.tile ours|monai SID
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import statistics
 import sys
 import time
+from importlib.util import find_spec
 
 from benchmarks.limits import Limits
 from benchmarks.peak import peak_memory, run_alone
@@ -20,7 +20,7 @@ TILE, OVERLAP, TURNS = 256, 128, 2
 
 
 def tile_rows(settings: Settings, _limits: Limits) -> list[Row]:
-    if not importlib.util.find_spec("monai"):
+    if not find_spec("monai"):
         return [Row("tiling", "", "not measured: pip install monai", "", "")]
     measured = {"ours": [], "monai": []}
     for _ in range(TURNS):

@@ -25,7 +25,7 @@ def small(monkeypatch):
     alone = {"ours": {"memory": 1.0, "seconds": 2.0}, "monai": {"memory": 20.0, "seconds": 4.0}}
     monkeypatch.setattr(tile, "run_alone", lambda module, path, side: alone[path])
     monkeypatch.setattr("benchmarks.limits.measure_limits", lambda *where: Limits(convolution=1e11, copy=1e10))
-    monkeypatch.setattr(tile.importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setattr(tile, "find_spec", lambda name: True)
 
 
 def cells_of(text):
