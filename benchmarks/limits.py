@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,15 +44,15 @@ def measure_limits(device: str, precision: str) -> Limits:
     return Limits(max(rates), copied)
 
 
-def _fastest(function: Callable[[], object], device: str, calls: int = 9) -> float:
+def _fastest(function: Callable[[], object], device: str, calls: int = 15) -> float:
     times = []
-    for _ in range(calls + 1):
+    for _ in range(calls):
         wait_for(device)
         before = time.perf_counter()
         function()
         wait_for(device)
         times.append(time.perf_counter() - before)
-    return statistics.quantiles(times[1:], n=4)[0]
+    return min(times)
 
 
 @dataclass(frozen=True)

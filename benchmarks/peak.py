@@ -19,9 +19,18 @@ STEPS = 3
 
 def peak_memory() -> float:
     """The largest resident memory of this process so far, in MiB."""
+    return _memory("VmHWM")
+
+
+def resident_memory() -> float:
+    """What is resident now, in MiB; where the system does not say, the largest so far."""
+    return _memory("VmRSS")
+
+
+def _memory(key: str) -> float:
     status = Path("/proc/self/status")
     if status.exists():  # ru_maxrss would include the parent's, which it survives exec with
-        (line,) = [line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM")]
+        (line,) = [line for line in status.read_text(encoding="ascii").splitlines() if line.startswith(key)]
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
 
@@ -50,7 +59,7 @@ def main() -> None:
     from benchmarks.plain import PlainNet, plain_step
     from benchmarks.step import random_batch, step_on
 
-    before = peak_memory()
+    before = resident_memory()
     batches, loss = itertools.repeat(random_batch(int(batch), int(size))).__next__, "LovaszHingeLoss"
     if path == "ours":
         step = step_on(batches, model_name=model, loss_name=loss, precision=precision, device="cpu")

@@ -32,14 +32,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder for train and data (default: the built-in set)")
     parser.add_argument("--no-data", action="store_true", help="train: on one batch that is there already")
     parser.add_argument("--compile", action="store_true", help="infer: through torch.compile too")
-    parser.add_argument("--side", type=int, default=8192, help="tile: of the image (default: %(default)s)")
+    parser.add_argument("--side", type=int, default=8192, help="tile: of the image, a multiple of 256 (default: 8192)")
     parser.add_argument("--run", type=Path, help="prune: run folder")
     parser.add_argument("--out", type=Path, help="write the table here too")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = vars(parser.parse_args())
     work, out, _ = options.pop("work"), options.pop("out"), options.pop("debug")
-    if options["size"] % 32 or options["rounds"] < 1:
-        parser.error("--size must be a multiple of 32, and --rounds at least 1")
+    if options["size"] % 32 or options["side"] % 256 or options["rounds"] < 1:
+        parser.error("--size must be a multiple of 32, --side of 256, and --rounds at least 1")
     text = benchmark(work, options)
     print(text)
     if out:

@@ -12,7 +12,7 @@ import time
 from importlib.util import find_spec
 
 from benchmarks.limits import Limits
-from benchmarks.peak import peak_memory, run_alone
+from benchmarks.peak import peak_memory, resident_memory, run_alone
 from benchmarks.settings import Settings
 from benchmarks.table import Row
 
@@ -49,20 +49,20 @@ def main() -> None:
     from torch import nn
 
     from datasets.normalise import IMAGENET
-    from inference.masks import to_masks
+    from inference.masks import masks_of_strips, to_masks
     from inference.tiling import TiledModel
 
     piece = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
-    image = np.tile(piece, (-(-side // 256), -(-side // 256), 1))[:side, :side].copy()
+    image = np.tile(piece, (side // 256, side // 256, 1))
     network = nn.Conv2d(3, 1, 1)
     if path == "monai":
         from monai.inferers import sliding_window_inference
-    before, started = peak_memory(), time.perf_counter()
+    before, started = resident_memory(), time.perf_counter()
     with torch.inference_mode():
         if path == "ours":  # as Predictor.masks
             model = TiledModel(network, tile=(TILE, TILE), overlap=OVERLAP)
             strips = model.strips(lambda top, bottom: IMAGENET(image[top:bottom]), (side, side))
-            masks = np.concatenate([to_masks(strip).numpy() for strip in strips], axis=1)
+            masks = masks_of_strips(strips, (1, side, side))
         else:
             logits = sliding_window_inference(
                 IMAGENET(image)[None], (TILE, TILE), 4, network, overlap=OVERLAP / TILE, mode="gaussian"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -32,3 +33,20 @@ def masks_at_size(logits: Tensor, size: tuple[int, int], *, threshold: float = 0
     """
     maps = logits.cpu().numpy()
     return to_masks(torch.from_numpy(np.stack([resize_map(values, size) for values in maps])), threshold=threshold)
+
+
+def masks_of_strips(strips: Iterable[Tensor], shape: tuple[int, int, int], *, threshold: float = 0.5) -> np.ndarray:
+    """Thresholds the logits of an image that come in strips, [K, rows, W] from top to bottom, one strip at a time.
+
+    Args:
+        shape: (K, H, W).
+
+    Returns:
+        [K, H, W] bool.
+    """
+    masks, top = np.empty(shape, bool), 0
+    for strip in strips:
+        masks[:, top : top + strip.shape[1]] = to_masks(strip, threshold=threshold).cpu().numpy()
+        top += strip.shape[1]
+    assert top == shape[1]
+    return masks

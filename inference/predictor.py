@@ -22,7 +22,7 @@ from engine.config import Config, arguments_of
 from engine.device import Runtime, choose_runtime
 from engine.errors import ConfigError
 from engine.run_folder import RunFolder
-from inference.masks import masks_at_size, to_masks
+from inference.masks import masks_at_size, masks_of_strips
 from inference.tiling import TiledModel
 from models import build_model, fold_batch_norm, prune
 
@@ -78,7 +78,7 @@ class Predictor:
         with self.runtime.autocast():
             if self.size is None:
                 strips = self.folded.strips(lambda top, bottom: self._network_input(image[top:bottom])[0], size)
-                return np.concatenate([to_masks(strip, threshold=threshold).cpu().numpy() for strip in strips], axis=1)
+                return masks_of_strips(strips, (len(self.classes), *size), threshold=threshold)
             logits = self.folded(self._network_input(resize_image(image, self.size)))[0].float()
         return masks_at_size(logits, size, threshold=threshold).numpy()
 
