@@ -22,17 +22,21 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the results; a rerun does what is missing")
     threshold_help = "a class above this probability (default: 0.5); multiclass runs have none"
     parser.add_argument("--threshold", type=probability, help=threshold_help)
+    depth_help = "faster: UNet++ with deep supervision, pruned to this many levels"
+    parser.add_argument("--depth", type=int, metavar="1-4", help=depth_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
-    predict(arguments.run, arguments.input, arguments.out, threshold=arguments.threshold)
+    predict(arguments.run, arguments.input, arguments.out, threshold=arguments.threshold, depth=arguments.depth)
 
 
-def predict(run: Path, inputs: Sequence[str], out: Path, *, threshold: float | None = None) -> None:
+def predict(
+    run: Path, inputs: Sequence[str], out: Path, *, threshold: float | None = None, depth: int | None = None
+) -> None:
     """Predicts every image that `inputs` name and that has no results in `out` yet.
 
     Raises:
-        ConfigError: nothing to predict, two images of one stem, a threshold for a multiclass run, or `out` holds
-            results of another run or threshold.
+        ConfigError: nothing to predict, two images of one stem, a threshold for a multiclass run, a depth that the
+            network does not have, or `out` holds results of another run, threshold or depth.
         DataError: some images could not be read; the others are done.
     """
     from tqdm import tqdm
@@ -42,10 +46,11 @@ def predict(run: Path, inputs: Sequence[str], out: Path, *, threshold: float | N
     from inference.predictor import load_run
 
     images = find_images(inputs, out)
-    predictor = load_run(run)
+    predictor = load_run(run, depth=depth)
     threshold = threshold_of(predictor.task, threshold)
     folder = PredictionFolder(out, predictor.classes, predictor.task)
-    folder.require_same(run=str(run), epoch=predictor.epoch, threshold=threshold)
+    pruned = {} if depth is None else {"depth": depth}
+    folder.require_same(run=str(run), epoch=predictor.epoch, threshold=threshold, **pruned)
     missing = [path for path in images if not folder.is_done(path.stem)]
     print(f"run     {run}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
     print(f"images  {len(images)}, of which {len(images) - len(missing)} are done already", flush=True)

@@ -39,7 +39,7 @@ def main() -> None:
 @torch.inference_mode()
 def compare_with_whole(predictor: Predictor, run: Path) -> None:
     """Prints how many mask pixels differ between tiles and the whole image, over the validation images."""
-    folder = list_folder(ROOT / predictor.config.data.root, task=predictor.config.task)
+    folder = list_folder(ROOT / predictor.config.data.root, task=predictor.config.task, **predictor.config.data.truth)
     split = read_split(run / "split.csv", [sample.id for sample in folder.samples])
     differing = pixels = foreground = 0
     for sample in select(folder.samples, split, "val"):

@@ -176,7 +176,7 @@ class TrainConfig(Section):
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
     early_stopping: PositiveInt | None = None  # epochs without a better val_iou
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    device: Literal["auto", "cuda", "cpu"] = "auto"
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     workers: NonNegativeInt = 0  # processes that read and augment
 
 

@@ -22,16 +22,26 @@ class Runtime:
     def on_cuda(self) -> bool:
         return self.device.type == "cuda"
 
+    @property
+    def layout(self) -> torch.memory_format:
+        """Channels last, which convolutions run fastest in; PyTorch's own on MPS, where it has not been measured."""
+        return torch.contiguous_format if self.device.type == "mps" else torch.channels_last
+
+    @property
+    def widest(self) -> torch.dtype:
+        """What sums over an epoch are kept in: float64, which MPS does not have."""
+        return torch.float32 if self.device.type == "mps" else torch.float64
+
     def place(self, model: nn.Module) -> nn.Module:
-        """Moves a network here, with channels last: the layout that convolutions run fastest in."""
-        return model.to(self.device, memory_format=torch.channels_last)
+        """Moves a network here, in this layout."""
+        return model.to(self.device, memory_format=self.layout)
 
     def move(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Moves a batch, [N, C, H, W] and its target, here without waiting for the copy."""
         return self.move_images(images), target.to(self.device, non_blocking=True)
 
     def move_images(self, images: Tensor) -> Tensor:
-        return images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+        return images.to(self.device, memory_format=self.layout, non_blocking=True)
 
     def autocast(self) -> AbstractContextManager:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
@@ -39,26 +49,36 @@ class Runtime:
     def __str__(self) -> str:
         if self.on_cuda:
             return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
+        if self.device.type == "mps":
+            return f"Apple GPU, {self.precision}"
         return f"CPU with {torch.get_num_threads()} threads, {self.precision}"
 
 
 def choose_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
-    """The device and precision for `auto | cuda | cpu` and `auto | fp32 | bf16`.
+    """The device and precision for `auto | cuda | mps | cpu` and `auto | fp32 | bf16`.
 
-    `auto` is CUDA where present, and bf16 where the hardware computes in it; elsewhere it is emulated and slow.
+    `auto` is CUDA where present, else the CPU; and bf16 where the hardware computes in it: elsewhere it is emulated and
+    slow, and on MPS it has not been measured.
 
     Raises:
-        ConfigError: CUDA is asked for and absent.
+        ConfigError: CUDA or MPS is asked for and absent.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
             "train.device: cuda, but PyTorch sees no CUDA device here; use auto or cpu, or mend the driver"
         )
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("train.device: mps, but PyTorch sees no Apple GPU here; use auto or cpu")
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if precision == "auto":
-        native = torch.cuda.is_bf16_supported(including_emulation=False) if name == "cuda" else _cpu_has_bf16()
-        precision = "bf16" if native else "fp32"
+        precision = "bf16" if _has_bf16(name) else "fp32"
     return Runtime(torch.device(name), precision)
+
+
+def _has_bf16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and _cpu_has_bf16()
 
 
 def _cpu_has_bf16() -> bool:

@@ -35,14 +35,15 @@ class Counts(Protocol):
 class MeanLosses:
     """Adds up a loss and its terms on the device; the only wait for it is in `compute`."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._dtype = dtype
         self._sums: dict[str, Tensor] = {}
         self._images = 0
 
     def add(self, loss: Tensor, parts: Mapping[str, Tensor], *, images: int) -> None:
         """A batch's mean loss and its terms, all scalars."""
         for name, value in {"loss": loss, **parts}.items():
-            self._sums[name] = self._sums.get(name, 0) + value.detach().double() * images
+            self._sums[name] = self._sums.get(name, 0) + value.detach().to(self._dtype) * images
         self._images += images
 
     def compute(self, phase: str) -> dict[str, float]:
@@ -112,7 +113,7 @@ def train_epoch(
         DivergedError: the loss is not finite.
     """
     model.train()
-    losses = MeanLosses()
+    losses = MeanLosses(runtime.widest)
     for images, target in tqdm(loader, "train", leave=False, disable=None):
         images, target = runtime.move(images, target)
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, clip_norm=clip_norm)
@@ -143,7 +144,7 @@ def evaluate(
         The mean loss per image as "loss", and the terms of a weighted sum by their names.
     """
     model.eval()
-    losses = MeanLosses()
+    losses = MeanLosses(runtime.widest)
     for images, target in tqdm(loader, "score", leave=False, disable=None):
         images, target = runtime.move(images, target)
         with runtime.autocast():

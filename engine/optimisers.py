@@ -12,8 +12,10 @@ SCHEDULERS = ("constant", "cosine", "one_cycle", "plateau", "multi_step")
 
 
 def build_optimizer(name: str, parameters: Iterable[nn.Parameter], **arguments: object) -> optim.Optimizer:
-    """`torch.optim`'s optimiser of that name."""
-    return OPTIMIZERS[name](parameters, **arguments)
+    """`torch.optim`'s optimiser of that name, in its fused form (one pass over the weights) where the device has it."""
+    parameters = list(parameters)
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+    return OPTIMIZERS[name](parameters, fused=fused, **arguments)
 
 
 class Schedule:

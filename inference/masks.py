@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
@@ -67,3 +67,21 @@ def masks_at_size(logits: Tensor, size: tuple[int, int], decide: Decision = to_m
     """
     maps = logits.cpu().numpy()
     return decide(torch.from_numpy(np.stack([resize_map(values, size) for values in maps]))[None])[0]
+
+
+def masks_of_strips(strips: Iterable[Tensor], shape: tuple[int, int, int], decide: Decision = to_masks) -> np.ndarray:
+    """Decides on the logits of an image that come in strips, [K, rows, W] from top to bottom, one strip at a time.
+
+    Args:
+        shape: (K, H, W).
+        decide: see `decision`.
+
+    Returns:
+        [K, H, W] bool.
+    """
+    masks, top = np.empty(shape, bool), 0
+    for strip in strips:
+        masks[:, top : top + strip.shape[1]] = decide(strip[None])[0].cpu().numpy()
+        top += strip.shape[1]
+    assert top == shape[1]
+    return masks

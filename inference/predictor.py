@@ -8,6 +8,7 @@ nuclei = masks["nucleus"]
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,11 @@ from datasets.normalise import Normalisation
 from datasets.resize import resize_image
 from engine.config import Config, arguments_of
 from engine.device import Runtime, choose_runtime
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, ConfigError
 from engine.run_folder import RunFolder
-from inference.masks import decision, masks_at_size, threshold_of
+from inference.masks import decision, masks_at_size, masks_of_strips, threshold_of
 from inference.tiling import TiledModel
-from models import build_model
+from models import build_model, fold_batch_norm, prune
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Predictor:
     """A trained network together with everything that its training did to an image.
 
     Attributes:
-        model: [N, C, h, w] → logits; in a run of crops it takes one image of any size and works in tiles.
+        model: [N, C, h, w] → logits; in a run of crops it takes one image of any size and works in tiles. val.py
+            scores with it, as train.py does; masks come from `folded`.
         reader, normalise, size: the steps from a file to the network's input; `size` is None in a run of crops.
         classes: names of the K channels.
         epoch: that the weights are of.
@@ -46,6 +48,11 @@ class Predictor:
     config: Config
     runtime: Runtime
     epoch: int
+
+    @cached_property
+    def folded(self) -> nn.Module:
+        """`model` with its batch norm folded into the convolutions: the same function, faster."""
+        return fold_batch_norm(self.model)
 
     def __call__(self, image: np.ndarray, *, threshold: float | None = None) -> dict[str, np.ndarray]:
         """Masks of one image, {class: [H, W] bool}; in a multiclass run exactly one of them is true at each pixel.
@@ -81,23 +88,27 @@ class Predictor:
         decide, size = decision(threshold_of(self.task, threshold)), image.shape[:2]
         with self.runtime.autocast():
             if self.size is None:
-                strips = self.model.strips(lambda top, bottom: self._network_input(image[top:bottom])[0], size)
-                return np.concatenate([decide(strip[None])[0].cpu().numpy() for strip in strips], axis=1)
-            logits = self.model(self._network_input(resize_image(image, self.size)))[0].float()
+                strips = self.folded.strips(lambda top, bottom: self._network_input(image[top:bottom])[0], size)
+                return masks_of_strips(strips, (len(self.classes), *size), decide)
+            logits = self.folded(self._network_input(resize_image(image, self.size)))[0].float()
         return masks_at_size(logits, size, decide).numpy()
 
     def _network_input(self, image: np.ndarray) -> Tensor:
         return self.runtime.move_images(self.normalise(image)[None])
 
 
-def load_run(path: Path | str, *, device: str | None = None, precision: str | None = None) -> Predictor:
+def load_run(
+    path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
+) -> Predictor:
     """A run's `best.pth`, ready to predict.
 
     Args:
         path: run folder, such as outputs/demo.
         device, precision: instead of those that the run was configured with.
+        depth: of UNet++ trained with deep supervision, prunes it to 1 … 4 levels below the first: see `models.prune`.
 
     Raises:
+        ConfigError: the network cannot be pruned to that depth.
         CheckpointError: no such run, or its checkpoint is damaged, not whole, or names classes that no folder can have.
     """
     state = RunFolder(Path(path)).load("best")
@@ -118,6 +129,11 @@ def load_run(path: Path | str, *, device: str | None = None, precision: str | No
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
     runtime = choose_runtime(device or config.train.device, precision or config.train.precision)
+    if depth is not None:
+        try:
+            model = prune(model, depth)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(str(error)) from error
     return Predictor(
         model=scoring_model(runtime.place(model).eval(), config),
         reader=reader,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from models.blocks import FILTERS
-from models.nested_unet import NestedUNet
+from models.folding import fold_batch_norm
+from models.nested_unet import NestedUNet, prune
 from models.unet import UNet
 
 MODELS: dict[str, type[nn.Module]] = {"UNet": UNet, "NestedUNet": NestedUNet}
@@ -35,4 +36,4 @@ def build_model(
     return MODELS[name](num_classes, input_channels, filters)
 
 
-__all__ = ["MODELS", "NestedUNet", "UNet", "build_model"]
+__all__ = ["MODELS", "NestedUNet", "UNet", "build_model", "fold_batch_norm", "prune"]

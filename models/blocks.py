@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.batch_norm import BatchNorm2d
+
 FILTERS = (32, 64, 128, 256, 512)  # widths of the five levels in Zhou et al. 2018
 
 
@@ -16,9 +18,9 @@ class Block(nn.Module):
     def __init__(self, in_channels: int, mid_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, mid_channels, 3, padding=1)
-        self.bn1 = nn.BatchNorm2d(mid_channels)
+        self.bn1 = BatchNorm2d(mid_channels)
         self.conv2 = nn.Conv2d(mid_channels, out_channels, 3, padding=1)
-        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.bn2 = BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
@@ -28,11 +30,6 @@ class Block(nn.Module):
 def down(x: Tensor) -> Tensor:
     """Max-pooling 2×2: halves height and width."""
     return F.max_pool2d(x, 2)
-
-
-def up(x: Tensor) -> Tensor:
-    """Doubles height and width, bilinear with aligned corners (what published checkpoints were trained with)."""
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:

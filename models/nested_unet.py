@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from models.blocks import FILTERS, Block, check_filters, check_image, down, pad_to_multiple, up
+from models.blocks import FILTERS, Block, check_filters, check_image, down, pad_to_multiple
+from models.upsampling import up
 
 
 class NestedUNet(nn.Module):
@@ -37,6 +39,7 @@ class NestedUNet(nn.Module):
         widths = check_filters(filters)
         self.input_channels = input_channels
         self.depth = len(widths) - 1
+        self.padded_to = 2**self.depth
         self.deep_supervision = deep_supervision
         for i, width in enumerate(widths):
             self.add_module(f"conv{i}_0", Block(input_channels if i == 0 else widths[i - 1], width, width))
@@ -52,7 +55,7 @@ class NestedUNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
         check_image(image, self.input_channels)
         height, width = image.shape[-2:]
-        x = pad_to_multiple(image, 2**self.depth)
+        x = pad_to_multiple(image, self.padded_to)
         grid: list[list[Tensor]] = []  # grid[i][j] is node (i, j)
         for level in range(self.depth + 1):
             # One anti-diagonal at a time: node (level, 0), then (level - 1, 1), … (0, level).
@@ -65,3 +68,34 @@ class NestedUNet(nn.Module):
         heads = self._head_names()[-len(tops) :]
         logits = [self.get_submodule(name)(top)[..., :height, :width] for name, top in zip(heads, tops, strict=True)]
         return logits if self.training and self.deep_supervision else logits[0]
+
+
+def prune(model: NestedUNet, depth: int) -> NestedUNet:
+    """A copy of `model` that holds and computes only the nodes (i, j) with i + j ≤ `depth`, and predicts with the head
+    on node (0, depth), which deep supervision trained (Zhou et al. 2018, "model pruning").
+
+    Its answer in eval mode is that head's of the whole network: images are still padded as for all levels.
+
+    Args:
+        depth: 1 to the network's own.
+
+    Raises:
+        TypeError: a network other than NestedUNet.
+        ValueError: no such depth, or a network without a head there.
+    """
+    if not isinstance(model, NestedUNet):
+        raise TypeError(f"{type(model).__name__} has a single path; only NestedUNet can be pruned")
+    if not 1 <= depth <= model.depth:
+        raise ValueError(f"depth {depth}: this network can be pruned to 1 … {model.depth}")
+    if depth < model.depth and not model.deep_supervision:
+        raise ValueError(
+            f"depth {depth} needs a head on node (0, {depth}): train with model.deep_supervision=true; "
+            f"this network has its only head at depth {model.depth}"
+        )
+    pruned = copy.deepcopy(model)
+    pruned.depth = depth
+    kept = {f"conv{i}_{j}" for i in range(depth + 1) for j in range(depth + 1 - i)} | set(pruned._head_names())
+    for name, _ in list(pruned.named_children()):
+        if name not in kept:
+            delattr(pruned, name)
+    return pruned

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 import yaml
 from conftest import write_set
 
@@ -15,6 +16,7 @@ import val
 from engine.errors import ConfigError
 from inference import load_run
 from inference.outputs import find_images
+from models import fold_batch_norm
 
 
 @pytest.fixture(params=["data.size=32", "data={root: ROOT, crop: 32, overlap: 8}"], ids=["size", "crop"])
@@ -167,3 +169,38 @@ def test_a_missing_run_ends_with_3_and_writes_nothing(run_main, tmp_path):
     assert code == 3
     assert "no such run folder" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_masks_of_the_folded_network_are_those_of_the_network(run, small_set):
+    predictor = load_run(run)
+    image = predictor.reader.read(small_set / "images" / "cell_00.png")
+    folded = predictor.masks(image)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in predictor.folded.modules())
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in predictor.model.modules())
+    predictor.__dict__["folded"] = predictor.model
+    assert (predictor.masks(image) != folded).mean() < 1e-3
+    predictor.__dict__["folded"] = lowered = fold_batch_norm(predictor.model)
+    next(module for module in lowered.modules() if hasattr(module, "final")).final.bias.data.sub_(100)
+    assert folded.any()
+    assert not predictor.masks(image).any()  # masks do come from there
+
+
+def test_unet_plus_plus_pruned(run_main, small_config, small_set, tmp_path):
+    change = ["model={name: NestedUNet, filters: [4, 4, 8], deep_supervision: true}"]
+    code, _, err = run_main(train, "--config", small_config, *change)
+    assert code == 0, err
+    arguments = ["--run", tmp_path / "outputs" / "small", "--input", small_set / "images", "--out", tmp_path / "masks"]
+    code, _, err = run_main(predict, *arguments, "--depth", 1)
+    assert code == 0, err
+    assert len(list((tmp_path / "masks" / "masks" / "nucleus").iterdir())) == 10
+    code, _, err = run_main(predict, *arguments)
+    assert (code, "choose another --out" in err) == (2, True)
+    code, _, err = run_main(predict, *arguments, "--depth", 3)
+    assert (code, "can be pruned to 1 … 2" in err) == (2, True)
+
+
+def test_a_network_that_cannot_be_pruned_is_refused(run, run_main, small_set, tmp_path):
+    arguments = ("--run", run, "--input", small_set / "images", "--out", tmp_path / "masks", "--depth", 1)
+    code, _, err = run_main(predict, *arguments)
+    assert (code, "only NestedUNet can be pruned" in err) == (2, True)
+    assert not (tmp_path / "masks").exists()

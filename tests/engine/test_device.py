@@ -22,6 +22,21 @@ def test_cuda_that_is_absent_is_refused():
         choose_runtime("cuda")
 
 
+def test_mps_that_is_absent_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="no Apple GPU here; use auto or cpu"):
+        choose_runtime("mps")
+
+
+def test_mps_that_is_present_runs_in_fp32_and_without_float64(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    runtime = choose_runtime("mps")
+    assert (runtime.device.type, runtime.precision) == ("mps", "fp32")
+    assert (runtime.widest, runtime.layout) == (torch.float32, torch.contiguous_format)
+    cpu = choose_runtime("cpu")
+    assert (cpu.widest, cpu.layout) == (torch.float64, torch.channels_last)
+
+
 @pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
 def test_autocast_is_on_for_bf16_alone(precision, dtype):
     runtime = choose_runtime("cpu", precision)

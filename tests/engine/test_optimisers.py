@@ -71,3 +71,36 @@ def test_every_optimiser_descends(name):
         (weight**2).sum().backward()
         optimizer.step()
     assert abs(weight.item()) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 1e-2}),
+        ("SGD", {"momentum": 0.0}),
+        ("Adam", {"weight_decay": 1e-2}),
+        ("AdamW", {"betas": [0.8, 0.99], "weight_decay": 0.1}),
+    ],
+)
+def test_fused_optimisers_step_as_those_that_are_not(name, arguments):
+    torch.manual_seed(0)
+    start, gradients = torch.randn(4, 33), torch.randn(20, 4, 33)
+    weights = []
+    for build in (build_optimizer, lambda name, *rest, **more: OPTIMIZERS[name](*rest, **more, foreach=False)):
+        weight = torch.nn.Parameter(start.clone())
+        optimizer = build(name, [weight], lr=0.01, **arguments)
+        for gradient in gradients:
+            weight.grad = gradient.clone()
+            optimizer.step()
+        weights.append(weight.detach())
+    torch.testing.assert_close(*weights, rtol=1e-5, atol=1e-6)
+    assert (weights[0] - start).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_fused_where_the_device_has_it(name):
+    fused = [
+        build_optimizer(name, [torch.nn.Parameter(torch.zeros(1, device=device))], lr=0.1).defaults["fused"]
+        for device in ("cpu", "meta")
+    ]
+    assert fused == [True, False]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference.masks import masks_at_size, to_masks
+from inference.masks import decision, masks_at_size, masks_of_strips, to_masks
 from inference.overlays import PREDICTION, TILE, TRUTH, Overlay, contact_sheet, draw_outlines
 from inference.report import _best_median_worst
 
@@ -28,6 +28,12 @@ def test_masks_come_at_the_size_of_the_image():
     assert (rows.mean(), columns.mean()) == pytest.approx((15.5, 11.5))  # centred, as in the logits
     assert masks[0].sum().item() == pytest.approx(16 * 12, abs=12)
     assert not masks[1].any()
+
+
+def test_masks_of_strips_are_those_of_the_whole():
+    logits = torch.randn(2, 9, 5)
+    strips = logits.split([4, 4, 1], dim=1)
+    assert np.array_equal(masks_of_strips(strips, (2, 9, 5), decision(0.3)), to_masks(logits, threshold=0.3).numpy())
 
 
 def overlay(height=20, width=30):

@@ -3,10 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from networks import NARROW, randomised
 
 from models import MODELS, NestedUNet, UNet, build_model
-
-NARROW = (4, 6, 8, 10, 12)
 
 
 @pytest.mark.parametrize(
@@ -36,16 +35,6 @@ def test_state_dict_names_are_those_of_published_checkpoints():
     assert inner == {f"conv{n}.{w}" for n in (1, 2) for w in ("weight", "bias")} | {
         f"bn{n}.{w}" for n in (1, 2) for w in normalisation
     }
-
-
-def randomised(model):
-    """Batch norm with statistics that are not the identity, so that a skipped one would show."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
-            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-    return model.double().eval()
 
 
 def block(weights, name, *maps):

@@ -1,0 +1,83 @@
+"""Batches of training: from samples kept in memory, and from files read, resized and changed one by one."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from benchmarks.limits import Limits
+from benchmarks.measure import take_turns
+from benchmarks.settings import Settings
+from benchmarks.table import Row, timed_row
+from datasets.augment import Augmentation
+from datasets.loaders import training_loader
+from datasets.resize import resize_image, resize_mask
+from datasets.survey import TrainingData, load_training_data
+from datasets.synthetic import write_synthetic
+
+
+def data_rows(settings: Settings, limits: Limits) -> list[Row]:
+    cached, files = cached_batches(settings), file_batches(settings)
+    timing = take_turns({"ours": lambda: next(cached), "files per sample": lambda: next(files)}, **settings.timing)
+    images = settings.batch * settings.size**2
+    moved = images * (3 + 1) * (1 + 4)  # uint8 read, float32 written, image and mask
+    shares = 0.0, moved / limits.copy / timing.median("ours")
+    work = f"input of {settings.batch} images, {_name(settings)}, cached, in this process"
+    return [timed_row(work, timing, other="files per sample", asked="≥ 3, stretch 10", shares=shares)]
+
+
+def cached_batches(settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches as train.py draws them, with `train.workers: 0`."""
+    data = _load(settings.data, settings.size)
+    loader = _endless(data, settings.batch)
+    while True:
+        for batch in loader:
+            if len(batch[0]) == settings.batch:
+                yield batch
+        loader.batch_sampler.epoch += 1
+
+
+def _endless(data: TrainingData, batch: int) -> DataLoader:
+    sampling = {"augment": True, "crop": None, "crops_per_image": 1, "seed": 0}
+    return training_loader(data.train, data.normalise, **sampling, batch_size=batch, workers=0, pin_memory=False)
+
+
+def file_batches(settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches whose samples are decoded, resized, changed and normalised each time they are drawn."""
+    data = _load(settings.data, settings.size)
+    size, change = (settings.size, settings.size), Augmentation(square=True, colour=data.reader.channels == 3)
+    drawn = 0
+    while True:
+        images, targets = [], []
+        for _ in range(settings.batch):
+            image, masks = data.train.at_file_size(drawn % len(data.train))
+            masks = np.stack([resize_mask(masks[..., k], size) for k in range(masks.shape[-1])], axis=-1)
+            image, masks = change(resize_image(image, size), masks, seed=drawn)
+            images.append(data.normalise(image))
+            targets.append(torch.from_numpy(np.ascontiguousarray(masks.transpose(2, 0, 1))).float())
+            drawn += 1
+        yield torch.stack(images), torch.stack(targets)
+
+
+@lru_cache(maxsize=1)
+def _load(folder: Path | None, size: int) -> TrainingData:
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="benchmark-data-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        write_synthetic(folder)
+    splitting = {"val_fraction": 0.2, "split_seed": 41}
+    reading = {"task": "binary", "size": (size, size), "normalise": "dataset", "channels": 3}
+    return load_training_data(folder, **reading, **splitting)
+
+
+def _name(settings: Settings) -> str:
+    return f"{settings.data or 'the built-in set'} at {settings.size}×{settings.size}"

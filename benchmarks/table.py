@@ -1,0 +1,66 @@
+"""A measured figure, and figures as a table for docs/results.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.limits import Limits, Work, count_work
+from benchmarks.measure import Timing
+
+HEADER = ("work", "asked", "ratio (quartiles)", "ours", "the other", "of convolution", "of copy", "remark")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: ours against something else.
+
+    Attributes:
+        work: what was done.
+        asked: of the ratio; empty where nothing is.
+        ratio: the other's time over ours; of memory and of tiling, ours over the other's.
+        ours, other: with their units.
+        shares: how much of our time its convolutions and its other memory traffic would take at the machine's limits.
+        remark: such as a warning that the machine was disturbed.
+    """
+
+    work: str
+    asked: str
+    ratio: str
+    ours: str
+    other: str
+    shares: tuple[float, float] | None = None
+    remark: str = ""
+
+    def cells(self) -> list[str]:
+        shares = [f"{share:.0%}" for share in self.shares] if self.shares else ["", ""]
+        return [self.work, self.asked, self.ratio, self.ours, self.other, *shares, self.remark]
+
+
+def timed_row(
+    work: str, timing: Timing, *, other: str, asked: str, ours: str = "ours", shares: tuple[float, float] | None = None
+) -> Row:
+    """The row of two callables that took turns."""
+    middle, lower, upper = timing.ratio(other, ours)
+    warning = timing.warning(other, ours)
+    return Row(
+        work=work,
+        asked=asked,
+        ratio=f"{middle:.2f} ({lower:.2f}–{upper:.2f})",
+        ours=f"{timing.median(ours) * 1e3:,.1f} ms",
+        other=f"{other}: {timing.median(other) * 1e3:,.1f} ms",
+        shares=shares,
+        remark=f"disturbed: {warning}" if warning else "",
+    )
+
+
+def shares_of(function: Callable[[], object], seconds: float, limits: Limits) -> tuple[float, float]:
+    """What `Row.shares` says, of a callable that takes `seconds`."""
+    work: Work = count_work(function)
+    return work.shares(seconds, limits)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table."""
+    lines = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in rows)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |" for cells in lines)

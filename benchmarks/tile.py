@@ -1,0 +1,77 @@
+"""Tiling alone: a large image through a network that costs nothing, against MONAI's sliding window.
+
+Each side runs in a process of its own, python -m benchmarks.tile ours|monai SIDE, because peak memory is the process's.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from importlib.util import find_spec
+
+from benchmarks.limits import Limits
+from benchmarks.peak import peak_memory, resident_memory, run_alone
+from benchmarks.settings import Settings
+from benchmarks.table import Row
+
+TILE, OVERLAP, TURNS = 256, 128, 2
+
+
+def tile_rows(settings: Settings, _limits: Limits) -> list[Row]:
+    if not find_spec("monai"):
+        return [Row("tiling", "", "not measured: pip install monai", "", "")]
+    measured = {"ours": [], "monai": []}
+    for _ in range(TURNS):
+        for side, results in measured.items():
+            results.append(run_alone("benchmarks.tile", side, settings.side))
+    memory, seconds = (
+        {side: statistics.median(result[key] for result in results) for side, results in measured.items()}
+        for key in ("memory", "seconds")
+    )
+    work = f"tiling {settings.side}×{settings.side}, tiles of {TILE}, overlap {OVERLAP}"
+    rows = []
+    for label, values, unit, asked in (
+        ("extra memory above the uint8 image", memory, "MiB", "≤ 0.1"),
+        ("overhead: seconds with a 1×1 convolution as network", seconds, "s", "≤ 0.8"),
+    ):
+        ours, other = (f"{values[side]:,.1f} {unit}" for side in ("ours", "monai"))
+        ratio = f"{values['ours'] / values['monai']:.3f}"
+        rows.append(Row(f"{work}: {label}", asked, ratio, ours, f"MONAI sliding_window_inference: {other}"))
+    return rows
+
+
+def main() -> None:
+    path, side = sys.argv[1], int(sys.argv[2])
+    import numpy as np
+    import torch
+    from torch import nn
+
+    from datasets.normalise import IMAGENET
+    from inference.masks import masks_of_strips, to_masks
+    from inference.tiling import TiledModel
+
+    piece = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    image = np.tile(piece, (side // 256, side // 256, 1))
+    network = nn.Conv2d(3, 1, 1)
+    if path == "monai":
+        from monai.inferers import sliding_window_inference
+    before, started = resident_memory(), time.perf_counter()
+    with torch.inference_mode():
+        if path == "ours":  # as Predictor.masks
+            model = TiledModel(network, tile=(TILE, TILE), overlap=OVERLAP)
+            strips = model.strips(lambda top, bottom: IMAGENET(image[top:bottom]), (side, side))
+            masks = masks_of_strips(strips, (1, side, side))
+        else:
+            logits = sliding_window_inference(
+                IMAGENET(image)[None], (TILE, TILE), 4, network, overlap=OVERLAP / TILE, mode="gaussian"
+            )
+            masks = to_masks(logits[0]).numpy()
+    seconds = time.perf_counter() - started
+    assert masks.shape == (1, side, side)
+    print(json.dumps({"memory": peak_memory() - before, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""Networks that are small, and whose batch norm does something."""
+
+import torch
+
+NARROW = (4, 6, 8, 10, 12)
+
+
+def randomised(model):
+    """Batch norm with statistics that are not the identity, so that a skipped one would show."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    return model.double().eval()
