@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -42,8 +43,11 @@ class Runtime:
         return f"CPU with {torch.get_num_threads()} threads, {self.precision}"
 
 
-def choose_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
+def choose_runtime(device: str = "auto", precision: str = "auto", *, deterministic: bool = False) -> Runtime:
     """The device and precision for `auto | cuda | cpu` and `auto | fp32 | bf16`.
+
+    Args:
+        deterministic: from now on this process computes only with kernels that give the same bits every time.
 
     `auto` is CUDA where present, and bf16 where the hardware computes in it; elsewhere it is emulated and slow.
 
@@ -54,6 +58,10 @@ def choose_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
         raise ConfigError(
             "train.device: cuda, but PyTorch sees no CUDA device here; use auto or cpu, or mend the driver"
         )
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if precision == "auto":
         native = torch.cuda.is_bf16_supported(including_emulation=False) if name == "cuda" else _cpu_has_bf16()

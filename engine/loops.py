@@ -12,7 +12,9 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from engine.device import Runtime
+from engine.divergence import UpdateGuard
 from engine.errors import DivergedError
+from engine.progress import Counts, EpochProgress
 from inference.masks import to_masks
 
 
@@ -24,12 +26,6 @@ class Criterion(Protocol):
     def prediction(self, outputs: object) -> Tensor: ...
 
 
-class Counts(Protocol):
-    """Anything that counts hard predictions, such as `metrics.SegmentationCounts`."""
-
-    def update(self, prediction: Tensor, target: Tensor) -> None: ...
-
-
 def train_step(
     model: nn.Module,
     criterion: Criterion,
@@ -39,6 +35,7 @@ def train_step(
     *,
     runtime: Runtime,
     clip_norm: float | None = None,
+    before_update: Callable[[Tensor, Tensor], None] = lambda loss, gradient_norm: None,
 ) -> tuple[Tensor, Tensor]:
     """One update of the weights.
 
@@ -46,6 +43,7 @@ def train_step(
         images: [N, C, H, W] float32, normalised, on the runtime's device.
         target: [N, K, H, W] float32 {0, 1}, likewise.
         clip_norm: the gradient's 2-norm is scaled down to this where it is larger.
+        before_update: called with the loss and the gradient's 2-norm, two scalars on the device; may raise.
 
     Returns:
         The loss, a scalar, and the logits [N, K, H, W] it was computed from, both detached and on the device.
@@ -56,8 +54,11 @@ def train_step(
     outputs = outputs.float() if isinstance(outputs, Tensor) else [logits.float() for logits in outputs]
     loss = criterion(outputs, target)
     loss.backward()
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    gradient_norm = nn.utils.get_total_norm(gradients)
     if clip_norm is not None:
-        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+        nn.utils.clip_grads_with_norm_(model.parameters(), clip_norm, gradient_norm)
+    before_update(loss.detach(), gradient_norm)
     optimizer.step()
     return loss.detach(), criterion.prediction(outputs).detach()
 
@@ -67,30 +68,42 @@ def train_epoch(
     loader: DataLoader,
     criterion: Criterion,
     optimizer: optim.Optimizer,
-    counts: Counts,
+    progress: EpochProgress,
     *,
     runtime: Runtime,
     clip_norm: float | None = None,
+    guard: UpdateGuard | None = None,
+    before_step: Callable[[int], None] = lambda step: None,
     after_step: Callable[[], None] = lambda: None,
 ) -> float:
-    """Trains on every batch of `loader`; the predictions made on the way are added to `counts`.
+    """Trains on every batch of `loader`; losses and predictions made on the way are added to `progress`.
+
+    Args:
+        progress: of this epoch; where it has steps already, `loader` gives the batches after them.
+        guard: stops a loss or gradient that is not finite from reaching the weights.
+        before_step: called with the number of the step in its epoch, from 0.
+        after_step: called when a step is done and counted; may save the training as it is, and may raise.
 
     Returns:
-        The mean loss per image.
+        The mean loss per image of the whole epoch.
 
     Raises:
-        DivergedError: that mean is not finite.
+        DivergedError: that mean, or under `guard` any loss or gradient, is not finite.
     """
     model.train()
-    total, images_seen = torch.zeros((), dtype=torch.float64, device=runtime.device), 0
-    for images, target in tqdm(loader, "train", leave=False, disable=None):
+    for images, target in tqdm(loader, "train", leave=False, disable=None, initial=progress.steps):
         images, target = runtime.move(images, target)
-        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, clip_norm=clip_norm)
+        before_step(progress.steps)
+        stepping = {"clip_norm": clip_norm}
+        if guard is not None:
+            stepping["before_update"] = guard.watching(progress.steps, images, target)
+        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, **stepping)
+        progress.counts.update(to_masks(logits), target)
+        progress.add({"loss": loss}, len(images))
         after_step()
-        total += loss * len(images)
-        images_seen += len(images)
-        counts.update(to_masks(logits), target)
-    return _finite(total.item() / images_seen, "training")
+    if guard is not None:
+        guard.settle()
+    return _finite(progress.means()["loss"], "training")
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import torch
@@ -72,6 +73,14 @@ class SegmentationCounts:
         if not self._batches:
             raise ValueError("no batch was added, there is nothing to score")
         return torch.cat(self._batches).cpu()
+
+    def state_dict(self) -> dict[str, Tensor | None]:
+        """What was added so far, for a checkpoint."""
+        return {"counts": torch.cat(self._batches).cpu() if self._batches else None}
+
+    def load_state_dict(self, state: Mapping[str, Tensor | None]) -> None:
+        """Goes on after what `state_dict` gave."""
+        self._batches = [] if state["counts"] is None else [state["counts"]]
 
     def table(self) -> list[dict[str, float]]:
         """{"iou": …, "dice": …} of each image in the order of the updates, the mean over its classes."""

@@ -63,7 +63,7 @@ def test_it_learns_and_the_run_folder_is_complete(small_config, run_main, tmp_pa
     assert code == 0
     run = tmp_path / "outputs" / "small"
     assert {p.name for p in run.iterdir()} == {
-        *("config.yaml", "split.csv", "log.csv", "timing.csv", "last.pth", "best.pth")
+        *("config.yaml", "split.csv", "log.csv", "timing.csv", "last.pth", "previous.pth", "best.pth")
     }
     rows = rows_of(run / "log.csv")
     columns = ["epoch", "lr", "loss", "iou", "dice", "val_loss", "val_iou", "val_dice"]
@@ -161,8 +161,8 @@ def test_several_classes(run_main, small_config, tmp_path):
 def test_early_stopping_waits_for_its_patience(small_config, run_main, tmp_path, monkeypatch):
     val_ious = iter([0.2, 0.5, 0.4, 0.5, 0.3, 0.3, 0.3])
 
-    def scripted(model, loader, criterion, counts, *, runtime):
-        loss = evaluate(model, loader, criterion, counts, runtime=runtime)
+    def scripted(model, loader, criterion, counts, **scoring):
+        loss = evaluate(model, loader, criterion, counts, **scoring)
         scores, value = counts.compute().columns(), next(val_ious)
         counts.compute = lambda: type("", (), {"columns": lambda self: scores | {"iou": value}})()
         return loss
@@ -193,7 +193,7 @@ def test_a_used_run_folder_is_refused_unless_fresh(small_config, run_main, tmp_p
     before = (tmp_path / "outputs" / "small" / "log.csv").read_bytes()
     code, _, err = run_main(train, "--config", small_config, "seed=2")
     assert code == 2
-    assert "holds a run already; --fresh moves it aside" in err
+    assert "holds a run already; --resume goes on with it, --fresh moves it aside" in err
     assert (tmp_path / "outputs" / "small" / "log.csv").read_bytes() == before
     assert run_main(train, "--config", small_config, "seed=2", "--fresh")[0] == 0
     assert (tmp_path / "outputs" / "small.1" / "log.csv").read_bytes() == before
@@ -210,7 +210,7 @@ def test_ctrl_c_ends_cleanly(small_config, run_main, tmp_path, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("engine.run_folder.RunFolder.save_epoch", interrupted)
+    monkeypatch.setattr("engine.run_folder.RunFolder.save", interrupted)
     code, _, err = run_main(train, "--config", small_config)
     assert code == 130
     assert "Traceback" not in err

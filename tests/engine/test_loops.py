@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from engine.device import choose_runtime
 from engine.errors import DivergedError
 from engine.loops import evaluate, train_epoch, train_step
+from engine.progress import EpochProgress
 from losses import DeepSupervisionLoss
 from metrics import SegmentationCounts
 
@@ -77,7 +78,7 @@ def test_an_epoch_steps_once_per_batch_and_learns():
             DataLoader(data(), batch_size=3),
             CRITERION,
             optimizer,
-            SegmentationCounts(),
+            EpochProgress(SegmentationCounts()),
             runtime=CPU,
             after_step=lambda: steps.append(1),
         )
@@ -94,4 +95,4 @@ def test_a_loss_that_is_no_number_is_an_error():
         evaluate(model, DataLoader(data()), CRITERION, SegmentationCounts(), runtime=CPU)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(DivergedError, match="the training loss is nan"):
-        train_epoch(model, DataLoader(data()), CRITERION, optimizer, SegmentationCounts(), runtime=CPU)
+        train_epoch(model, DataLoader(data()), CRITERION, optimizer, EpochProgress(SegmentationCounts()), runtime=CPU)
