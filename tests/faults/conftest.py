@@ -43,7 +43,7 @@ def launchers(config: Path) -> Iterator[list[Launcher]]:
 
 @pytest.fixture(scope="session")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a tiny training: three epochs of four steps."""
+    """Of a tiny training: five epochs of four steps."""
     folder = tmp_path_factory.mktemp("tiny")
     path = folder / "tiny.yaml"
     path.write_text(CONFIG.format(data=write_set(folder / "small", images=16)))

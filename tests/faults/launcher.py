@@ -98,7 +98,8 @@ def train_in_this_process(trial: dict, report: int) -> int:
         save = engine.run_folder.RunFolder.save
 
         def watched_save(self, history, state, *, epoch_ended):
-            if epoch_ended and state["epoch"] == 2 and not operations.names:
+            # The first save, after that of epoch 1, which writes everything: best.pth too.
+            if epoch_ended and state["epoch"] > 1 and history.newest_is_best and not operations.names:
                 operations.install()
                 save(self, history, state, epoch_ended=epoch_ended)
                 findings.update(operations=list(operations.names), opened=operations.opened)
@@ -182,16 +183,17 @@ def run_trial(trial: dict) -> dict:
 def main() -> None:
     """Makes the first trial in this very process, so that all is loaded and compiled, and each later one in a fork."""
     import torch
+    from tqdm import tqdm
 
     torch.set_num_threads(1)
+    tqdm.monitor_interval = 0  # its monitor is a thread
     reports = os.open(os.devnull, os.O_WRONLY)
     answers = os.dup(1)
     first = json.loads(sys.stdin.readline())
     output = os.open(first["output"], os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1)
     code = train_in_this_process(first, reports)
-    while len(list(Path("/proc/self/task").iterdir())) > 1:  # a fork takes one thread along
-        time.sleep(0.01)
+    assert resources()["threads"] == 1, "a fork takes one thread along"
     os.write(answers, (json.dumps({"code": code}) + "\n").encode())
     for line in sys.stdin:
         os.write(answers, (json.dumps(run_trial(json.loads(line))) + "\n").encode())

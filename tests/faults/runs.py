@@ -21,7 +21,7 @@ model: {{name: UNet, filters: [2, 2]}}
 loss: {{name: BCEDiceLoss}}
 optimizer: {{name: AdamW, lr: 1e-2}}
 scheduler: {{name: one_cycle}}
-train: {{epochs: 3, batch_size: 3, save_every_minutes: 0.002}}
+train: {{epochs: 5, batch_size: 3, save_every_minutes: 0.002}}
 """
 
 

@@ -12,27 +12,24 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 
 def test_random_kills(config, launchers, unstopped, tmp_path, trials, tell):
     expected, seconds = unstopped
-    runs, kills_per_run = trials(4, 64), 4
+    runs = trials(4, 75)
 
     def one_run(launcher, number):
-        chance, kills, root = random.Random(number), 0, tmp_path / str(number)
-        while kills < kills_per_run:
-            answer = launcher.trial(root, config, "--resume", kill_after=chance.uniform(0.1, 0.9) * seconds)
-            if answer["code"] == 0:  # it was done before the kill came
-                break
-            assert answer["code"] == -9, answer["output"]
-            kills += 1
-        answer = launcher.trial(root, config, "--resume")
-        assert answer["code"] == 0, answer["output"]
-        same = digest(root / "outputs" / "tiny") == expected
-        assert not [path.name for path in (root / "outputs" / "tiny").iterdir() if ".tmp" in path.name]
-        return kills, same
+        chance, root = random.Random(number), tmp_path / str(number)
+        codes = []
+        while not codes or (codes[-1] == -9 and len(codes) < 6):
+            moment = chance.uniform(0.05, 0.7) * seconds
+            codes.append(launcher.trial(root, config, "--resume", kill_after=moment)["code"])
+        codes.append(launcher.trial(root, config, "--resume")["code"])
+        run = root / "outputs" / "tiny"
+        whole = set(codes) <= {0, -9} and codes[-1] == 0 and not [p for p in run.iterdir() if ".tmp" in p.name]
+        return codes.count(-9), whole and digest(run) == expected
 
-    found = shared(launchers, list(range(runs)), one_run)
+    found = shared(launchers, range(runs), one_run)
     kills, same = sum(kills for kills, _ in found), sum(same for _, same in found)
-    tell("kill -9 at random moments, then resume", kills, f"{runs - same} of {runs} runs differ")
+    tell("kill -9 at random moments, then resume", kills, f"{runs - same} of {runs} runs differ by a bit")
     assert same == runs
-    assert kills >= 3 * runs
+    assert kills >= trials(8, 200)
 
 
 @pytest.mark.parametrize("in_place", [False, True], ids=["atomic", "in_place"])
@@ -45,10 +42,10 @@ def test_kill_at_every_file_operation_of_a_save(config, launchers, unstopped, tm
         assert names.count("fsync") == 2 * names.count("open")  # each file, and its folder
         assert names.count("replace") == names.count("open") + 1  # and last.pth → previous.pth
     begun = tmp_path / "begun"
-    launchers[0].trial(begun, config, kill_at_operation=1, in_place=in_place)  # dies when epoch 2 is to be saved
+    launchers[0].trial(begun, config, kill_at_operation=1, in_place=in_place)  # dies when that save begins
     moments = [(k, False) for k in range(1, len(names) + 1)]
     moments += [(k, True) for k, name in enumerate(names, start=1) if name == "write"]
-    chosen = moments[:: trials(6, 1)]
+    chosen = moments[: trials(5, 99)] if in_place else moments[:: trials(6, 1)]
 
     def one_kill(launcher, moment):
         k, torn = moment
