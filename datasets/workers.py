@@ -11,6 +11,7 @@ import cv2
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data._utils import signal_handling
 
 from datasets.samples import TrainingSet
 from engine.errors import DataError
@@ -64,8 +65,14 @@ class TrainingLoader(DataLoader):
             ) from error
 
     def _kill_workers(self) -> None:
-        for process in getattr(self._iterator, "_workers", ()):
-            process.kill()
+        """Ends all workers, the hanging one too: they ignore SIGTERM, with which torch would wait for them in vain."""
+        iterator, self._iterator = self._iterator, None
+        if iterator is not None:
+            signal_handling._remove_worker_pids(id(iterator))  # their end is no news any more
+            iterator._worker_pids_set = False
+            for process in iterator._workers:
+                process.kill()
+            iterator._shutdown_workers()
 
 
 class _Watched(Dataset):

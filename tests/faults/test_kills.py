@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 
 def test_random_kills(config, launchers, unstopped, tmp_path, trials, tell):
     expected, seconds = unstopped
-    runs = trials(4, 75)
+    runs = trials(3, 75)
 
     def one_run(launcher, number):
         chance, root = random.Random(number), tmp_path / str(number)
@@ -29,7 +29,7 @@ def test_random_kills(config, launchers, unstopped, tmp_path, trials, tell):
     kills, same = sum(kills for kills, _ in found), sum(same for _, same in found)
     tell("kill -9 at random moments, then resume", kills, f"{runs - same} of {runs} runs differ by a bit")
     assert same == runs
-    assert kills >= trials(8, 200)
+    assert kills >= trials(6, 200)
 
 
 @pytest.mark.parametrize("in_place", [False, True], ids=["atomic", "in_place"])
@@ -45,7 +45,7 @@ def test_kill_at_every_file_operation_of_a_save(config, launchers, unstopped, tm
     launchers[0].trial(begun, config, kill_at_operation=1, in_place=in_place)  # dies when that save begins
     moments = [(k, False) for k in range(1, len(names) + 1)]
     moments += [(k, True) for k, name in enumerate(names, start=1) if name == "write"]
-    chosen = moments[: trials(5, 99)] if in_place else moments[:: trials(6, 1)]
+    chosen = moments[: trials(3, 99)] if in_place else moments[:: trials(8, 1)]
 
     def one_kill(launcher, moment):
         k, torn = moment
