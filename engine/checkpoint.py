@@ -23,15 +23,15 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
-from engine.files import write_pieces
-from engine.seal import has_seal, is_sealed, sealed
+from engine.files import atomic_file
+from engine.seal import SealingWriter, has_seal, is_sealed
 
 FORMAT = 2
 
@@ -49,14 +49,10 @@ def save_checkpoint(path: Path, state: Mapping[str, object], *, keep: Path | Non
     Raises:
         DiskError: it cannot be written; what was there is whole.
     """
-    write_pieces(path, serialised(state), keep=keep)
-
-
-def serialised(state: Mapping[str, object]) -> Iterable[bytes | memoryview]:
-    """The pieces of a checkpoint file."""
-    buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **state}, buffer)
-    return sealed(buffer.getbuffer())
+    with atomic_file(path, keep=keep) as file:
+        archive = SealingWriter(file.write)
+        torch.save({"format": FORMAT, **state}, archive)
+        archive.finish()
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict:

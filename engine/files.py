@@ -5,36 +5,50 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from engine.errors import ConfigError, DiskError
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes `content` to a temporary neighbour, flushes it to the disk and renames it to `path`.
+class FileWriter:
+    """An open file: `write` takes all of what it is given. Enough for torch.save."""
 
-    Raises:
-        DiskError: no room, no right, or no working disk; a file that was there is still whole.
-    """
-    write_pieces(path, [content])
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def write(self, content: bytes | memoryview) -> int:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self.descriptor, rest) :]
+        return len(content)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes | memoryview], *, keep: Path | None = None) -> None:
-    """`write_bytes` for content that comes in pieces.
+@contextmanager
+def atomic_file(path: Path, *, keep: Path | None = None) -> Iterator[FileWriter]:
+    """Yields a temporary neighbour of `path` to write; at the end it is flushed to the disk and renamed to `path`.
 
     Args:
         keep: what `path` held so far stays under this name, in the same folder. At every moment at least one of the
             two is a whole file, once there was one.
 
     Raises:
-        DiskError: as `write_bytes`.
+        DiskError: no room, no right, or no working disk; a file that was there is still whole.
     """
     temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_through(temporary, pieces)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(temporary, flags, 0o666)
+        try:
+            yield FileWriter(descriptor)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         if keep is not None and path.exists():
             os.replace(path, keep)
         os.replace(temporary, path)
@@ -49,6 +63,12 @@ def write_pieces(path: Path, pieces: Iterable[bytes | memoryview], *, keep: Path
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """`atomic_file` for content that is there already; raises DiskError as it does."""
+    with atomic_file(path) as file:
+        file.write(content)
+
+
 def write_text(path: Path, text: str) -> None:
     """`write_bytes` for UTF-8 text; line ends stay `\\n` on every platform."""
     write_bytes(path, text.encode("utf-8"))
@@ -58,18 +78,6 @@ def remove_leftovers(folder: Path) -> None:
     """Removes the temporary files that a killed process left in `folder`; nobody else may be writing there."""
     for path in folder.glob(".*.tmp[0-9]*"):
         path.unlink(missing_ok=True)
-
-
-def _write_through(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        for piece in pieces:
-            rest = memoryview(piece)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -12,13 +12,12 @@ val/          what val.py writes: scores.csv, masks/<class>/<id>.png, overlays/
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.checkpoint import NewerFormatError, load_checkpoint, save_checkpoint, serialised
+from engine.checkpoint import NewerFormatError, load_checkpoint, save_checkpoint
 from engine.errors import CheckpointError, ConfigError
-from engine.files import remove_leftovers, write_pieces, write_text
+from engine.files import remove_leftovers, write_text
 from engine.history import History, to_csv
 from engine.lock import FolderLock
 
@@ -143,12 +142,12 @@ class RunFolder:
         """Writes `last.pth` and keeps the one before it; at an epoch's end also both tables and, if it is the best so
         far, `best.pth`. last.pth is the truth: what a kill leaves unwritten after it, `rewrite_derived` mends.
         """
-        for_last, for_best = itertools.tee(serialised(state))
-        write_pieces(self.path / "last.pth", for_last, keep=self.path / "previous.pth" if self._last_is_whole else None)
+        previous = self.path / "previous.pth" if self._last_is_whole else None
+        save_checkpoint(self.path / "last.pth", state, keep=previous)
         self._last_is_whole = True
         if epoch_ended:
             if history.newest_is_best:
-                write_pieces(self.path / "best.pth", for_best)
+                save_checkpoint(self.path / "best.pth", state)
             self._write_tables(history)
 
     def _is_begun(self) -> bool:

@@ -12,6 +12,7 @@ signal that ended it), `seconds`, and what was counted or watched.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -61,12 +62,14 @@ class Operations:
         return watched
 
 
-def write_in_place(path, pieces, *, keep=None) -> None:
+@contextlib.contextmanager
+def written_in_place(path, *, keep=None):
     """The negative control: what a plain open-and-write does to the file that was there."""
+    from engine.files import FileWriter
+
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    for piece in pieces:
-        os.write(descriptor, piece)
+    yield FileWriter(descriptor)
     os.close(descriptor)
 
 
@@ -78,6 +81,7 @@ def resources() -> dict[str, int]:
 
 def train_in_this_process(trial: dict, report: int) -> int:
     """Runs train.py's `main` with the trial's faults; writes findings to the descriptor `report`."""
+    import engine.checkpoint
     import engine.files
     import engine.run_folder
     import engine.saver
@@ -88,7 +92,7 @@ def train_in_this_process(trial: dict, report: int) -> int:
     sys.argv = ["train.py", *trial["arguments"]]
     findings = {}
     if trial.get("in_place"):
-        engine.files.write_pieces = engine.run_folder.write_pieces = write_in_place
+        engine.files.atomic_file = engine.checkpoint.atomic_file = written_in_place
     if trial.get("reversed_folders"):
         listdir, scandir = os.listdir, os.scandir
         os.listdir = lambda *a: listdir(*a)[::-1]
