@@ -20,28 +20,31 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
     parser.add_argument("--input", nargs="+", required=True, help="images, folders (searched whole) or patterns")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results; a rerun does what is missing")
-    threshold_help = "foreground above this probability (default: %(default)s)"
-    parser.add_argument("--threshold", type=probability, default=0.5, help=threshold_help)
+    threshold_help = "a class above this probability (default: 0.5); multiclass runs have none"
+    parser.add_argument("--threshold", type=probability, help=threshold_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
     predict(arguments.run, arguments.input, arguments.out, threshold=arguments.threshold)
 
 
-def predict(run: Path, inputs: Sequence[str], out: Path, *, threshold: float = 0.5) -> None:
+def predict(run: Path, inputs: Sequence[str], out: Path, *, threshold: float | None = None) -> None:
     """Predicts every image that `inputs` name and that has no results in `out` yet.
 
     Raises:
-        ConfigError: nothing to predict, two images of one stem, or `out` holds results of another run or threshold.
+        ConfigError: nothing to predict, two images of one stem, a threshold for a multiclass run, or `out` holds
+            results of another run or threshold.
         DataError: some images could not be read; the others are done.
     """
     from tqdm import tqdm
 
+    from inference.masks import threshold_of
     from inference.outputs import PredictionFolder, find_images
     from inference.predictor import load_run
 
     images = find_images(inputs, out)
     predictor = load_run(run)
-    folder = PredictionFolder(out, predictor.classes)
+    threshold = threshold_of(predictor.task, threshold)
+    folder = PredictionFolder(out, predictor.classes, predictor.task)
     folder.require_same(run=str(run), epoch=predictor.epoch, threshold=threshold)
     missing = [path for path in images if not folder.is_done(path.stem)]
     print(f"run     {run}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from engine.config import Config, arguments_of
 from engine.config_file import dump_config, load_config
-from engine.errors import run_script
+from engine.errors import ConfigError, run_script
+from engine.loss_arguments import loss_arguments
 from engine.signals import StopSignals
 
 if typing.TYPE_CHECKING:
@@ -43,6 +44,7 @@ def main() -> None:
 
 def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = False, fresh: bool = False) -> None:
     """Trains what `config` describes in the folder of `run`, or goes on with it, until it is done or `stop` says so."""
+    from datasets.balance import balanced_weights
     from datasets.fingerprint import fingerprint
     from datasets.loaders import scoring_loader, training_loader
     from datasets.split import split_to_csv
@@ -50,7 +52,6 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
     from datasets.synthetic import write_synthetic
     from engine.checkpoint import load_weights
     from engine.device import choose_runtime
-    from engine.divergence import UpdateGuard, save_bad_step
     from engine.history import History
     from engine.loops import evaluate, train_epoch
     from engine.memory import memory_told
@@ -58,8 +59,9 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
     from engine.progress import EpochProgress
     from engine.resume import go_on, require_same_config
     from engine.saver import Saver
-    from engine.seeding import seed_everything, seed_step
+    from engine.seeding import seed_everything
     from engine.training import Training
+    from inference.masks import decision, threshold_of
     from inference.predictor import scoring_model
     from losses import DeepSupervisionLoss, build_loss
     from metrics import SegmentationCounts
@@ -97,15 +99,20 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
         left_out = load_weights(model, ROOT / config.model.weights)
         print(f"weights {config.model.weights}; left out for another class count: {', '.join(left_out) or 'none'}")
     scored = scoring_model(runtime.place(model), config)
-    criterion = DeepSupervisionLoss(build_loss(config.loss.name, **arguments_of(config.loss)))
+    if problem := config.loss.misfit(config.task, channels=len(data.classes)):
+        raise ConfigError(problem)
+    weight = balanced_weights(data.pixels[part], data.classes) if (part := config.loss.balanced_part) else None
+    loss = build_loss(config.loss.name, **loss_arguments(config.loss, void=data.has_void, weight=weight))
+    criterion = DeepSupervisionLoss(loss)
     fused = {"fused": True} if runtime.on_cuda else {}  # an update that is not finite is left out on the device itself
     optimizer = build_optimizer(config.optimizer.name, model.parameters(), **arguments_of(config.optimizer), **fused)
     steps = {"epochs": settings.epochs, "steps_per_epoch": len(train_loader)}
     schedule = build_schedule(config.scheduler.name, optimizer, **steps, **arguments_of(config.scheduler))
     print(f"model   {config.model.name} with {sum(p.numel() for p in model.parameters()):,} parameters")
 
-    history = History()
-    training = Training(model, optimizer, schedule, history, EpochProgress(SegmentationCounts()), runtime)
+    decide, counting = decision(threshold_of(config.task)), {"background": config.task == "multiclass"}
+    history, progress = History(), EpochProgress(SegmentationCounts(**counting))
+    training = Training(model, optimizer, schedule, history, progress, runtime)
     facts = {
         "config": config.model_dump(),
         "classes": list(data.classes),
@@ -113,15 +120,8 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
         "normalisation": data.normalise.to_dict(),
         "data": fingerprint(data_root, data.split, data.train, data.val),
     }
-    guard = UpdateGuard(
-        optimizer,
-        deferred=runtime.on_cuda,
-        parts_of_loss=lambda: getattr(criterion, "parts", {}),
-        on_bad_step=lambda bad: save_bad_step(
-            bad, run.path / "diverged.pth", epoch=len(history.rows) + 1, ids=train_loader.ids_of(bad.step), model=model
-        ),
-    )
-    saver = Saver(run, training, guard, stop, facts=facts, minutes=settings.save_every_minutes)
+    watching = {"loader": train_loader, "criterion": criterion, "minutes": settings.save_every_minutes}
+    saver = Saver(run, training, stop, facts=facts, **watching)
     if state:
         go_on(run, training, state, facts, root=config.data.root)
     stop.defer()
@@ -130,25 +130,20 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
         saver.save()
     print(f"run     {run.path}", flush=True)
 
-    def after_step() -> None:
-        schedule.after_step()
-        saver.after_step()
-
     with memory_told(batch_size=batch_size, batch_key="train.batch_size", side_key="data.size or data.crop"):
         while not history.is_over(epochs=settings.epochs, patience=settings.early_stopping):
-            epoch, progress, val_counts = history.start_epoch(), training.progress, SegmentationCounts()
-            train_loader.start(epoch=epoch, done=progress.steps)
-            stepping = {"clip_norm": settings.clip_norm, "guard": guard, "after_step": after_step}
-            stepping |= {"before_step": lambda step, epoch=epoch: seed_step(config.seed, epoch, step)}
-            loss = train_epoch(model, train_loader, criterion, optimizer, progress, runtime=runtime, **stepping)
-            history.end_training(images=progress.images - progress.images_before)
-            scoring = {"runtime": runtime, "on_logits": saver.after_scoring_step}
-            val_loss = evaluate(scored, val_loader, criterion, val_counts, **scoring)
-            schedule.after_epoch(val_loss)
-            history.add(
-                schedule.lr, loss, progress.counts.compute().columns(), val_loss, val_counts.compute().columns()
-            )
-            training.progress = EpochProgress(SegmentationCounts())
+            progress, val_counts = training.progress, SegmentationCounts(data.classes, **counting)
+            train_loader.start(epoch=history.start_epoch(), done=progress.steps)
+            stepping = {"seed": config.seed, "clip_norm": settings.clip_norm, "decide": decide}
+            stepping |= {"guard": saver.guard, "after_step": saver.after_step}
+            losses = train_epoch(model, train_loader, criterion, optimizer, progress, runtime=runtime, **stepping)
+            history.end_training(images=progress.losses.images - progress.images_before)
+            scoring = {"decide": decide, "on_logits": saver.after_scoring_step}
+            val_losses = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime, **scoring)
+            schedule.after_epoch(val_losses["loss"])
+            scores, val_scores = (counts.compute().columns() for counts in (progress.counts, val_counts))
+            history.add(schedule.lr, losses, scores, val_losses, val_scores)
+            training.progress = EpochProgress(SegmentationCounts(**counting), epoch=len(history.rows) + 1)
             print(history.line(settings.epochs), flush=True)
             saver.after_epoch()
     if len(history.rows) < settings.epochs:

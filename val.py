@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from engine.command_line import probability
-from engine.config import arguments_of
 from engine.errors import run_script
+from engine.loss_arguments import loss_arguments
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -21,14 +21,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Scores a run's best.pth; the results land in <run>/<split>/.")
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
     parser.add_argument("--split", choices=("val", "train", "all"), default="val", help="default: %(default)s")
-    threshold_help = "foreground above this probability (default: %(default)s)"
-    parser.add_argument("--threshold", type=probability, default=0.5, help=threshold_help)
+    threshold_help = "a class above this probability (default: 0.5); multiclass runs have none"
+    parser.add_argument("--threshold", type=probability, help=threshold_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
     validate(arguments.run, part=arguments.split, threshold=arguments.threshold)
 
 
-def validate(run_path: Path, *, part: str = "val", threshold: float = 0.5) -> Path:
+def validate(run_path: Path, *, part: str = "val", threshold: float | None = None) -> Path:
     """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
     from datasets.folder import list_folder
     from datasets.loaders import scoring_loader
@@ -37,31 +37,36 @@ def validate(run_path: Path, *, part: str = "val", threshold: float = 0.5) -> Pa
     from engine.files import staged_folder
     from engine.loops import evaluate
     from engine.run_folder import RunFolder
+    from inference.masks import decision, threshold_of
     from inference.predictor import load_run
     from inference.report import ScoreReport
     from losses import DeepSupervisionLoss, build_loss
-    from metrics import SegmentationCounts
+    from metrics import ConfusionMatrix, SegmentationCounts
 
     run = RunFolder(run_path)
     predictor = load_run(run.path)
     config = predictor.config
     print(f"run     {run.path}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
 
-    folder = list_folder(ROOT / config.data.root, task=config.task)
+    decide = decision(threshold_of(predictor.task, threshold))
+    folder = list_folder(ROOT / config.data.root, task=config.task, **config.data.truth)
     split = read_split(run.path / "split.csv", [sample.id for sample in folder.samples])
-    reading = {"size": predictor.size, "mask_threshold": config.data.mask_threshold}
-    samples = Samples(select(folder.samples, split, part), predictor.reader, **reading)
+    samples = Samples(select(folder.samples, split, part), predictor.reader, folder.targets, size=predictor.size)
     loading = {"batch_size": config.train.batch_size, "pin_memory": predictor.runtime.on_cuda}
     loader = scoring_loader(samples, predictor.normalise, **loading)
-    criterion = DeepSupervisionLoss(build_loss(config.loss.name, **arguments_of(config.loss)))
+    criterion = DeepSupervisionLoss(
+        build_loss(config.loss.name, **loss_arguments(config.loss, void=folder.targets.has_void))
+    )
     print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)
 
     if moved := run.move_aside(part):
         print(f"moved   the earlier results to {moved}")
-    network_size, image_size = SegmentationCounts(), SegmentationCounts()
+    exclusive = config.task == "multiclass"
+    network_size, image_size = (SegmentationCounts(predictor.classes, background=exclusive) for _ in range(2))
+    confusion = ConfusionMatrix(len(predictor.classes)) if exclusive else None
     with staged_folder(run.path / part) as results:
-        report = ScoreReport(results, samples, predictor.classes, image_size, threshold=threshold)
-        scoring = {"runtime": predictor.runtime, "threshold": threshold, "on_logits": report.add}
+        report = ScoreReport(results, samples, image_size, decide=decide, confusion=confusion)
+        scoring = {"runtime": predictor.runtime, "decide": decide, "on_logits": report.add}
         evaluate(predictor.model, loader, criterion, network_size, **scoring)
         report.finish(network_size)
     for name, counts in (("network size", network_size), ("image size", image_size)):
@@ -70,6 +75,8 @@ def validate(run_path: Path, *, part: str = "val", threshold: float = 0.5) -> Pa
             f"scores  at {name}: IoU {scores.iou:.4f}, Dice {scores.dice:.4f}; "
             f"mean over images: IoU {scores.iou_per_image:.4f}, Dice {scores.dice_per_image:.4f}"
         )
+        if len(scores.per_class) > 1:
+            print("        IoU of", ", ".join(f"{label} {of['iou']:.4f}" for label, of in scores.per_class.items()))
     print(f"wrote   {run.path / part}: scores.csv, masks/, overlays/contact_sheet.png")
     return run.path / part
 

@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = list_folder(parser.parse_args().folder, task="binary")
-    samples = (read_sample(sample, ImageReader(channels=1)) for sample in folder.samples)
+    samples = (read_sample(sample, ImageReader(channels=1), folder.targets) for sample in folder.samples)
     iou = otsu_iou((image[..., 0], masks[..., 0] > 0) for image, masks in samples)
     print(f"{folder.root}: Otsu's threshold scores IoU {iou:.4f}, pooled over {len(folder.samples)} images")
 

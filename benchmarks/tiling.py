@@ -44,10 +44,10 @@ def compare_with_whole(predictor: Predictor, run: Path) -> None:
     differing = pixels = foreground = 0
     for sample in select(folder.samples, split, "val"):
         image = predictor.reader.read(sample.image)
-        tiled = to_masks(predictor.logits(image))
+        tiled = torch.from_numpy(predictor.masks(image))
         network_input = predictor.runtime.move_images(predictor.normalise(image)[None])
         with predictor.runtime.autocast():
-            whole = to_masks(predictor.model.model(network_input)[0].float())
+            whole = to_masks(predictor.model.model(network_input)[0].float()).cpu()
         differing += (tiled != whole).sum().item()
         foreground += whole.sum().item()
         pixels += tiled.numel()

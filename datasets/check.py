@@ -33,7 +33,8 @@ def check(root: Path, *, mask_threshold: float | None = None) -> Report:
     from datasets.inventory import take_inventory
 
     inventory = take_inventory(root)
-    inspect = lambda entry: inspect_sample(root, entry, inventory.classes, mask_threshold=mask_threshold)
+    names, described = inventory.classes, inventory.described
+    inspect = lambda entry: inspect_sample(root, entry, names, described, mask_threshold=mask_threshold)
     samples = _in_threads(inspect, inventory.entries, "check")
     problems = [*inventory.problems, *find_duplicates(samples)]
     problems += [problem for one in samples for problem in one.problems]

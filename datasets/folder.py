@@ -7,19 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from datasets.description import NAME, Description, read_description
 from datasets.image_reader import ImageReader
-from datasets.reading import EXTENSIONS, read_mask
+from datasets.reading import EXTENSIONS
+from datasets.targets import BACKGROUND, BORDER_CLASSES, BORDER_RADIUS, Targets
 from engine.errors import DataError
 
-LAYOUT = "images/<id>.png and masks/<class>/<id>.png (or masks/<id>.png for a single class)"
+LAYOUT = (
+    "images/<id>.png and masks/<class>/<id>.png (or masks/<id>.png for a single class, or for class maps whose classes "
+    "dataset.yaml names)"
+)
 FLAT_CLASS = "foreground"  # the name of the class whose masks lie in masks/ itself
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and its masks, one file per class in the order of the folder's classes; None is an empty mask."""
+    """One image and the files of its truth.
+
+    Attributes:
+        masks: one file per class in the order of the folder's classes, where None is an empty mask; or one class map;
+            or, for borders, one label map.
+    """
 
     id: str
     image: Path
@@ -28,19 +37,33 @@ class Sample:
 
 @dataclass(frozen=True)
 class DataFolder:
-    """What lies in `inputs/<set>/`: class names, and samples sorted by id."""
+    """What lies in `inputs/<set>/`: how its truth is read, and samples sorted by id."""
 
     root: Path
-    classes: tuple[str, ...]
+    targets: Targets
     samples: tuple[Sample, ...]
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the K channels of the network."""
+        return self.targets.classes
 
-def list_folder(root: Path, *, task: str) -> DataFolder:
+
+def list_folder(
+    root: Path,
+    *,
+    task: str,
+    target: str = "masks",
+    mask_threshold: float | None = None,
+    border_radius: float = BORDER_RADIUS,
+) -> DataFolder:
     """Lists a data folder without opening a pixel.
 
     Args:
         root: `inputs/<set>/`.
-        task: binary (exactly one class) or multilabel.
+        task: binary (exactly one class besides the background), multilabel or multiclass.
+        target: "masks" (what lies below masks/) or "border" (made from labels/).
+        mask_threshold, border_radius: see `Targets`.
 
     Raises:
         DataError: no such folder, no images or masks, classes that do not fit the task; or, all of these at once,
@@ -52,24 +75,18 @@ def list_folder(root: Path, *, task: str) -> DataFolder:
     images = _files_by_id(root / "images", problems)
     if not images:
         raise DataError(f"{root / 'images'}: no images ({', '.join(EXTENSIONS)}); expected are {LAYOUT}")
-    classes = _classes(root)
-    if task == "binary" and len(classes) > 1:
-        raise DataError(f"{root / 'masks'}: {len(classes)} classes ({', '.join(classes)}); set task: multilabel")
-    folders = [_class_folder(root, name) for name in classes]
+    if target == "border":
+        targets, folders = Targets(task, "border", BORDER_CLASSES, border_radius=border_radius), [root / "labels"]
+    else:
+        targets, folders = _targets(root, task, mask_threshold)
     masks = [_files_by_id(folder, problems) for folder in folders]
-    if len(classes) == 1:  # of several, an image may lack some
-        lacking = sorted(images.keys() - masks[0].keys())
-        problems += [f"{images[sample_id]}: no mask {folders[0] / sample_id}.*" for sample_id in lacking]
+    if len(masks) == 1:  # of several, an image may lack some
+        lacking, kind = sorted(images.keys() - masks[0].keys()), "label map" if target == "border" else "mask"
+        problems += [f"{images[sample_id]}: no {kind} {folders[0] / sample_id}.*" for sample_id in lacking]
     if problems:
-        raise DataError(listed(problems, "each image needs a mask of the same stem"))
+        raise DataError(listed(problems, "each image needs a mask (or label map) of the same stem"))
     samples = tuple(Sample(i, images[i], tuple(files.get(i) for files in masks)) for i in sorted(images))
-    return DataFolder(root, classes, samples)
-
-
-def _class_folder(root: Path, name: str) -> Path:
-    """Where the masks of a class lie: `masks/<class>/`, or `masks/` itself for a single class without a folder."""
-    folder = root / "masks" / name
-    return folder if folder.is_dir() else root / "masks"
+    return DataFolder(root, targets, samples)
 
 
 def listed(problems: Sequence[str], advice: str, most: int = 10) -> str:
@@ -92,48 +109,65 @@ def _files_by_id(folder: Path, problems: list[str]) -> dict[str, Path]:
     return files
 
 
-def _classes(root: Path) -> tuple[str, ...]:
+def _targets(root: Path, task: str, mask_threshold: float | None) -> tuple[Targets, list[Path]]:
+    """How the truth below masks/ is read, and the folders that it lies in."""
     folders = sorted(path.name for path in (root / "masks").glob("*") if path.is_dir() and path.name[0] != ".")
     files = [path for path in (root / "masks").glob("*") if path.suffix.lower() in EXTENSIONS]
     if folders and files:
         raise DataError(f"{root / 'masks'}: holds class folders and also files ({files[0].name}); keep one of the two")
     if not folders and not files:
         raise DataError(f"{root / 'masks'}: no masks; expected are {LAYOUT}")
-    description = root / "dataset.yaml"
-    content = yaml.safe_load(description.read_text(encoding="utf-8")) if description.exists() else None
-    named = content.get("classes") if isinstance(content, dict) else None
-    if named is None:
-        return tuple(folders) or (FLAT_CLASS,)
-    if sorted(named) != folders and (folders or len(named) != 1):
-        raise DataError(f"{description}: classes {named}, but masks/ holds {folders or 'files'}; make the two agree")
-    return tuple(named)  # the file's order is the order of the channels
+    described = read_description(root)
+    if files and described.class_map_palette is not None:
+        return _class_map_targets(root, task, described), [root / "masks"]
+    if described.palette is not None or described.void is not None:
+        found = f"folders ({', '.join(folders)})" if folders else "files of one class"
+        raise DataError(
+            f"{root / NAME}: palette: and void: belong to class maps, masks/<id>.png, but masks/ holds {found}; "
+            "remove the keys, or bring the class maps into masks/"
+        )
+    return _mask_targets(root, task, folders, described.classes, mask_threshold)
 
 
-def read_sample(
-    sample: Sample, reader: ImageReader, *, mask_threshold: float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Image [H, W, channels] uint8 and masks [H, W, K] uint8 {0, 1}, at the files' own size.
+def _mask_targets(
+    root: Path, task: str, folders: Sequence[str], named: tuple[str, ...] | None, mask_threshold: float | None
+) -> tuple[Targets, list[Path]]:
+    if named is not None and sorted(named) != folders and (folders or len(named) != 1):
+        raise DataError(
+            f"{root / NAME}: classes {list(named)}, but masks/ holds {folders or 'files'}; make the two agree"
+        )
+    classes = named or tuple(folders) or (FLAT_CLASS,)  # the file's order is the order of the channels
+    if task == "binary" and len(classes) > 1:
+        raise DataError(
+            f"{root / 'masks'}: {len(classes)} classes ({', '.join(classes)}); set task: multilabel, or multiclass if "
+            "they never overlap"
+        )
+    if task == "multiclass" and BACKGROUND in classes:
+        raise DataError(
+            f"{root / 'masks' / BACKGROUND}: in a multiclass task the background is what no mask covers; "
+            "remove this folder"
+        )
+    channels = (BACKGROUND, *classes) if task == "multiclass" else classes
+    paths = [root / "masks" / name for name in classes] if folders else [root / "masks"]
+    return Targets(task, "masks", channels, mask_threshold=mask_threshold), paths
 
-    Args:
-        reader: the run's way of reading images.
-        mask_threshold: for soft masks, in units of their full range.
+
+def _class_map_targets(root: Path, task: str, described: Description) -> Targets:
+    classes = described.classes
+    if task == "binary" and len(classes) > 2:
+        raise DataError(
+            f"{root / NAME}: class maps of {len(classes)} classes ({', '.join(classes)}); set task: multiclass"
+        )
+    channels = classes if task == "multiclass" else classes[1:]
+    return Targets(task, "class map", channels, described.class_map_palette, described.void)
+
+
+def read_sample(sample: Sample, reader: ImageReader, targets: Targets) -> tuple[np.ndarray, np.ndarray]:
+    """Image [H, W, channels] uint8 and its truth as `targets.read` gives it, at the files' own size.
 
     Raises:
-        DataError: a file is unreadable, or a mask's size differs from its image's.
+        DataError: a file is unreadable, or the truth's size differs from the image's.
     """
     image = reader.read(sample.image)
-    masks = np.zeros((*image.shape[:2], len(sample.masks)), np.uint8)
-    for k, path in enumerate(sample.masks):
-        if path is None:
-            continue
-        mask = read_mask(path, threshold=mask_threshold, max_pixels=reader.max_pixels)
-        if mask.shape != image.shape[:2]:
-            raise DataError(
-                f"{path}: {_size(mask)} pixels, but {sample.image} has {_size(image)}; make both the same size"
-            )
-        masks[..., k] = mask
-    return image, masks
-
-
-def _size(array: np.ndarray) -> str:
-    return f"{array.shape[0]}×{array.shape[1]}"
+    truth = targets.read(sample.masks, like=sample.image, shape=image.shape[:2], max_pixels=reader.max_pixels)
+    return image, truth

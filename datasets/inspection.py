@@ -11,9 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from datasets.description import Description
 from datasets.findings import Problem
 from datasets.inventory import Entry
-from datasets.reading import decode_image, decode_labels, decode_mask
+from datasets.reading import decode_class_map, decode_image, decode_labels, decode_mask
 from engine.errors import DataError
 
 # The reader's words for bytes that are no whole image; what else it refuses is an image, but not one of a usable kind.
@@ -59,30 +60,50 @@ class SampleFacts:
 
 
 def inspect_sample(
-    root: Path, entry: Entry, classes: Sequence[str], *, mask_threshold: float | None = None
+    root: Path, entry: Entry, classes: Sequence[str], described: Description, *, mask_threshold: float | None = None
 ) -> SampleFacts:
     """Reads and digests all files of `entry`, which lie below `root`; problems are collected, never raised."""
     facts = SampleFacts(entry)
     _inspect_image(root, facts)
     labels = _open(root, entry.labels, decode_labels, facts, "labels") if entry.labels else None
-    masks = {}
-    for name, file in entry.masks.items():
-        mask = _open(root, file, partial(decode_mask, threshold=mask_threshold), facts, "mask values")
-        if mask is None:
-            continue
-        if facts.size not in (None, mask.shape):
-            found = f"{_text(mask.shape)} pixels, but {entry.image} has {_text(facts.size)} (height×width)"
-            facts.add("size", (file,), found, "make image and mask the same size")
-            continue
-        masks[name] = mask
+    if entry.class_map:
+        masks = _open_class_map(root, facts, classes, described)
+    else:
+        decoded = partial(decode_mask, threshold=mask_threshold)
+        opened = {name: _open_mask(root, file, decoded, facts) for name, file in entry.masks.items()}
+        masks = {name: mask for name, mask in opened.items() if mask is not None}
     if entry.labels and labels is not None:
         labels = _fitting_labels(facts, labels, masks)
     facts.masks = {name: _measure(mask, labels) for name, mask in masks.items()}
-    if facts.size and len(classes) > 1:
+    if facts.size and len(classes) > 1 and not entry.class_map:
         absent = MaskFacts(0, facts.size[0] * facts.size[1], np.zeros(0, np.int64), None)
         facts.masks |= {name: absent for name in classes if name not in entry.masks}
     _inspect_masks(facts, masks, classes)
     return facts
+
+
+def _open_mask(
+    root: Path, file: str, decoded: Callable[[bytes, str], np.ndarray], facts: SampleFacts
+) -> np.ndarray | None:
+    """A mask or class map of the image's size, or None and a problem."""
+    mask = _open(root, file, decoded, facts, "mask values")
+    if mask is not None and facts.size not in (None, mask.shape):
+        found = f"{_text(mask.shape)} pixels, but {facts.entry.image} has {_text(facts.size)} (height×width)"
+        facts.add("size", (file,), found, "make image and mask the same size")
+        return None
+    return mask
+
+
+def _open_class_map(
+    root: Path, facts: SampleFacts, classes: Sequence[str], described: Description
+) -> dict[str, np.ndarray]:
+    """Class → mask [H, W] uint8 {0, 1}, without the background; empty, and a problem, where the map is not usable."""
+    file = next(iter(facts.entry.masks.values()), None)
+    decoded = partial(decode_class_map, palette=described.class_map_palette, void=described.void)
+    indices = None if file is None else _open_mask(root, file, decoded, facts)
+    if indices is None:
+        return {}
+    return {name: (indices == number).view(np.uint8) for number, name in enumerate(classes, start=1)}
 
 
 def _open(
@@ -156,7 +177,7 @@ def _measure(mask: np.ndarray, labels: np.ndarray | None) -> MaskFacts:
 
 
 def _inspect_masks(facts: SampleFacts, masks: Mapping[str, np.ndarray], classes: Sequence[str]) -> None:
-    files = [facts.entry.masks[name] for name in masks]
+    files = list(dict.fromkeys(facts.entry.masks[name] for name in masks))  # a class map once
     for name in masks:
         if facts.masks[name].foreground == facts.masks[name].pixels:
             fix = "check that foreground and background are not mixed up"

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import yaml
-
+from datasets.description import NAME, Description, read_description
 from datasets.findings import Problem
 from datasets.folder import EXTENSIONS, FLAT_CLASS, LAYOUT, image_files
 from engine.errors import DataError
@@ -18,20 +17,24 @@ from engine.errors import DataError
 class Entry:
     """One image and what belongs to it, as paths relative to the data folder.
 
-    `masks` is class → file, without the classes that have no file; `labels` is its label map, if there is one.
+    `masks` is class → file, without the classes that have no file; `labels` is its label map, if there is one. With
+    `class_map`, all classes have the same file.
     """
 
     id: str
     image: str
     masks: Mapping[str, str]
     labels: str | None
+    class_map: bool = False
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """A data folder: classes in the order of their channels, entries sorted by id.
+    """A data folder: classes in the order of their channels, those of class maps without the background; entries
+    sorted by id.
 
-    `sums` is path → SHA-256 hex digest as SHA256SUMS states it, or None without that file.
+    `described` is what dataset.yaml says; `sums` is path → SHA-256 hex digest as SHA256SUMS states it, or None without
+    that file.
     """
 
     root: Path
@@ -39,6 +42,7 @@ class Inventory:
     entries: tuple[Entry, ...]
     sums: Mapping[str, str] | None
     problems: tuple[Problem, ...]
+    described: Description
 
 
 def take_inventory(root: Path) -> Inventory:
@@ -51,7 +55,9 @@ def take_inventory(root: Path) -> Inventory:
         raise DataError(f"{root}: no such folder; name one that holds {LAYOUT}")
     problems: list[Problem] = []
     images = _by_id(root, "images", problems)
-    folders = _class_folders(root, problems)
+    described = _described(root, problems)
+    folders = _class_folders(root, described, problems)
+    class_map = folders == {FLAT_CLASS: "masks"} and described.class_map_palette is not None
     masks = {name: _by_id(root, folder, problems, flat=folder == "masks") for name, folder in folders.items()}
     labels = _by_id(root, "labels", problems)
     if not images:
@@ -59,11 +65,13 @@ def take_inventory(root: Path) -> Inventory:
         problems.append(Problem("layout", ("images",), found, f"bring the files into the layout {LAYOUT}"))
     else:
         problems += _without_partner(images, masks, labels, folders)
+    if class_map:
+        masks = dict.fromkeys(described.classes[1:], masks[FLAT_CLASS])
     entries = tuple(
-        Entry(i, images[i], {name: files[i] for name, files in masks.items() if i in files}, labels.get(i))
+        Entry(i, images[i], {name: files[i] for name, files in masks.items() if i in files}, labels.get(i), class_map)
         for i in sorted(images)
     )
-    return Inventory(root, tuple(folders), entries, _read_sums(root, problems), tuple(problems))
+    return Inventory(root, tuple(masks), entries, _read_sums(root, problems), tuple(problems), described)
 
 
 def _by_id(root: Path, folder: str, problems: list[Problem], *, flat: bool = False) -> dict[str, str]:
@@ -83,8 +91,8 @@ def _by_id(root: Path, folder: str, problems: list[Problem], *, flat: bool = Fal
     return {stem: same[0] for stem, same in stems.items()}
 
 
-def _class_folders(root: Path, problems: list[Problem]) -> dict[str, str]:
-    """Class → folder of its masks, in the order of dataset.yaml."""
+def _class_folders(root: Path, described: Description, problems: list[Problem]) -> dict[str, str]:
+    """Class → folder of its masks, in the order of dataset.yaml; class maps are those of a single class, for now."""
     top = sorted(path for path in (root / "masks").glob("*") if path.name[0] != ".")
     folders = {path.name: f"masks/{path.name}" for path in top if path.is_dir()}
     if folders:
@@ -96,7 +104,12 @@ def _class_folders(root: Path, problems: list[Problem]) -> dict[str, str]:
     else:
         problems.append(Problem("layout", ("masks",), "no masks", f"bring the files into the layout {LAYOUT}"))
         return {}
-    named = _named_classes(root, problems)
+    named = described.classes
+    if folders == {FLAT_CLASS: "masks"} and described.class_map_palette is not None:
+        return folders
+    if described.palette is not None or described.void is not None:
+        found = "palette: or void: of class maps, masks/<id>.png, but masks/ holds none"
+        problems.append(Problem("classes", (NAME,), found, "remove the keys, or bring the class maps into masks/"))
     if named is None:
         return folders
     if folders == {FLAT_CLASS: "masks"} and len(named) == 1:
@@ -108,20 +121,13 @@ def _class_folders(root: Path, problems: list[Problem]) -> dict[str, str]:
     return {name: folders[name] for name in named}
 
 
-def _named_classes(root: Path, problems: list[Problem]) -> list[str] | None:
-    path = root / "dataset.yaml"
-    if not path.exists():
-        return None
+def _described(root: Path, problems: list[Problem]) -> Description:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        found = f"cannot be read: {' '.join(str(error).split())}"
-        problems.append(Problem("classes", (path.name,), found, "mend it, or remove it: it is optional"))
-        return None
-    named = content.get("classes") if isinstance(content, dict) else None
-    if named is None:
-        return None
-    return [str(name) for name in named] if isinstance(named, list) else [str(named)]
+        return read_description(root)
+    except DataError as error:
+        found = str(error).removeprefix(f"{root / NAME}: ")
+        problems.append(Problem("classes", (NAME,), found, "mend it, or remove it: it is needed for class maps only"))
+        return Description()
 
 
 def _without_partner(

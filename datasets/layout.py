@@ -11,7 +11,9 @@ inputs/<set>/
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -28,6 +30,27 @@ def encode_png(array: np.ndarray) -> bytes:
     done, encoded = cv2.imencode(".png", array, [cv2.IMWRITE_PNG_COMPRESSION, 2])
     assert done, "OpenCV did not encode a PNG"
     return encoded.tobytes()
+
+
+def encode_indexed_png(indices: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> bytes:
+    """PNG bytes of [H, W] uint8 as indices into RGB colours, at most 256: any viewer shows the colours.
+
+    Written here, since OpenCV knows no palettes (PNG specification, 3rd edition: colour type 3, filter 0).
+    """
+    height, width = indices.shape
+    rows = np.zeros((height, width + 1), np.uint8)  # each begins with the number of its filter
+    rows[:, 1:] = indices
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0),
+        b"PLTE": bytes(value for colour in colours for value in colour),
+        b"IDAT": zlib.compress(rows.tobytes(), 6),
+        b"IEND": b"",
+    }
+    parts = [
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks.items()
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def write_sample(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from datasets.formats import (
     with_index_palette,
     without_end_mark,
 )
+from datasets.labels import Palette, class_indices
 from datasets.tiff import read_tiff
 from engine.errors import DataError
 
@@ -104,6 +106,31 @@ def decode_labels(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np
     return values.astype(np.uint16 if values.dtype.itemsize <= 2 and values.dtype.kind != "f" else np.int32)
 
 
+def decode_class_map(
+    data: bytes,
+    name: str,
+    *,
+    palette: Palette,
+    void: int | Sequence[int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> np.ndarray:
+    """Encoded class map → class indices [H, W] uint8, 255 where the file has the value `void`.
+
+    With a palette of numbers the file's values are read as `decode_labels` reads ids, with one of colours as 8-bit RGB.
+
+    Raises:
+        DataError: as of `decode`; JPEG, another kind than the palette's, or values that it does not have.
+    """
+    if isinstance(palette[0], int):
+        return class_indices(decode_labels(data, name, max_pixels=max_pixels), palette, void=void, name=name)
+    array, kind = _decode(data, name, max_pixels)
+    if kind == "JPEG" or array.dtype != np.uint8:
+        found = "JPEG, which does not keep colours" if kind == "JPEG" else f"{array.dtype} pixels"
+        raise DataError(f"{name}: a class map of colours in {found}; save it as 8-bit RGB, in PNG or TIFF")
+    colours = np.broadcast_to(array, (*array.shape[:2], 3))  # all of this file's colours may be greys
+    return class_indices(colours, palette, void=void, name=name)
+
+
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`decode_image` of a file."""
     return decode_image(_bytes_of(path, max_pixels), str(path), max_pixels=max_pixels)
@@ -117,6 +144,14 @@ def read_mask(path: Path, *, threshold: float | None = None, max_pixels: int = M
 def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`decode_labels` of a file."""
     return decode_labels(_bytes_of(path, max_pixels), str(path), max_pixels=max_pixels)
+
+
+def read_class_map(
+    path: Path, *, palette: Palette, void: int | Sequence[int] | None = None, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """`decode_class_map` of a file."""
+    data = _bytes_of(path, max_pixels)
+    return decode_class_map(data, str(path), palette=palette, void=void, max_pixels=max_pixels)
 
 
 def _bytes_of(path: Path, max_pixels: int) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -14,7 +14,8 @@ from datasets.crop import random_crop
 from datasets.folder import Sample, read_sample
 from datasets.image_reader import ImageReader
 from datasets.normalise import Normalisation
-from datasets.resize import resize_image, resize_mask
+from datasets.resize import resize_image
+from datasets.targets import Targets
 from engine.seeding import sample_seed
 
 CACHE_BYTES = 4 * 2**30  # decoded samples are kept in memory up to this
@@ -26,19 +27,14 @@ class Samples:
     Args:
         samples: files.
         reader: the run's way of reading images.
+        targets: its way of reading and encoding their truth.
         size: (height, width) that all are resized to; None keeps their own.
-        mask_threshold: for soft masks, in units of their full range.
     """
 
     def __init__(
-        self,
-        samples: Sequence[Sample],
-        reader: ImageReader,
-        *,
-        size: tuple[int, int] | None,
-        mask_threshold: float | None = None,
+        self, samples: Sequence[Sample], reader: ImageReader, targets: Targets, *, size: tuple[int, int] | None
     ) -> None:
-        self.samples, self.reader, self.size, self.mask_threshold = list(samples), reader, size, mask_threshold
+        self.samples, self.reader, self.targets, self.size = list(samples), reader, targets, size
         self.image_sizes: dict[int, tuple[int, int]] = {}
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._kept_bytes = 0
@@ -47,18 +43,21 @@ class Samples:
         return len(self.samples)
 
     def at_file_size(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """`samples[index]` before any resizing, read anew."""
-        return read_sample(self.samples[index], self.reader, mask_threshold=self.mask_threshold)
+        """`samples[index]` before any resizing, read anew: image [H, W, C] uint8 and encoded target."""
+        image, truth = read_sample(self.samples[index], self.reader, self.targets)
+        height, width = self.size or image.shape[:2]
+        magnification = math.sqrt(image.shape[0] * image.shape[1] / (height * width))
+        return image, self.targets.encode(truth, magnification=magnification)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image [H, W, C] uint8 and masks [H, W, K] uint8 {0, 1}."""
+        """Image [H, W, C] uint8 and encoded target (see `Targets`) as the network sees them."""
         if index in self._kept:
             return self._kept[index]
-        image, masks = self.at_file_size(index)
+        image, truth = read_sample(self.samples[index], self.reader, self.targets)
         self.image_sizes[index] = image.shape[:2]
         if self.size is not None:
-            image = resize_image(image, self.size)
-            masks = np.stack([resize_mask(masks[..., k], self.size) for k in range(masks.shape[-1])], axis=-1)
+            image, truth = resize_image(image, self.size), self.targets.resize(truth, self.size)
+        masks = self.targets.encode(truth)
         if self._kept_bytes + image.nbytes + masks.nbytes <= CACHE_BYTES:
             self._kept[index] = image, masks
             self._kept_bytes += image.nbytes + masks.nbytes
@@ -66,7 +65,7 @@ class Samples:
 
 
 class TrainingSet(Dataset):
-    """(epoch, index) → augmented, normalised image [C, H, W] float32 and target [K, H, W] float32 {0, 1}.
+    """(epoch, index) → augmented, normalised image [C, H, W] float32 and target (see `Targets.to_tensor`).
 
     With `crop` = (height, width), each image counts `crops_per_image` times, each time with another window of it.
     """
@@ -98,11 +97,11 @@ class TrainingSet(Dataset):
             image, masks = random_crop(image, masks, self.crop, seed=sample_seed(self.seed, epoch, index, "crop"))
         if self.augment is not None:
             image, masks = self.augment(image, masks, seed=sample_seed(self.seed, epoch, index, "augment"))
-        return self.normalise(image), _target(masks)
+        return self.normalise(image), self.samples.targets.to_tensor(masks)
 
 
 class ScoringSet(Dataset):
-    """index → normalised image [C, H, W] float32 and target [K, H, W] float32 {0, 1}."""
+    """index → normalised image [C, H, W] float32 and target (see `Targets.to_tensor`)."""
 
     def __init__(self, samples: Samples, normalise: Normalisation) -> None:
         self.samples, self.normalise = samples, normalise
@@ -112,8 +111,4 @@ class ScoringSet(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image, masks = self.samples[index]
-        return self.normalise(image), _target(masks)
-
-
-def _target(masks: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(masks.transpose(2, 0, 1))).float()
+        return self.normalise(image), self.samples.targets.to_tensor(masks)

@@ -16,6 +16,7 @@ from datasets.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
 from datasets.reading import MAX_PIXELS
 from datasets.samples import Samples
 from datasets.split import random_split, read_split, select
+from datasets.targets import Targets
 from engine.errors import DataError
 
 
@@ -24,11 +25,13 @@ class TrainingData:
     """What a training reads.
 
     Attributes:
-        classes: names of the K mask channels.
+        classes: names of the K channels.
         split: id → "train" or "val".
         train, val: the samples of each part.
         reader: how images become uint8 of the run's channels.
         normalise: applied to every image, in training, validation and prediction.
+        pixels: "train" and "val" → pixels of each class, [K] int64, as the network sees the images.
+        has_void: whether targets may hold pixels of unknown class, 255.
         description: what was found, in a line.
     """
 
@@ -38,6 +41,8 @@ class TrainingData:
     val: Samples
     reader: ImageReader
     normalise: Normalisation
+    pixels: Mapping[str, np.ndarray]
+    has_void: bool
     description: str
 
 
@@ -52,24 +57,24 @@ def load_training_data(
     split_file: Path | None = None,
     channels: int | str = "auto",
     intensity: str = "native",
-    mask_threshold: float | None = None,
     max_pixels: int = MAX_PIXELS,
+    **truth: object,
 ) -> TrainingData:
     """Lists, splits and reads a data folder.
 
     Args:
         root: `inputs/<set>/`.
-        task: binary or multilabel.
+        task: binary, multilabel or multiclass.
         size: (height, width) in pixels that samples are resized to, or None to keep theirs.
         normalise: "dataset" (mean and std of the training images as the network sees them) or "imagenet".
         val_fraction, split_seed: of the random split, unless `split_file` names the parts.
         channels, intensity, max_pixels: see `choose_reader`.
-        mask_threshold: for soft masks, in units of their full range.
+        truth: target, mask_threshold and border_radius, see `list_folder`.
 
     Raises:
         DataError: the folder, its split or any of its files cannot be used.
     """
-    folder = list_folder(root, task=task)
+    folder = list_folder(root, task=task, **truth)
     ids = [sample.id for sample in folder.samples]
     if split_file is not None:
         split = read_split(split_file, ids)
@@ -80,10 +85,9 @@ def load_training_data(
         [sample.image for sample in chosen], channels=channels, intensity=intensity, max_pixels=max_pixels
     )
     train, val = (
-        Samples(select(folder.samples, split, part), reader, size=size, mask_threshold=mask_threshold)
-        for part in ("train", "val")
+        Samples(select(folder.samples, split, part), reader, folder.targets, size=size) for part in ("train", "val")
     )
-    shares = _read_all(train, val)
+    counts = _read_all(train, val)
     return TrainingData(
         classes=folder.classes,
         split=split,
@@ -91,7 +95,9 @@ def load_training_data(
         val=val,
         reader=reader,
         normalise=_normalisation(normalise, train),
-        description=_describe(folder.classes, shares, train, val),
+        pixels={"train": counts[: len(train), :-1].sum(0), "val": counts[len(train) :, :-1].sum(0)},
+        has_void=folder.targets.has_void,
+        description=_describe(folder.targets, counts, train, val),
     )
 
 
@@ -105,29 +111,31 @@ def _read_all(*parts: Samples) -> np.ndarray:
     """Reads every sample, with several threads and a progress bar on a terminal; all problems in one DataError.
 
     Returns:
-        [images, K] share of foreground.
+        [images, K + 1] int64, see `Targets.pixel_counts`, in the order of the parts.
     """
     problems = []
 
     def read(item: tuple[Samples, int]) -> np.ndarray | None:
         part, index = item
         try:
-            return part[index][1].mean(axis=(0, 1))
+            return part.targets.pixel_counts(part[index][1])
         except DataError as error:
             problems.append(str(error))
 
     items = [(part, index) for part in parts for index in range(len(part))]
     with ThreadPoolExecutor() as pool:
-        shares = list(tqdm(pool.map(read, items), "read", len(items), leave=False, disable=None))
+        counts = list(tqdm(pool.map(read, items), "read", len(items), leave=False, disable=None))
     if problems:
         raise DataError(listed(sorted(problems), "mend or remove these files; python -m datasets.check tells more"))
-    return np.stack(shares)
+    return np.stack(counts)
 
 
-def _describe(classes: tuple[str, ...], shares: np.ndarray, *parts: Samples) -> str:
+def _describe(targets: Targets, counts: np.ndarray, *parts: Samples) -> str:
     sizes = [size for part in parts for size in part.image_sizes.values()]
     smallest, largest = ("×".join(map(str, size)) for size in (min(sizes), max(sizes)))
-    found = ", ".join(f"{name} {share:.1%}" for name, share in zip(classes, shares.mean(axis=0), strict=True))
+    shares = (counts[:, :-1] / counts[:, -1:].clip(min=1)).mean(axis=0)
+    found = ", ".join(f"{name} {share:.1%}" for name, share in zip(targets.classes, shares, strict=True))
     kind = "RGB" if parts[0].reader.channels == 3 else "grey"
     range_of_sizes = smallest if smallest == largest else f"{smallest} to {largest}"
-    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; foreground: {found}"
+    what = "classes" if targets.task == "multiclass" else "foreground"
+    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found}"

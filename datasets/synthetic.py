@@ -1,6 +1,7 @@
 """The built-in data set: fluorescence-like images of nuclei, drawn by this file, with exact masks and label maps.
 
 python -m datasets.synthetic --out inputs/synthetic
+python -m datasets.synthetic --out inputs/stains --classes 2
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datasets.layout import write_description, write_sample
 from engine.errors import ConfigError, run_script
 from engine.files import staged_folder
 
+STAINS = ("red", "green")  # classes of the set whose masks overlap
 SIZES = (32, 2048)  # below, a nucleus no longer fits beside its neighbours; above, one image takes minutes
 REFERENCE_AREA = 128 * 128  # pixels; all counts of things in an image are given for this area
 REACH = 19  # pixels from a nucleus' centre to the edge of the square it is drawn in: the longest needs 18
@@ -31,14 +33,15 @@ class Sample(NamedTuple):
     labels: np.ndarray  # [H, W] uint16, instance ids 1..n, 0 is background
 
 
-def make_sample(seed: int, index: int, *, size: int = 128) -> Sample:
+def make_sample(seed: int, index: int, *, size: int = 128, stain: int = 0) -> Sample:
     """Draws image number `index` of the set `seed`, [size, size]: the same pixels on every call.
 
     Args:
         seed, index: ≥ 0; together they are the only source of randomness.
         size: height and width in pixels; the nuclei keep their size of about 8 to 24 pixels, their number grows.
+        stain: 0, or ≥ 1 for another image of the same seed and index, with nothing in common.
     """
-    rng = np.random.default_rng([seed, index])
+    rng = np.random.default_rng([seed, index, stain] if stain else [seed, index])
     labels, nuclei = _place_nuclei(rng, size)
     light = _through_optics(rng, nuclei, _draw_debris(rng, size))
     grey = _photograph(rng, light)
@@ -185,8 +188,18 @@ def _photograph(rng: np.random.Generator, light: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(noisy * gain + offset), 0, 255).astype(np.uint8)
 
 
-def write_synthetic(out: Path, *, images: int = 80, size: int = 128, seed: int = 0) -> int:
+def make_stained(seed: int, index: int, *, size: int = 128) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
+    """Two stains in the red and the green channel, whose nuclei overlap: RGB image, mask of each, number of nuclei."""
+    drawn = [make_sample(seed, index, size=size, stain=stain) for stain in range(len(STAINS))]
+    grey = [sample.image[..., 0] for sample in drawn]
+    masks = {name: sample.labels > 0 for name, sample in zip(STAINS, drawn, strict=True)}
+    return np.dstack([*grey, np.zeros_like(grey[0])]), masks, sum(int(sample.labels.max()) for sample in drawn)
+
+
+def write_synthetic(out: Path, *, images: int = 80, size: int = 128, seed: int = 0, classes: int = 1) -> int:
     """Writes `images` samples of [size, size] to the new data folder `out`; returns the number of nuclei in them.
+
+    With two `classes` the masks overlap, and there are no label maps, which give each pixel to one nucleus.
 
     Raises:
         ConfigError: a number is outside its range, or `out` holds something already.
@@ -195,20 +208,26 @@ def write_synthetic(out: Path, *, images: int = 80, size: int = 128, seed: int =
         raise ConfigError(f"--images is {images}: give 1 or more")
     if not SIZES[0] <= size <= SIZES[1]:
         raise ConfigError(f"--size is {size}: give {SIZES[0]} to {SIZES[1]} pixels")
+    if classes not in (1, 2):
+        raise ConfigError(f"--classes is {classes}: give 1 (nuclei) or 2 (two stains whose nuclei overlap)")
     if seed < 0:
         raise ConfigError(f"--seed is {seed}: give 0 or more")
     digests: dict[str, str] = {}
     objects = 0
     with staged_folder(out) as folder:
         for index in range(images):
-            image, labels = make_sample(seed, index, size=size)
-            objects += int(labels.max())
-            masks = {"nucleus": labels > 0}
+            if classes == 1:
+                image, labels = make_sample(seed, index, size=size)
+                masks, drawn = {"nucleus": labels > 0}, int(labels.max())
+            else:
+                labels = None
+                image, masks, drawn = make_stained(seed, index, size=size)
+            objects += drawn
             digests |= write_sample(folder, f"synthetic_{index:03d}", image=image, masks=masks, labels=labels)
         write_description(
             folder,
             digests,
-            classes=["nucleus"],
+            classes=list(masks),
             source="drawn by datasets/synthetic.py",
             licence="CC0-1.0",
             images=images,
@@ -229,9 +248,11 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="0 or more; another one draws others (default: %(default)s)"
     )
+    classes_help = "2 draws two stains, red and green, whose nuclei overlap (default: %(default)s)"
+    parser.add_argument("--classes", type=int, default=1, help=classes_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     given = parser.parse_args()
-    objects = write_synthetic(given.out, images=given.images, size=given.size, seed=given.seed)
+    objects = write_synthetic(given.out, images=given.images, size=given.size, seed=given.seed, classes=given.classes)
     print(f"{given.images} images with {objects} nuclei written to {given.out}")
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -19,6 +17,9 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
+
+from engine.loss_config import LossConfig, Task
+from engine.section import Section
 
 
 def _check_size(size: object) -> object:
@@ -39,21 +40,17 @@ Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
 Size = Annotated[int | list[int], BeforeValidator(_check_size)]
 
 
-class Section(BaseModel):
-    """A section of the file: no unknown keys, no silent conversion ("3" is not 3), not changed after reading."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
 class DataConfig(Section):
     root: str  # relative to the repository's root
     size: Size | None = None  # the network sees the whole image, resized to this …
     crop: Size | None = None  # … or windows of this at native scale
     crops_per_image: PositiveInt = 1  # in every epoch
-    overlap: NonNegativeInt | None = None  # of the tiles that score and predict whole images; None: a quarter of a tile
+    overlap: NonNegativeInt | None = None  # of the tiles that score and predict whole images; None: half a tile
     channels: Literal["auto", 1, 3] = "auto"
     intensity: Literal["native", "image", "run"] = "native"
     mask_threshold: Fraction | None = None  # for soft masks, in units of their full range
+    target: Literal["masks", "border"] = "masks"  # border: background, interior, border, from labels/
+    border_radius: Annotated[float, Field(ge=1)] = 1.5  # pixels of what the network sees
     max_pixels: PositiveInt = 2**28
     normalise: Literal["dataset", "imagenet"] = "dataset"
     val_fraction: Fraction = 0.2
@@ -74,8 +71,13 @@ class DataConfig(Section):
     @property
     def loading(self) -> dict:
         """The keys that say how a data folder is split and read."""
-        keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "mask_threshold", "max_pixels"}
-        return self.model_dump(include=keys)
+        keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "max_pixels"}
+        return self.model_dump(include=keys) | self.truth
+
+    @property
+    def truth(self) -> dict:
+        """The keys that say what of a data folder is the truth."""
+        return self.model_dump(include={"target", "mask_threshold", "border_radius"})
 
     @property
     def sampling(self) -> dict:
@@ -84,7 +86,7 @@ class DataConfig(Section):
 
     @property
     def tile_overlap(self) -> int:
-        return self.overlap if self.overlap is not None else min(self.tile) // 4
+        return self.overlap if self.overlap is not None else min(self.tile) // 2
 
     @model_validator(mode="after")
     def _one_geometry(self) -> DataConfig:
@@ -102,7 +104,7 @@ class DataConfig(Section):
 
 class ModelConfig(Section):
     name: Literal["UNet", "NestedUNet"] = "NestedUNet"
-    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = [32, 64, 128, 256, 512]
+    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = Field(default=[32, 64, 128, 256, 512])
     deep_supervision: bool = False
     weights: str | None = None  # start from this checkpoint
 
@@ -111,21 +113,6 @@ class ModelConfig(Section):
         if self.deep_supervision and self.name != "NestedUNet":
             raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: NestedUNet")
         return self
-
-
-class BCEWithLogitsLossConfig(Section):
-    name: Literal["BCEWithLogitsLoss"]
-
-
-class BCEDiceLossConfig(Section):
-    name: Literal["BCEDiceLoss"]
-    bce_weight: NonNegativeFloat = 0.5
-    smooth: NonNegativeFloat = 1e-5
-
-
-class LovaszHingeLossConfig(Section):
-    name: Literal["LovaszHingeLoss"]
-    per_image: bool = True
 
 
 class SGDConfig(Section):
@@ -145,14 +132,14 @@ class SGDConfig(Section):
 class AdamConfig(Section):
     name: Literal["Adam"]
     lr: PositiveFloat
-    betas: Betas = [0.9, 0.999]
+    betas: Betas = Field(default=[0.9, 0.999])
     weight_decay: NonNegativeFloat = 0.0
 
 
 class AdamWConfig(Section):
     name: Literal["AdamW"]
     lr: PositiveFloat
-    betas: Betas = [0.9, 0.999]
+    betas: Betas = Field(default=[0.9, 0.999])
     weight_decay: NonNegativeFloat = 0.01
 
 
@@ -195,7 +182,6 @@ class TrainConfig(Section):
     deterministic: bool = False  # on CUDA: only kernels that give the same bits again; the CPU's always do
 
 
-LossConfig = Annotated[BCEWithLogitsLossConfig | BCEDiceLossConfig | LovaszHingeLossConfig, Field(discriminator="name")]
 OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]
 SchedulerConfig = Annotated[
     ConstantConfig | CosineConfig | OneCycleConfig | PlateauConfig | MultiStepConfig, Field(discriminator="name")
@@ -207,13 +193,28 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
     seed: NonNegativeInt = 41
-    task: Literal["binary", "multilabel"] = "binary"
+    task: Task = "binary"
     data: DataConfig
     model: ModelConfig = ModelConfig()
     loss: LossConfig
     optimizer: OptimizerConfig
     scheduler: SchedulerConfig
     train: TrainConfig
+
+    @model_validator(mode="after")
+    def _borders_are_classes(self) -> Config:
+        if self.data.target == "border" and self.task != "multiclass":
+            raise ValueError(
+                f"data.target: border has the classes background, interior and border; got task: {self.task}, "
+                "set task: multiclass"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _loss_fits_task(self) -> Config:
+        if problem := self.loss.misfit(self.task):
+            raise ValueError(problem)
+        return self
 
     @model_validator(mode="after")
     def _min_lr_below_lr(self) -> Config:
@@ -225,4 +226,4 @@ class Config(Section):
 
 def arguments_of(section: Section) -> dict:
     """The keys of a section that are keyword arguments of what its name stands for."""
-    return section.model_dump(exclude={"name", "weights"})
+    return section.model_dump(exclude={"name", "weights", "class_weights"})

@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
-from engine.config import Config, Section
+from engine.config import Config
 from engine.errors import ConfigError
+from engine.section import Section
 
 
 class _Loader(yaml.SafeLoader):
@@ -116,28 +117,46 @@ def _shown(value: object) -> str:
     return f"{value!r} ({kinds[type(value)]})" if type(value) in kinds else "a section"
 
 
+def _sections_within(annotation: object) -> Iterator[type[Section]]:
+    if typing.get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _sections_within(part)
+
+
 def _sections_of(annotation: object) -> dict[str, type[Section]]:
-    """The sections that a type admits: by name for a choice of several, under "" for a single one."""
-    options = [o for o in (annotation, *typing.get_args(annotation)) if isinstance(o, type) and issubclass(o, Section)]
+    """The sections that a type admits, alone or in a list: by name for a choice of several, "" for a single one."""
+    options = list(_sections_within(annotation))
     if len(options) == 1:
         return {"": options[0]}
     return {typing.get_args(option.model_fields["name"].annotation)[0]: option for option in options}
 
 
-def _walk(location: Sequence[object]) -> tuple[str, type[Section], object]:
-    """pydantic's location → (dotted key, the section that holds its last part, the last part)."""
+def _walk(location: Sequence[object]) -> tuple[str, type[Section], object, list[str]]:
+    """pydantic's location → (dotted key, the section that holds its last part, the last part, the names it may have).
+
+    Those names are those of the sections to choose from where the last part is such a choice.
+    """
     section, keys = Config, []
-    options: dict[str, type[Section]] = {}
+    parent, options = Config, {}
     for part in location:
         if part in options:
             section = options[part]  # the name of the chosen variant, which is no key of the file
             continue
         keys.append(part)
-        field = section.model_fields.get(part) if isinstance(part, str) else None
+        if isinstance(part, int):
+            continue  # an item of a list, which admits what the list does
+        field = section.model_fields.get(part)
         options = _sections_of(field.annotation) if field else {}
         parent, section = section, options.get("", section)
     dotted = ".".join(str(key) for key in keys)
-    return dotted or "the file", parent if keys else Config, keys[-1] if keys else None
+    return dotted or "the file", parent, keys[-1] if keys else None, list(options)
+
+
+def _literals(annotation: object) -> list[object]:
+    """The values of a Literal, or of one that may be left out."""
+    inner = [part for part in typing.get_args(annotation) if typing.get_origin(part) is typing.Literal]
+    return list(typing.get_args(inner[0] if inner else annotation))
 
 
 def _choice(got: object, allowed: Sequence[str]) -> str:
@@ -158,19 +177,18 @@ _EXPECTED = {
 
 def _told(problem: Mapping, overridden: set[str]) -> str:
     """One pydantic error in the words of this project."""
-    key, section, last = _walk(problem["loc"])
+    key, section, last, names = _walk(problem["loc"])
     kind, got, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind == "extra_forbidden":
         text = f"unknown key; {_choice(last, list(section.model_fields))}"
     elif kind == "missing":
         text = "is required and not given"
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
-        allowed = list(_sections_of(section.model_fields[last].annotation))
         key += ".name"
         given = got.get("name")
-        text = f"{given!r} is unknown; {_choice(given, allowed)}" if given else f"is required; {_choice('', allowed)}"
+        text = f"{given!r} is unknown; {_choice(given, names)}" if given else f"is required; {_choice('', names)}"
     elif kind == "literal_error":
-        allowed = [str(option) for option in typing.get_args(section.model_fields[last].annotation)]
+        allowed = [str(option) for option in _literals(section.model_fields[last].annotation)]
         text = f"got {_shown(got)}; {_choice(got, allowed)}"
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
         text = f"got {_shown(got)}; expected a section with keys"

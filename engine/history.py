@@ -32,12 +32,24 @@ class History:
         self._trained, self._images = time.perf_counter(), images
 
     def add(
-        self, lr: float, loss: float, scores: Mapping[str, float], val_loss: float, val_scores: Mapping[str, float]
+        self,
+        lr: float,
+        losses: Mapping[str, float],
+        scores: Mapping[str, float],
+        val_losses: Mapping[str, float],
+        val_scores: Mapping[str, float],
     ) -> None:
-        """Ends an epoch: the learning rate of its last step, losses, and column name → score of both parts."""
+        """Ends an epoch.
+
+        Args:
+            lr: the learning rate of its last step.
+            losses, val_losses: "loss", and the terms of a weighted sum by name, which become the last columns.
+            scores, val_scores: column name → score.
+        """
         training, validation = self._trained - self._started, time.perf_counter() - self._trained
-        row = {"epoch": len(self.rows) + 1, "lr": lr, "loss": loss, **scores, "val_loss": val_loss}
-        self.rows.append(row | {f"val_{name}": score for name, score in val_scores.items()})
+        row = {"epoch": len(self.rows) + 1, "lr": lr, "loss": losses["loss"], **scores, "val_loss": val_losses["loss"]}
+        row |= {f"val_{name}": score for name, score in val_scores.items()}
+        self.rows.append(row | losses | {f"val_{name}": value for name, value in val_losses.items()})
         seconds = {"train_seconds": training, "val_seconds": validation}
         self.timing.append({"epoch": row["epoch"], **seconds, "train_images_per_second": self._images / training})
 

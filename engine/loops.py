@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import torch
@@ -13,13 +12,15 @@ from tqdm import tqdm
 
 from engine.device import Runtime
 from engine.divergence import UpdateGuard
-from engine.errors import DivergedError
-from engine.progress import Counts, EpochProgress
-from inference.masks import to_masks
+from engine.progress import Counts, EpochProgress, MeanLosses
+from engine.seeding import seed_step
+from inference.masks import Decision, to_masks
 
 
 class Criterion(Protocol):
-    """A loss that knows which of a network's outputs counts as its answer."""
+    """A loss that knows which of a network's outputs counts as its answer, and the terms of its last value."""
+
+    parts: Mapping[str, Tensor]  # name → detached scalar; empty where there is a single term
 
     def __call__(self, outputs: object, target: Tensor) -> Tensor: ...
 
@@ -41,7 +42,7 @@ def train_step(
 
     Args:
         images: [N, C, H, W] float32, normalised, on the runtime's device.
-        target: [N, K, H, W] float32 {0, 1}, likewise.
+        target: [N, K, H, W] float32 {0, 1}, or [N, H, W] int64 class indices in a multiclass task, likewise.
         clip_norm: the gradient's 2-norm is scaled down to this where it is larger.
         before_update: called with the loss and the gradient's 2-norm, two scalars on the device; may raise.
 
@@ -71,21 +72,23 @@ def train_epoch(
     progress: EpochProgress,
     *,
     runtime: Runtime,
+    seed: int = 0,
     clip_norm: float | None = None,
     guard: UpdateGuard | None = None,
-    before_step: Callable[[int], None] = lambda step: None,
     after_step: Callable[[], None] = lambda: None,
-) -> float:
+    decide: Decision = to_masks,
+) -> dict[str, float]:
     """Trains on every batch of `loader`; losses and predictions made on the way are added to `progress`.
 
     Args:
         progress: of this epoch; where it has steps already, `loader` gives the batches after them.
-        guard: stops a loss or gradient that is not finite from reaching the weights.
-        before_step: called with the number of the step in its epoch, from 0.
+        seed: of the network's own randomness, such as dropout; each step of each epoch draws from one of its own.
+        guard: keeps a loss or gradient that is not finite away from the weights.
         after_step: called when a step is done and counted; may save the training as it is, and may raise.
+        decide: turns logits into those predictions, see `inference.masks.decision`.
 
     Returns:
-        The mean loss per image of the whole epoch.
+        The mean loss per image of the whole epoch as "loss", and the terms of a weighted sum by their names.
 
     Raises:
         DivergedError: that mean, or under `guard` any loss or gradient, is not finite.
@@ -93,17 +96,18 @@ def train_epoch(
     model.train()
     for images, target in tqdm(loader, "train", leave=False, disable=None, initial=progress.steps):
         images, target = runtime.move(images, target)
-        before_step(progress.steps)
+        seed_step(seed, progress.epoch, progress.steps)
         stepping = {"clip_norm": clip_norm}
         if guard is not None:
             stepping["before_update"] = guard.watching(progress.steps, images, target)
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, **stepping)
-        progress.counts.update(to_masks(logits), target)
-        progress.add({"loss": loss}, len(images))
+        progress.losses.add(loss, criterion.parts, images=len(images))
+        progress.counts.update(decide(logits), target)
+        progress.steps += 1
         after_step()
     if guard is not None:
         guard.settle()
-    return _finite(progress.means()["loss"], "training")
+    return progress.losses.compute("training")
 
 
 @torch.inference_mode()
@@ -114,35 +118,26 @@ def evaluate(
     counts: Counts,
     *,
     runtime: Runtime,
-    threshold: float = 0.5,
+    decide: Decision = to_masks,
     on_logits: Callable[[Tensor], None] = lambda logits: None,
-) -> float:
+) -> dict[str, float]:
     """Scores every batch of `loader` into `counts`; train.py and val.py both score with this.
 
     Args:
-        threshold: probability above which a pixel is foreground.
+        decide: turns logits into predictions, see `inference.masks.decision`.
         on_logits: called with each batch's logits, [N, K, H, W] float32 on the device.
 
     Returns:
-        The mean loss per image.
+        The mean loss per image as "loss", and the terms of a weighted sum by their names.
     """
     model.eval()
-    total, images_seen = torch.zeros((), dtype=torch.float64, device=runtime.device), 0
+    losses = MeanLosses()
     for images, target in tqdm(loader, "score", leave=False, disable=None):
         images, target = runtime.move(images, target)
         with runtime.autocast():
             outputs = model(images)
         logits = criterion.prediction(outputs).float()
-        total += criterion(logits, target) * len(images)
-        images_seen += len(images)
-        counts.update(to_masks(logits, threshold=threshold), target)
+        losses.add(criterion(logits, target), criterion.parts, images=len(images))
+        counts.update(decide(logits), target)
         on_logits(logits)
-    return _finite(total.item() / images_seen, "validation")
-
-
-def _finite(loss: float, phase: str) -> float:
-    if not math.isfinite(loss):
-        raise DivergedError(
-            f"the {phase} loss is {loss}; lower optimizer.lr, set train.clip_norm (such as 1.0), or use precision fp32"
-        )
-    return loss
+    return losses.compute("validation")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from engine.errors import DivergedError
 
 
 class Counts(Protocol):
@@ -19,39 +22,67 @@ class Counts(Protocol):
     def load_state_dict(self, state: Mapping) -> None: ...
 
 
-class EpochProgress:
-    """Steps done, images seen, the sum of their losses, and the counts of the predictions made on the way.
+class MeanLosses:
+    """Adds up a loss and its terms on the device; the only wait for it is in `compute`.
 
     Attributes:
-        sums: name → float64 scalar on the device: the sum over all images of the loss, and of each named part of it.
+        images: added so far.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self.images = 0
+
+    def add(self, loss: Tensor, parts: Mapping[str, Tensor], *, images: int) -> None:
+        """A batch's mean loss and its terms, all scalars."""
+        for name, value in {"loss": loss, **parts}.items():
+            self._sums[name] = self._sums.get(name, 0) + value.detach().double() * images
+        self.images += images
+
+    def compute(self, phase: str) -> dict[str, float]:
+        """Means per image: "loss", and each term by its name, before its factor.
+
+        Raises:
+            DivergedError: the loss of the phase, "training" or "validation", is not finite.
+        """
+        means = (torch.stack(list(self._sums.values())) / self.images).tolist()
+        _check_finite(means[0], phase)
+        return dict(zip(self._sums, means, strict=True))
+
+    def state_dict(self) -> dict:
+        return {"images": self.images, "sums": {name: value.cpu() for name, value in self._sums.items()}}
+
+    def load_state_dict(self, state: Mapping, *, device: torch.device) -> None:
+        self.images = state["images"]
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+
+
+class EpochProgress:
+    """How far the training part of an epoch is: steps done, losses, and counts of the predictions made on the way.
+
+    Attributes:
+        epoch: its number, from 1.
         images_before: images seen before the process was stopped and resumed.
     """
 
-    def __init__(self, counts: Counts) -> None:
-        self.counts = counts
-        self.steps = self.images = self.images_before = 0
-        self.sums: dict[str, Tensor] = {}
-
-    def add(self, losses: Mapping[str, Tensor], images: int) -> None:
-        """Ends a step over so many images; `losses` are means over them. Does not wait for the device."""
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, torch.zeros((), dtype=torch.float64, device=value.device))
-            self.sums[name] += value * images
-        self.steps += 1
-        self.images += images
-
-    def means(self) -> dict[str, float]:
-        """Each loss as the mean over the images; waits for the device."""
-        return {name: value.item() / self.images for name, value in self.sums.items()}
+    def __init__(self, counts: Counts, *, epoch: int = 1) -> None:
+        self.counts, self.epoch = counts, epoch
+        self.losses = MeanLosses()
+        self.steps = self.images_before = 0
 
     def state_dict(self) -> dict:
-        sums = {name: value.item() for name, value in self.sums.items()}
-        return {"steps": self.steps, "images": self.images, "sums": sums, "counts": self.counts.state_dict()}
+        return {"steps": self.steps, "losses": self.losses.state_dict(), "counts": self.counts.state_dict()}
 
     def load_state_dict(self, state: Mapping, *, device: torch.device) -> None:
-        self.steps, self.images, self.images_before = state["steps"], state["images"], state["images"]
-        self.sums = {
-            name: torch.tensor(value, dtype=torch.float64, device=device) for name, value in state["sums"].items()
-        }
+        self.steps = state["steps"]
+        self.losses.load_state_dict(state["losses"], device=device)
+        self.images_before = self.losses.images
         on_device = {name: None if value is None else value.to(device) for name, value in state["counts"].items()}
         self.counts.load_state_dict(on_device)
+
+
+def _check_finite(loss: float, phase: str) -> None:
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"the {phase} loss is {loss}; lower optimizer.lr, set train.clip_norm (such as 1.0), or use precision fp32"
+        )

@@ -64,6 +64,7 @@ class Training:
         self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": groups})
         self.schedule.load_state_dict(state["scheduler"], epochs_changed=epochs_changed)
         self.history.load(state["history"], state["timing"])
+        self.progress.epoch = state["epoch"] + 1
         if state["progress"] is not None:
             self.progress.load_state_dict(state["progress"], device=self.runtime.device)
 

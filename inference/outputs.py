@@ -13,6 +13,7 @@ from datasets.layout import encode_png
 from datasets.reading import EXTENSIONS
 from engine.errors import ConfigError
 from engine.files import write_bytes, write_text
+from inference.class_files import ClassFiles, class_colours
 from inference.overlays import PREDICTION, draw_contours, stretched
 
 DESCRIPTION = "prediction.yaml"
@@ -43,10 +44,10 @@ def find_images(inputs: Sequence[str], out: Path) -> list[Path]:
 
 
 class PredictionFolder:
-    """`masks/<class>/<stem>.png` (uint8 {0, 255}) and `overlays/<stem>.png` below one folder."""
+    """The masks of every image (see `ClassFiles`) and `overlays/<stem>.png` below one folder."""
 
-    def __init__(self, path: Path, classes: Sequence[str]) -> None:
-        self.path, self.classes = path, classes
+    def __init__(self, path: Path, classes: Sequence[str], task: str) -> None:
+        self.path, self.files = path, ClassFiles(path, classes, task)
 
     def require_same(self, **origin: object) -> None:
         """Notes where the masks come from; results that are there already must have come from the same.
@@ -60,20 +61,17 @@ class PredictionFolder:
         elif (there := yaml.safe_load(note.read_text(encoding="utf-8"))) != origin:
             raise ConfigError(f"{self.path} holds masks made with {there}, not {origin}; choose another --out")
 
-    def _files(self, stem: str) -> list[Path]:
-        return [*(self.path / "masks" / name / f"{stem}.png" for name in self.classes), self._overlay(stem)]
-
     def _overlay(self, stem: str) -> Path:
         return self.path / "overlays" / f"{stem}.png"
 
     def is_done(self, stem: str) -> bool:
-        return all(path.exists() for path in self._files(stem))
+        return all(path.exists() for path in [*self.files.paths(stem), self._overlay(stem)])
 
     def write(self, stem: str, image: np.ndarray, masks: np.ndarray) -> None:
         """Writes the results of one image: image [H, W, C] uint8 and masks [K, H, W] bool."""
-        for path, mask in zip(self._files(stem), masks, strict=False):
-            write_bytes(path, encode_png(mask.astype(np.uint8) * 255))
-        overlay = stretched(image)
-        for mask in masks:
-            draw_contours(overlay, mask, PREDICTION, thickness=1 + max(mask.shape) // 1500)
+        self.files.write(stem, masks)
+        overlay, drawn = stretched(image), masks[self.files.channels]
+        colours = class_colours(len(drawn)) if len(drawn) > 1 else [PREDICTION]
+        for mask, colour in zip(drawn, colours, strict=True):
+            draw_contours(overlay, mask, colour, thickness=1 + max(mask.shape) // 1500)
         write_bytes(self._overlay(stem), encode_png(overlay))

@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 
 from datasets.resize import resize_image, resize_mask
+from inference.class_files import class_colours
 
+Colour = tuple[int, int, int]  # RGB
 TRUTH, PREDICTION = (0, 230, 118), (255, 64, 200)  # RGB: green and magenta, apart for most kinds of colour blindness
 TILE = 256  # pixels a side
 MARGIN, LINE, BACKGROUND, INK = 8, 22, 24, (235, 235, 235)
@@ -17,7 +19,7 @@ MARGIN, LINE, BACKGROUND, INK = 8, 22, 24, (235, 235, 235)
 
 @dataclass(frozen=True)
 class Overlay:
-    """One picture of a sheet: image [H, W, 3] uint8 RGB, truth and prediction [H, W, K] {0, 1}."""
+    """One image of a sheet: image [H, W, C] uint8, C 1 or 3; truth and prediction [H, W, K] {0, 1}."""
 
     caption: str
     image: np.ndarray
@@ -27,13 +29,27 @@ class Overlay:
 
 def draw_outlines(overlay: Overlay) -> np.ndarray:
     """[TILE, TILE, 3] uint8 RGB: the image, centred, stretched in contrast, with the outlines of both masks."""
-    height, width = overlay.image.shape[:2]
+    both = [
+        (masks[..., k], c)
+        for masks, c in ((overlay.truth, TRUTH), (overlay.prediction, PREDICTION))
+        for k in range(masks.shape[-1])
+    ]
+    return _picture(overlay.image, both)
+
+
+def draw_classes(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """[TILE, TILE, 3] uint8 RGB: the image likewise, with the outlines of masks [H, W, K], a colour for each class."""
+    colours = class_colours(masks.shape[-1])
+    return _picture(image, [(masks[..., k], colour) for k, colour in enumerate(colours)])
+
+
+def _picture(image: np.ndarray, outlined: Sequence[tuple[np.ndarray, Colour]]) -> np.ndarray:
+    height, width = image.shape[:2]
     scale = TILE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    picture = stretched(resize_image(overlay.image, size))
-    for masks, colour in ((overlay.truth, TRUTH), (overlay.prediction, PREDICTION)):
-        for k in range(masks.shape[-1]):
-            draw_contours(picture, resize_mask(masks[..., k], size), colour)
+    picture = stretched(resize_image(image, size))
+    for mask, colour in outlined:
+        draw_contours(picture, resize_mask(mask, size), colour)
     tile = np.full((TILE, TILE, 3), BACKGROUND, np.uint8)
     top, left = (TILE - size[0]) // 2, (TILE - size[1]) // 2
     tile[top : top + size[0], left : left + size[1]] = picture
@@ -47,29 +63,48 @@ def stretched(image: np.ndarray) -> np.ndarray:
     return np.repeat(levels[image], 3 // image.shape[2], axis=2)
 
 
-def draw_contours(picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], *, thickness: int = 1) -> None:
+def draw_contours(picture: np.ndarray, mask: np.ndarray, colour: Colour, *, thickness: int = 1) -> None:
     """Draws the outlines of a mask [H, W] {0, 1} into [H, W, 3] uint8 RGB."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, contours, -1, colour, thickness)
 
 
-def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]]) -> np.ndarray:
-    """[H, W, 3] uint8 RGB: one titled row per group, a legend on top."""
-    columns = max(len(overlays) for _, overlays in rows)
+def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]], classes: Sequence[str] = ()) -> np.ndarray:
+    """[H, W, 3] uint8 RGB: one titled row per group, a legend on top.
+
+    Args:
+        rows: title and images of each group.
+        classes: names of the masks' channels; of several, truth and prediction come side by side, a colour per class.
+    """
+    several = len(classes) > 1
+    legend = list(zip(classes, class_colours(len(classes)), strict=True)) if several else []
+    groups = [(title, [tile for overlay in row for tile in _tiles(overlay, several=several)]) for title, row in rows]
+    columns = max(len(tiles) for _, tiles in groups)
     step = TILE + MARGIN
     band = LINE + TILE + LINE + MARGIN
     sheet = np.full((LINE + MARGIN + len(rows) * band, MARGIN + columns * step, 3), BACKGROUND, np.uint8)
-    _write(sheet, "truth", MARGIN, LINE - 5, TRUTH)
-    _write(sheet, "prediction", MARGIN + 60, LINE - 5, PREDICTION)
-    for number, (title, overlays) in enumerate(rows):
+    left = MARGIN
+    for name, colour in legend or [("truth", TRUTH), ("prediction", PREDICTION)]:
+        left = _write(sheet, name, left, LINE - 5, colour) + 2 * MARGIN
+    for number, (title, tiles) in enumerate(groups):
         top = LINE + MARGIN + number * band
         _write(sheet, title, MARGIN, top + LINE - 5, INK)
-        for column, overlay in enumerate(overlays):
+        for column, (caption, tile) in enumerate(tiles):
             left = MARGIN + column * step
-            sheet[top + LINE : top + LINE + TILE, left : left + TILE] = draw_outlines(overlay)
-            _write(sheet, overlay.caption[:30], left, top + LINE + TILE + LINE - 6, INK)
+            sheet[top + LINE : top + LINE + TILE, left : left + TILE] = tile
+            _write(sheet, caption[:30], left, top + LINE + TILE + LINE - 6, INK)
     return sheet
 
 
-def _write(sheet: np.ndarray, text: str, x: int, y: int, colour: tuple[int, int, int]) -> None:
+def _tiles(overlay: Overlay, *, several: bool) -> list[tuple[str, np.ndarray]]:
+    """Caption and picture of what a sheet shows of one image."""
+    if not several:
+        return [(overlay.caption, draw_outlines(overlay))]
+    truth, prediction = (draw_classes(overlay.image, masks) for masks in (overlay.truth, overlay.prediction))
+    return [(f"truth  {overlay.caption}", truth), ("prediction", prediction)]
+
+
+def _write(sheet: np.ndarray, text: str, x: int, y: int, colour: Colour) -> int:
+    """Writes `text` from the column `x` on and returns the column of its end."""
     cv2.putText(sheet, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+    return x + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0][0]

@@ -20,7 +20,7 @@ from datasets.resize import resize_image
 from engine.config import Config, arguments_of
 from engine.device import Runtime, choose_runtime
 from engine.run_folder import RunFolder
-from inference.masks import masks_at_size
+from inference.masks import decision, masks_at_size, threshold_of
 from inference.tiling import TiledModel
 from models import build_model
 
@@ -45,14 +45,16 @@ class Predictor:
     runtime: Runtime
     epoch: int
 
-    def __call__(self, image: np.ndarray, *, threshold: float = 0.5) -> dict[str, np.ndarray]:
-        """Masks of one image, {class: [H, W] bool}.
+    def __call__(self, image: np.ndarray, *, threshold: float | None = None) -> dict[str, np.ndarray]:
+        """Masks of one image, {class: [H, W] bool}; in a multiclass run exactly one of them is true at each pixel.
 
         Args:
             image: [H, W] or [H, W, C] (grey, RGB or RGBA) of any integer or floating dtype.
-            threshold: probability in (0, 1) above which a pixel is foreground.
+            threshold: probability in (0, 1) above which a pixel belongs to a class, 0.5 by default; multiclass runs
+                have none.
 
         Raises:
+            ConfigError: a threshold for a multiclass run.
             ValueError: another shape, or pixels that are no finite numbers.
         """
         image = image[..., None] if image.ndim == 2 else image
@@ -63,17 +65,27 @@ class Predictor:
         masks = self.masks(self.reader.convert(image[..., :3]), threshold=threshold)
         return dict(zip(self.classes, masks, strict=True))
 
-    def masks(self, image: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
-        """[H, W, channels] uint8, as `reader` gives it → [K, H, W] bool."""
-        return masks_at_size(self.logits(image), image.shape[:2], threshold=threshold).numpy()
+    @property
+    def task(self) -> str:
+        return self.config.task
 
     @torch.inference_mode()
-    def logits(self, image: np.ndarray) -> Tensor:
-        """[H, W, channels] uint8 → [K, h, w] float32 on the device, at network size."""
-        resized = image if self.size is None else resize_image(image, self.size)
-        network_input = self.runtime.move_images(self.normalise(resized)[None])
+    def masks(self, image: np.ndarray, *, threshold: float | None = None) -> np.ndarray:
+        """[H, W, channels] uint8, as `reader` gives it → [K, H, W] bool, one channel per name in `classes`.
+
+        Binary has one, multilabel several that may overlap, and multiclass several of which exactly one is true at
+        each pixel; the first is the background. `threshold` as of a call.
+        """
+        decide, size = decision(threshold_of(self.task, threshold)), image.shape[:2]
         with self.runtime.autocast():
-            return self.model(network_input)[0].float()
+            if self.size is None:
+                strips = self.model.strips(lambda top, bottom: self._network_input(image[top:bottom])[0], size)
+                return np.concatenate([decide(strip[None])[0].cpu().numpy() for strip in strips], axis=1)
+            logits = self.model(self._network_input(resize_image(image, self.size)))[0].float()
+        return masks_at_size(logits, size, decide).numpy()
+
+    def _network_input(self, image: np.ndarray) -> Tensor:
+        return self.runtime.move_images(self.normalise(image)[None])
 
 
 def load_run(path: Path | str, *, device: str | None = None, precision: str | None = None) -> Predictor:

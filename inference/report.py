@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from datasets.layout import encode_png
-from datasets.reading import read_mask
 from datasets.samples import Samples
 from engine.files import write_bytes, write_text
 from engine.history import to_csv
-from inference.masks import masks_at_size
+from inference.class_files import ClassFiles
+from inference.masks import Decision, masks_at_size
 from inference.overlays import Overlay, contact_sheet
 
 PER_ROW = 4
@@ -29,26 +27,41 @@ class Counts(Protocol):
     def table(self) -> list[dict[str, float]]: ...
 
 
+class Confusion(Protocol):
+    """Pixels by true and predicted class, such as `metrics.ConfusionMatrix`; [K, K], rows true."""
+
+    counts: Tensor
+
+    def update(self, prediction: Tensor, target: Tensor) -> None: ...
+
+
 class ScoreReport:
     """Takes logits batch by batch, in the order of `samples`, and writes below `folder`:
 
-        masks/<class>/<id>.png      uint8 {0, 255}, at the image's own size
+        masks/, classes/            the masks at each image's own size, see `ClassFiles`
         scores.csv                  one row per image: scores at network size and at image size
         overlays/contact_sheet.png  best, median and worst images with both outlines
 
     Args:
         folder: to be filled.
         samples: what is scored, read as the run reads it.
-        classes: names of the K channels.
         counts: gets the predictions at image size.
-        threshold: probability above which a pixel is foreground.
+        confusion: gets the same, in a multiclass task, and is written to confusion.csv.
+        decide: turns logits into predictions, see `inference.masks.decision`.
     """
 
     def __init__(
-        self, folder: Path, samples: Samples, classes: Sequence[str], counts: Counts, *, threshold: float
+        self,
+        folder: Path,
+        samples: Samples,
+        counts: Counts,
+        *,
+        decide: Decision,
+        confusion: Confusion | None = None,
     ) -> None:
-        self.folder, self.samples, self.classes, self.counts = folder, samples, classes, counts
-        self.threshold = threshold
+        self.folder, self.samples, self.counts, self.confusion = folder, samples, counts, confusion
+        self.decide, self.targets = decide, samples.targets
+        self.files = ClassFiles(folder, self.targets.classes, self.targets.task)
         self._sizes: list[tuple[int, int]] = []
 
     def add(self, logits: Tensor) -> None:
@@ -56,11 +69,11 @@ class ScoreReport:
         for one in logits:
             sample = self.samples.samples[len(self._sizes)]
             image, truth = self.samples.at_file_size(len(self._sizes))
-            prediction = masks_at_size(one, image.shape[:2], threshold=self.threshold)
+            prediction = masks_at_size(one, image.shape[:2], self.decide)
             self._sizes.append(image.shape[:2])
-            self.counts.update(prediction[None], torch.from_numpy(truth.transpose(2, 0, 1))[None])
-            for name, mask in zip(self.classes, prediction.numpy(), strict=True):
-                write_bytes(self._mask_path(name, sample.id), encode_png(mask.astype(np.uint8) * 255))
+            for counts in filter(None, (self.counts, self.confusion)):
+                counts.update(prediction[None], self.targets.to_tensor(truth)[None])
+            self.files.write(sample.id, prediction.numpy())
 
     def finish(self, network_size: Counts) -> None:
         """Writes the table and the sheet, with the scores at network size beside those at image size."""
@@ -73,19 +86,23 @@ class ScoreReport:
             row |= {f"{name}_network_size": score for name, score in network.items()}
             rows.append(row | {f"{name}_image_size": score for name, score in image.items()})
         write_text(self.folder / "scores.csv", to_csv(rows))
+        if self.confusion is not None:
+            names, pixels = self.targets.classes, self.confusion.counts.tolist()
+            table = [
+                {"true": name} | dict(zip(names, row, strict=True)) for name, row in zip(names, pixels, strict=True)
+            ]
+            write_text(self.folder / "confusion.csv", to_csv(table))
         order = np.argsort([-row["iou"] for row in at_image_size], kind="stable")
         groups = _best_median_worst(order, PER_ROW)
-        sheet = contact_sheet([(title, [self._overlay(i, at_image_size[i]) for i in group]) for title, group in groups])
+        rows = [(title, [self._overlay(i, at_image_size[i]) for i in group]) for title, group in groups]
+        sheet = contact_sheet(rows, self.files.classes)
         write_bytes(self.folder / "overlays" / "contact_sheet.png", encode_png(sheet))
 
     def _overlay(self, index: int, scores: dict[str, float]) -> Overlay:
         sample = self.samples.samples[index]
         image, truth = self.samples.at_file_size(index)
-        prediction = [read_mask(self._mask_path(name, sample.id)) for name in self.classes]
-        return Overlay(f"IoU {scores['iou']:.3f}  {sample.id}", image, truth, np.stack(prediction, axis=-1))
-
-    def _mask_path(self, name: str, sample_id: str) -> Path:
-        return self.folder / "masks" / name / f"{sample_id}.png"
+        caption = f"IoU {scores['iou']:.3f}  {sample.id}"
+        return Overlay(caption, image, self.targets.foreground(truth), self.files.read(sample.id))
 
 
 def _best_median_worst(order: np.ndarray, count: int) -> list[tuple[str, list[int]]]:

@@ -1,14 +1,13 @@
-"""Images of any size through a network of one tile size: overlapping tiles, blended."""
+"""Images of any size through a network of one tile size: overlapping tiles, blended, in strips from top to bottom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import product
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
-TILES_PER_BATCH = 8
+PIXELS_PER_BATCH = 2**18  # tiles that go through the network together
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
@@ -22,48 +21,77 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     return [round(number * (length - tile) / max(1, count - 1)) for number in range(count)]
 
 
-def blending_window(tile: tuple[int, int], overlap: int) -> Tensor:
-    """[*tile] float32 in (0, 1]: 1 inside, falling linearly over `overlap` pixels to every edge."""
-    ramps = []
-    for length in tile:
-        from_edge = torch.arange(length) + 1.0
-        ramps.append((torch.minimum(from_edge, from_edge.flip(0)) / (overlap + 1)).clamp(max=1))
-    return ramps[0][:, None] * ramps[1]
+def blending_weights(length: int, tile: int, overlap: int) -> list[tuple[int, Tensor]]:
+    """The tiles along one axis: (first pixel, weights [tile] float32 in (0, 1]).
+
+    Weights fall linearly over `overlap` pixels towards a tile's ends; at every pixel those of all tiles sum to one.
+    """
+    from_end = torch.arange(tile) + 1.0
+    ramp = (torch.minimum(from_end, from_end.flip(0)) / (overlap + 1)).clamp(max=1)
+    starts = tile_starts(length, tile, overlap)
+    total = torch.zeros(length)
+    for start in starts:
+        total[start : start + tile] += ramp
+    return [(start, ramp / total[start : start + tile]) for start in starts]
 
 
-def predict_tiled(model: nn.Module, image: Tensor, *, tile: tuple[int, int], overlap: int) -> Tensor:
-    """Logits of one image from tiles of the size that the network was trained with.
+def predict_strips(
+    model: nn.Module,
+    read_rows: Callable[[int, int], Tensor],
+    size: tuple[int, int],
+    *,
+    tile: tuple[int, int],
+    overlap: int,
+) -> Iterator[Tensor]:
+    """Logits of one image from tiles of the size that the network was trained with, a strip of rows at a time.
 
     The network's up-sampling aligns corners, so that its answer depends a little on the size of what it sees: the
-    tile is part of a run. Where tiles overlap their logits are averaged, with less weight near a tile's edge.
+    tile is part of a run. Where tiles overlap their logits are averaged, with less weight near a tile's edge. Memory
+    grows with the image's width and not with its height.
 
     Args:
         model: [N, C, *tile] → [N, K, *tile], in eval mode.
-        image: [C, H, W] float32, normalised; reflected outwards where it is smaller than a tile.
+        read_rows: (top, bottom) → those rows of the image, [C, bottom − top, W] float32, normalised.
+        size: (height, width) of the image; reflected outwards where it is smaller than a tile.
         tile: (height, width) in pixels.
         overlap: least overlap of neighbouring tiles in pixels.
 
-    Returns:
-        [K, H, W] float32 on the image's device.
+    Yields:
+        [K, rows, W] float32 on the rows' device, from top to bottom; together they are the image.
     """
-    height, width = image.shape[-2:]
-    image = pad_to_tile(image, tile)
-    corners = list(product(*(tile_starts(image.shape[1 + axis], tile[axis], overlap) for axis in (0, 1))))
-    window = blending_window(tile, overlap).to(image.device)
-    total, weight = None, torch.zeros(image.shape[-2:], device=image.device)
-    for batch in _batches(corners):
-        tiles = torch.stack([image[:, y : y + tile[0], x : x + tile[1]] for y, x in batch])
-        for (y, x), logits in zip(batch, model(tiles).float(), strict=True):
-            if total is None:
-                total = logits.new_zeros((len(logits), *image.shape[-2:]))
-            total[:, y : y + tile[0], x : x + tile[1]] += logits * window
-            weight[y : y + tile[0], x : x + tile[1]] += window
-    return total.div_(weight)[:, :height, :width]
+    height, width = size
+    columns = blending_weights(max(width, tile[1]), tile[1], overlap)
+    rows = blending_weights(max(height, tile[0]), tile[0], overlap)
+    next_tops = [top for top, _ in rows[1:]] + [height]
+    carried = None  # the share of the tiles above in rows that this row of tiles covers too
+    for (top, weights), next_top in zip(rows, next_tops, strict=True):
+        strip = pad_to_tile(read_rows(top, min(top + tile[0], height)), tile)
+        logits = _predict_row(model, strip, columns) * weights.to(strip.device)[:, None]
+        if carried is not None:
+            logits[:, : carried.shape[1]] += carried
+        yield logits[:, : next_top - top, :width]
+        carried = logits[:, next_top - top :]
 
 
-def _batches(corners: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    for start in range(0, len(corners), TILES_PER_BATCH):
-        yield corners[start : start + TILES_PER_BATCH]
+def _predict_row(model: nn.Module, strip: Tensor, columns: list[tuple[int, Tensor]]) -> Tensor:
+    """[C, tile height, W] → [K, tile height, W]: one row of tiles, blended from side to side."""
+    tile = strip.shape[1], len(columns[0][1])
+    per_batch = max(1, PIXELS_PER_BATCH // (tile[0] * tile[1]))
+    blended = None
+    for first in range(0, len(columns), per_batch):
+        batch = columns[first : first + per_batch]
+        tiles = torch.stack([strip[:, :, left : left + tile[1]] for left, _ in batch])
+        for (left, weights), logits in zip(batch, model(tiles).float(), strict=True):
+            if blended is None:
+                blended = logits.new_zeros((len(logits), *strip.shape[1:]))
+            blended[:, :, left : left + tile[1]] += logits * weights.to(logits.device)
+    return blended
+
+
+def predict_tiled(model: nn.Module, image: Tensor, *, tile: tuple[int, int], overlap: int) -> Tensor:
+    """`predict_strips` of an image in memory: [C, H, W] float32, normalised → [K, H, W] float32."""
+    rows = lambda top, bottom: image[:, top:bottom]
+    return torch.cat(list(predict_strips(model, rows, image.shape[-2:], tile=tile, overlap=overlap)), dim=1)
 
 
 def pad_to_tile(image: Tensor, tile: tuple[int, int]) -> Tensor:
@@ -81,6 +109,10 @@ class TiledModel(nn.Module):
     def __init__(self, model: nn.Module, *, tile: tuple[int, int], overlap: int) -> None:
         super().__init__()
         self.model, self.tile, self.overlap = model, tile, overlap
+
+    def strips(self, read_rows: Callable[[int, int], Tensor], size: tuple[int, int]) -> Iterator[Tensor]:
+        """`predict_strips` with this network, tile and overlap."""
+        return predict_strips(self.model, read_rows, size, tile=self.tile, overlap=self.overlap)
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([predict_tiled(self.model, image, tile=self.tile, overlap=self.overlap) for image in images])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from losses.shapes import check_same_shape
+from losses.targets import check_same_shape, full_precision
 
 
 class BCEDiceLoss(nn.Module):
@@ -27,6 +27,7 @@ class BCEDiceLoss(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check_same_shape(logits, target)
+        logits = full_precision(logits)
         target = target.to(logits.dtype)
         cross_entropy = F.binary_cross_entropy_with_logits(logits, target)
         p, y = logits.sigmoid().flatten(1), target.flatten(1)

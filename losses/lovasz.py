@@ -1,27 +1,61 @@
-"""Lovász losses: Berman, Triki, Blaschko 2018, "The Lovász-Softmax loss" (CVPR), with one sort for the whole batch."""
+"""Lovász losses: Berman, Triki, Blaschko 2018, "The Lovász-Softmax loss" (CVPR), with one sort for the whole batch.
+
+The Lovász extension of the Jaccard loss is a sum of errors, each times the growth of the Jaccard loss when its pixel
+joins the mispredicted ones in the order of falling errors. That growth is constant between two changes of the order,
+so it is computed without gradient and laid back into the order of the pixels.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from losses.shapes import check_same_shape
+from losses.targets import check_same_shape, full_precision, masks_of
 
 
-def jaccard_increments(foreground: Tensor) -> Tensor:
-    """Gradient of the Lovász extension of the Jaccard loss, Algorithm 1 of the paper, for each row by itself.
+def ascending_order(values: Tensor) -> Tensor:
+    """[R, P] → [R, P] int64, the indices that sort each row; equal values stay in the order of their indices."""
+    if values.device.type != "cpu" or values.dtype != torch.float32:
+        return values.sort(dim=1, stable=True).indices
+    # On a CPU NumPy sorts plain integers far faster than torch sorts numbers with their indices: so each key holds the
+    # bits of its number, turned so that integers order as the floats do, above its index.
+    bits = (values + 0.0).view(torch.int32)  # -0.0 + 0.0 is 0.0
+    bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    keys = bits.long().bitwise_left_shift_(32).bitwise_or_(torch.arange(values.shape[1]))
+    keys.numpy().sort(axis=1)
+    return keys.bitwise_and_(0xFFFFFFFF)
+
+
+def jaccard_growth(foreground: Tensor, dtype: torch.dtype) -> Tensor:
+    """Algorithm 1 of the paper in closed form: no difference of two nearly equal quotients, which would lose digits.
+
+    With G foreground pixels, of which f, and b background pixels, are among those up to and with this one, the Jaccard
+    loss 1 − (G − f) / (G + b) has grown by 1 / (G + b) if the pixel is foreground, else by
+    (G − f) / ((G + b)(G + b − 1)). Without foreground, the first pixel takes it from 0 to 1.
 
     Args:
-        foreground: [R, P] of {0, 1}, floating point, every row in the order of falling errors.
+        foreground: [R, P] bool, every row in the order of falling errors.
 
     Returns:
-        [R, P]: what the Jaccard loss grows by when the pixel is added to the set of mispredicted pixels.
+        [R, P] of `dtype`.
     """
-    total = foreground.sum(1, keepdim=True)
-    intersection = total - foreground.cumsum(1)
-    union = total + (1 - foreground).cumsum(1)
-    jaccard = 1 - intersection / union
-    return torch.diff(jaccard, dim=1, prepend=jaccard.new_zeros(len(jaccard), 1))
+    seen = foreground.cumsum(1, dtype=torch.int32)
+    total = seen[:, -1:]
+    union = (torch.arange(1, foreground.shape[1] + 1, dtype=torch.int32, device=seen.device) - seen + total).to(dtype)
+    growth = (total - seen).to(dtype).div_((union - 1).clamp_(min=1)).masked_fill_(foreground, 1).div_(union)
+    growth[:, :1].masked_fill_(total == 0, 1)
+    return growth
+
+
+@torch.no_grad()
+def growth_of_pixels(correctness: Tensor, foreground: Tensor) -> Tensor:
+    """The Jaccard loss's growth for every pixel, [R, P], where `correctness` [R, P] falls as errors rise."""
+    order = ascending_order(correctness)
+    growth = jaccard_growth(foreground.gather(1, order), correctness.dtype)
+    return torch.empty_like(growth).scatter_(1, order, growth)
 
 
 class LovaszHingeLoss(nn.Module):
@@ -43,18 +77,71 @@ class LovaszHingeLoss(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check_same_shape(logits, target)
-        if self.per_image:
-            logits, target = logits.flatten(2).flatten(0, 1), target.flatten(2).flatten(0, 1)  # [N·K, P]
-        else:
-            logits, target = logits.transpose(0, 1).flatten(1), target.transpose(0, 1).flatten(1)  # [K, N·P]
-        void = target == self.ignore_index if self.ignore_index is not None else None
-        y = target.to(logits.dtype)
+        logits = full_precision(logits)
+        void = None if self.ignore_index is None else target == self.ignore_index
+        foreground = target > 0.5 if void is None else (target > 0.5) & ~void
+        # Sorted by the margin: unlike 1 − margin it is not rounded, so that nearly equal errors keep their order.
+        margin = logits * (2 * foreground.to(logits.dtype) - 1)
         if void is not None:
-            y = y.masked_fill(void, 0)
-        errors = 1 - logits * (2 * y - 1)
+            margin = margin.masked_fill(void, torch.inf)  # sorts last with a hinge of 0, as if it were not there
+        margin, foreground = (_rows(values, self.per_image) for values in (margin, foreground))
+        return ((1 - margin).relu() * growth_of_pixels(margin, foreground)).sum(1).mean()
+
+
+class LovaszSoftmaxLoss(nn.Module):
+    """Mean over classes of the Lovász extension of the Jaccard loss on the errors |y − p|, with p = softmax(logits).
+
+    With a single channel p = sigmoid(logits), and the foreground is the only class. The errors are computed in
+    float64: rounded to float32, so many of an image's pixels would change their order that the gradient suffered.
+
+    Args:
+        classes: which are averaged: "present" (those with a pixel in the image, or in the batch), "all", or a list.
+        per_image: the loss of every image, then their mean; if false, one loss over the pooled pixels.
+        ignore_index: pixels whose target has this value are void: they take no part and get no gradient. If all
+            pixels are void the loss is 0 with zero gradient.
+
+    Call: logits [N, K, *space] float; target, class indices [N, *space] int64 or masks [N, K, *space] {0, 1} →
+    scalar in [0, 1].
+    """
+
+    def __init__(
+        self,
+        classes: Literal["present", "all"] | Sequence[int] = "present",
+        per_image: bool = False,
+        ignore_index: int | None = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(classes, str) and classes not in ("present", "all"):
+            raise ValueError(f"classes {classes!r} is unknown; allowed are present, all, or a list such as [1, 2]")
+        if not isinstance(classes, str) and not classes:
+            raise ValueError("classes is an empty list; allowed are present, all, or a list such as [1, 2]")
+        self.classes = classes if isinstance(classes, str) else tuple(classes)
+        self.per_image = per_image
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        channels = logits.shape[1]
+        masks, void = masks_of(logits, target, self.ignore_index)
+        foreground = masks > 0.5
+        p = logits.double().sigmoid() if channels == 1 else logits.double().softmax(1)
+        errors = torch.where(foreground, 1 - p, p)
         if void is not None:
-            # A void pixel's error is negative, so it sorts last and its hinge is 0: exactly as if it were not there.
-            errors = errors.masked_fill(void, -1)
-        errors, order = errors.sort(dim=1, descending=True, stable=True)
-        weights = jaccard_increments(y.gather(1, order))
-        return (errors.relu() * weights).sum(1).mean()
+            errors = errors.masked_fill(void, 0)  # sorts behind all pixels that have gradient
+        if not isinstance(self.classes, str):
+            if not set(self.classes) <= set(range(channels)):
+                raise ValueError(f"classes {list(self.classes)} are not all among the channels, 0 to {channels - 1}")
+            errors, foreground = errors[:, self.classes], foreground[:, self.classes]
+        images, classes = len(errors) if self.per_image else 1, errors.shape[1]
+        errors, foreground = (_rows(values, self.per_image) for values in (errors, foreground))
+        losses = (errors * growth_of_pixels(-errors, foreground)).sum(1).view(images, classes)
+        counted = torch.ones_like(losses)
+        if self.classes == "present":
+            counted = foreground.any(1).view(images, classes).to(losses.dtype)
+        loss = ((losses * counted).sum(1) / counted.sum(1).clamp(min=1)).mean()
+        return loss.to(full_precision(logits).dtype)
+
+
+def _rows(values: Tensor, per_image: bool) -> Tensor:
+    """[N, K, *space] → [N·K, P], a row per image and channel; or [K, N·P], a row per channel."""
+    values = values.reshape(*values.shape[:2], -1)
+    return values.flatten(0, 1) if per_image else values.transpose(0, 1).flatten(1)

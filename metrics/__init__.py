@@ -1,6 +1,30 @@
-"""Metrics: `update(...)` adds integer counts, `compute()` divides once; and two functions for a single look."""
+"""Metrics: `update(...)` adds counts, `compute()` divides once; and two functions for a single look."""
 
-from metrics.counts import Scores, SegmentationCounts, dice_of_counts, iou_of_counts
+from metrics.confusion import ConfusionMatrix
+from metrics.counts import (
+    IGNORE_INDEX,
+    Scores,
+    SegmentationCounts,
+    dice_of_counts,
+    iou_of_counts,
+    precision_of_counts,
+    recall_of_counts,
+    scores_of_counts,
+)
+from metrics.dice import Dice
 from metrics.scores import dice_coef, iou_score
 
-__all__ = ["Scores", "SegmentationCounts", "dice_coef", "dice_of_counts", "iou_of_counts", "iou_score"]
+__all__ = [
+    "IGNORE_INDEX",
+    "ConfusionMatrix",
+    "Dice",
+    "Scores",
+    "SegmentationCounts",
+    "dice_coef",
+    "dice_of_counts",
+    "iou_of_counts",
+    "iou_score",
+    "precision_of_counts",
+    "recall_of_counts",
+    "scores_of_counts",
+]

@@ -1,6 +1,7 @@
 """The shipped configurations."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ FILES = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 def test_how_many_there_are():
-    assert [path.name for path in FILES] == ["demo.yaml", "dsb2018.yaml", "dsb2018_96.yaml", "dsb2018_96_fast.yaml"]
+    names = ["demo", "dsb2018", "dsb2018_96", "dsb2018_96_fast", "dsb2018_border", "stains"]
+    assert [path.stem for path in FILES] == names
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -40,3 +42,13 @@ def test_the_classic_recipe_is_the_published_one():
     assert (config.scheduler.name, config.scheduler.min_lr) == ("cosine", 1e-5)
     assert (config.train.epochs, config.train.batch_size) == (100, 16)
     assert (config.data.val_fraction, config.data.split_seed) == (0.2, 41)
+
+
+def test_the_border_recipe_has_the_losses_that_its_header_says():
+    path = ROOT / "configs" / "dsb2018_border.yaml"
+    config = load_config(path)
+    assert (config.task, config.data.target, config.data.size) == ("multiclass", "border", 96)
+    assert [term.name for term in config.loss.terms] == ["CrossEntropyLoss", "MultiClassDiceLoss"]
+    assert config.loss.terms[1].weight == [0, 1, 1]
+    (line,) = re.findall(r"border\.yaml (name=.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert load_config(path, shlex.split(line)).loss.name == "LovaszSoftmaxLoss"

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from datasets.description import read_description
 from engine.config_file import load_config, parse_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -10,13 +11,21 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_configuration_explained_is_valid_and_names_every_key(tmp_path):
-    (block,) = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
+    _, block = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
     (tmp_path / "x.yaml").write_text(block)
     config = load_config(tmp_path / "x.yaml").model_dump()
     written = parse_yaml(block, "README.md")
     assert set(written) == set(config)
     for section in ("data", "model", "train"):
         assert set(written[section]) == set(config[section])
+
+
+def test_the_data_set_explained_is_valid(tmp_path):
+    block, _ = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
+    (tmp_path / "dataset.yaml").write_text(block)
+    described = read_description(tmp_path)
+    assert described.classes == ("background", "cell", "nucleus")
+    assert (described.class_map_palette, described.void) == ((0, 128, 255), 7)
 
 
 def test_links_and_files_exist():

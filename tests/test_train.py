@@ -14,17 +14,21 @@ import train
 import val
 from engine.config_file import load_config
 from engine.loops import evaluate
-from losses import LOSSES
+from engine.loss_config import SECTIONS
 
 COMBINATIONS = [("UNet", False), ("NestedUNet", False), ("NestedUNet", True)]
+BINARY_LOSSES = [name for name, section in SECTIONS.items() if "binary" in section.tasks]
 
 
 def rows_of(path):
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize(("name", "deep_supervision"), COMBINATIONS)
+@pytest.mark.parametrize(
+    ("name", "deep_supervision", "loss"),
+    [(*network, loss) for network in COMBINATIONS for loss in ("BCEDiceLoss", "LovaszHingeLoss")]
+    + [("UNet", False, loss) for loss in BINARY_LOSSES],
+)
 def test_every_combination_trains_an_epoch(small_config, run_main, tmp_path, name, deep_supervision, loss):
     code, _, err = run_main(
         train,
@@ -79,6 +83,29 @@ def test_it_learns_and_the_run_folder_is_complete(small_config, run_main, tmp_pa
     assert "10 images, read as RGB, 32×32 pixels; foreground: nucleus" in out
     assert "8 train, 2 val" in out
     assert "CPU with" in out
+
+
+def test_each_term_of_a_sum_has_its_columns_after_all_others(small_config, run_main, tmp_path):
+    terms = "loss={terms: [{name: BCEWithLogitsLoss, factor: 0.5}, {name: DiceLoss}]}"
+    network = ["model.name=NestedUNet", "model.deep_supervision=true"]
+    assert run_main(train, "--config", small_config, terms, "train.epochs=2", *network)[0] == 0
+    rows = rows_of(tmp_path / "outputs" / "small" / "log.csv")
+    assert list(rows[0])[-4:] == ["BCEWithLogitsLoss", "DiceLoss", "val_BCEWithLogitsLoss", "val_DiceLoss"]
+    for row in rows:
+        values = {name: float(value) for name, value in row.items()}
+        for part in ("", "val_"):
+            total = 0.5 * values[f"{part}BCEWithLogitsLoss"] + values[f"{part}DiceLoss"]
+            assert values[f"{part}loss"] == pytest.approx(total, abs=2e-6)
+    assert run_main(val, "--run", tmp_path / "outputs" / "small")[0] == 0
+
+
+def test_class_weights_of_the_wrong_length_end_with_2_and_leave_no_run(small_config, run_main, tmp_path):
+    write_set(tmp_path / "two", classes=("nucleus", "membrane"))
+    changes = [f"data.root={tmp_path / 'two'}", "task=multilabel", "loss={name: DiceLoss, weight: [1, 2, 3]}"]
+    code, _, err = run_main(train, "--config", small_config, *changes)
+    assert code == 2
+    assert "3 numbers in weight, and with task multilabel the network has 2 channels; give one number per" in err
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_the_same_command_gives_the_same_log(small_config, run_main, tmp_path):
@@ -161,8 +188,8 @@ def test_several_classes(run_main, small_config, tmp_path):
 def test_early_stopping_waits_for_its_patience(small_config, run_main, tmp_path, monkeypatch):
     val_ious = iter([0.2, 0.5, 0.4, 0.5, 0.3, 0.3, 0.3])
 
-    def scripted(model, loader, criterion, counts, **scoring):
-        loss = evaluate(model, loader, criterion, counts, **scoring)
+    def scripted(model, loader, criterion, counts, **settings):
+        loss = evaluate(model, loader, criterion, counts, **settings)
         scores, value = counts.compute().columns(), next(val_ious)
         counts.compute = lambda: type("", (), {"columns": lambda self: scores | {"iou": value}})()
         return loss

@@ -20,7 +20,7 @@ def test_samples_are_sorted_and_complete(small_set):
     folder = list_folder(small_set, task="binary")
     assert folder.classes == ("nucleus",)
     assert [sample.id for sample in folder.samples] == [f"cell_{i:02d}" for i in range(10)]
-    image, masks = read_sample(folder.samples[0], ImageReader())
+    image, masks = read_sample(folder.samples[0], ImageReader(), folder.targets)
     assert (image.shape, masks.shape, masks.dtype) == ((32, 32, 3), (32, 32, 1), np.uint8)
     assert set(np.unique(masks)) == {0, 1}
 
@@ -52,9 +52,10 @@ def test_masks_may_lie_flat_for_one_class(small_set):
 def test_a_missing_file_is_an_empty_mask_where_there_are_several_classes(tmp_path):
     root = write_set(tmp_path / "two", classes=("a", "b"))
     (root / "masks" / "b" / "cell_00.png").unlink()
-    sample = list_folder(root, task="multilabel").samples[0]
+    folder = list_folder(root, task="multilabel")
+    sample = folder.samples[0]
     assert sample.masks == (root / "masks" / "a" / "cell_00.png", None)
-    _, masks = read_sample(sample, ImageReader())
+    _, masks = read_sample(sample, ImageReader(), folder.targets)
     assert masks[..., 0].any()
     assert not masks[..., 1].any()
 

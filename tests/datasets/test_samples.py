@@ -120,7 +120,8 @@ def test_every_sample_once_per_epoch_and_no_batch_of_one(count, sizes):
 
 
 def batches_of(root, workers, epoch, crop=None, crops_per_image=1):
-    samples = Samples(list_folder(root, task="binary").samples, ImageReader(), size=None if crop else (32, 32))
+    folder = list_folder(root, task="binary")
+    samples = Samples(folder.samples, ImageReader(), folder.targets, size=None if crop else (32, 32))
     sampling = {"augment": True, "crop": crop, "crops_per_image": crops_per_image}
     loader = training_loader(samples, IMAGENET, seed=3, batch_size=4, workers=workers, pin_memory=False, **sampling)
     loader.batch_sampler.epoch = epoch
@@ -143,7 +144,7 @@ def test_several_windows_of_an_image_differ(small_set):
 
 def test_scoring_keeps_the_order_and_drops_nothing(small_set):
     folder = list_folder(small_set, task="binary")
-    samples = Samples(folder.samples, ImageReader(), size=(16, 16))
+    samples = Samples(folder.samples, ImageReader(), folder.targets, size=(16, 16))
     batches = list(scoring_loader(samples, IMAGENET, batch_size=4, pin_memory=False))
     assert [len(images) for images, _ in batches] == [4, 4, 2]
     torch.testing.assert_close(torch.cat([images for images, _ in batches])[7], IMAGENET(samples[7][0]))

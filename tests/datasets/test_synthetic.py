@@ -167,6 +167,26 @@ def test_the_written_folder(tmp_path):
     assert objects == total
 
 
+def test_two_stains_overlap_and_share_nothing(tmp_path):
+    objects = write_synthetic(tmp_path / "set", images=3, size=64, seed=2, classes=2)
+    about = yaml.safe_load((tmp_path / "set" / "dataset.yaml").read_text())
+    assert (about["classes"], about["objects"]) == (["red", "green"], objects)
+    assert not (tmp_path / "set" / "labels").exists()
+    both = 0
+    for index in range(3):
+        name = f"synthetic_{index:03d}.png"
+        image = cv2.imread(str(tmp_path / "set" / "images" / name))[..., ::-1]
+        drawn = [make_sample(2, index, size=64, stain=stain) for stain in (0, 1)]
+        masks = [cv2.imread(str(tmp_path / "set" / "masks" / label / name), 0) > 0 for label in ("red", "green")]
+        for channel in (0, 1):
+            assert np.array_equal(image[..., channel], drawn[channel].image[..., channel])
+            assert np.array_equal(masks[channel], drawn[channel].labels > 0)
+        assert not image[..., 2].any()
+        assert not np.array_equal(*masks)
+        both += np.count_nonzero(masks[0] & masks[1])
+    assert both > 50
+
+
 def test_the_digests_are_those_of_the_files(tmp_path):
     write_synthetic(tmp_path / "set", images=1, size=32)
     lines = (tmp_path / "set" / "SHA256SUMS").read_text().splitlines()
@@ -205,6 +225,7 @@ def test_command_line(tmp_path, monkeypatch, capsys):
         ("--size", 31, "32 to 2048"),
         ("--size", 2049, "32 to 2048"),
         ("--seed", -1, "0 or"),
+        ("--classes", 3, "two stains whose nuclei overlap"),
     ],
 )
 def test_numbers_out_of_range_are_refused(tmp_path, monkeypatch, capsys, option, value, allowed):

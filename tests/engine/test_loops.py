@@ -10,7 +10,8 @@ from engine.device import choose_runtime
 from engine.errors import DivergedError
 from engine.loops import evaluate, train_epoch, train_step
 from engine.progress import EpochProgress
-from losses import DeepSupervisionLoss
+from inference.masks import decision
+from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
 
 CPU = choose_runtime("cpu", "fp32")
@@ -54,7 +55,7 @@ def test_scoring_does_not_depend_on_the_batch_size_and_changes_nothing():
         counts, seen = SegmentationCounts(), []
         loader = DataLoader(data(), batch_size=batch_size)
         loss = evaluate(model, loader, CRITERION, counts, runtime=CPU, on_logits=seen.append)
-        results.append((pytest.approx(loss, rel=1e-6), counts.compute()))
+        results.append((pytest.approx(loss["loss"], rel=1e-6), counts.compute()))
         assert torch.cat(seen).shape == (7, 1, 8, 8)
     assert results[0] == results[1] == results[2]
     torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
@@ -64,7 +65,7 @@ def test_the_threshold_of_scoring():
     found = []
     for threshold in (0.01, 0.5, 0.99):
         counts = SegmentationCounts()
-        evaluate(network(), DataLoader(data()), CRITERION, counts, runtime=CPU, threshold=threshold)
+        evaluate(network(), DataLoader(data()), CRITERION, counts, runtime=CPU, decide=decision(threshold))
         found.append(counts.per_image()[..., :2].sum().item())
     assert found[0] > found[1] > found[2]
 
@@ -81,7 +82,7 @@ def test_an_epoch_steps_once_per_batch_and_learns():
             EpochProgress(SegmentationCounts()),
             runtime=CPU,
             after_step=lambda: steps.append(1),
-        )
+        )["loss"]
         for _ in range(5)
     ]
     assert len(steps) == 5 * 3
@@ -96,3 +97,19 @@ def test_a_loss_that_is_no_number_is_an_error():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(DivergedError, match="the training loss is nan"):
         train_epoch(model, DataLoader(data()), CRITERION, optimizer, EpochProgress(SegmentationCounts()), runtime=CPU)
+
+
+def test_the_terms_of_a_sum_are_means_over_images_too():
+    terms = [{"name": "BCEWithLogitsLoss", "factor": 0.5}, {"name": "DiceLoss", "per_image": True}]
+    criterion, model = DeepSupervisionLoss(build_loss("WeightedSumLoss", terms=terms)), network()
+    images, target = (torch.stack(tensors) for tensors in zip(*data(), strict=True))
+    expected = {"loss": criterion(model(images), target).item()}
+    expected |= {name: value.item() for name, value in criterion.parts.items()}
+    for batch_size in (3, 7):
+        loader = DataLoader(data(), batch_size=batch_size)
+        losses = evaluate(model, loader, criterion, SegmentationCounts(), runtime=CPU)
+        assert list(losses) == ["loss", "BCEWithLogitsLoss", "DiceLoss"]
+        assert losses == pytest.approx(expected, rel=1e-6)
+        frozen = torch.optim.SGD(model.parameters(), lr=0.0)
+        losses = train_epoch(model, loader, criterion, frozen, EpochProgress(SegmentationCounts()), runtime=CPU)
+        assert losses == pytest.approx(expected, rel=1e-6)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from inference.tiling import TiledModel, blending_window, pad_to_tile, predict_tiled, tile_starts
+from inference.tiling import TiledModel, blending_weights, pad_to_tile, predict_strips, predict_tiled, tile_starts
 
 
 @pytest.mark.parametrize("length", [16, 17, 28, 29, 40, 100])
@@ -64,7 +64,34 @@ def test_padding_mirrors():
     assert pad_to_tile(image, (2, 8)).tolist() == [[[0, 1, 2, 2, 1, 0, 0, 1]] * 2]
 
 
-def test_the_window_is_flat_inside_and_falls_to_the_edges():
-    window = blending_window((8, 10), 3)
-    assert window[4].tolist() == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1, 0.75, 0.5, 0.25])
-    assert window.min() > 0
+@pytest.mark.parametrize(("length", "overlap"), [(10, 3), (17, 3), (40, 5), (41, 9)])
+def test_weights_are_flat_inside_fall_to_the_ends_and_sum_to_one(length, overlap):
+    total = torch.zeros(length)
+    for start, weights in blending_weights(length, 10, overlap):
+        assert weights.min() > 0
+        total[start : start + 10] += weights
+    torch.testing.assert_close(total, torch.ones(length))
+
+
+def test_weights_of_two_tiles():
+    (_, first), (start, second) = blending_weights(13, 8, 3)
+    assert start == 5
+    assert first.tolist() == pytest.approx([1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
+    assert second.tolist() == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 70), (33, 3), (16, 20), (50, 70), (47, 20)])
+@torch.inference_mode()
+def test_strips_are_the_image_from_top_to_bottom_read_a_tile_at_a_time(size):
+    image = torch.randn(2, *size)
+    asked = []
+
+    def read_rows(top, bottom):
+        asked.append((top, bottom))
+        return image[:, top:bottom]
+
+    layer = nn.Conv2d(2, 3, 1)
+    strips = list(predict_strips(layer, read_rows, size, tile=(16, 20), overlap=5))
+    torch.testing.assert_close(torch.cat(strips, dim=1), layer(image[None])[0])
+    assert len(strips) == len(asked) == len(tile_starts(max(size[0], 16), 16, 5))
+    assert all(bottom - top <= 16 for top, bottom in asked)

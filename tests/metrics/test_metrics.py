@@ -2,13 +2,18 @@
 
 import pytest
 import torch
-from reference_inputs import binary_inputs
+from reference_inputs import binary_inputs, multiclass_inputs
 
 from metrics import SegmentationCounts, dice_coef, iou_score
 
 
-def scores_in_batches(prediction, target, batch_size):
-    counts = SegmentationCounts()
+def one_hot(indices, classes=3):
+    """[N, *space] class indices → [N, K, *space] bool, one class after the other."""
+    return torch.stack([indices == k for k in range(classes)], dim=1)
+
+
+def scores_in_batches(prediction, target, batch_size, **how):
+    counts = SegmentationCounts(**how)
     for start in range(0, len(prediction), batch_size):
         counts.update(prediction[start : start + batch_size], target[start : start + batch_size])
     return counts
@@ -22,6 +27,81 @@ def test_reference_values():
     assert 100 * scores.iou == pytest.approx(38.6363636, abs=1e-6)
     assert 100 * scores.iou_per_image == pytest.approx(38.6563307, abs=1e-6)
     assert scores.dice == pytest.approx(2 * 0.386363636 / (1 + 0.386363636), abs=1e-8)
+
+
+def test_reference_values_of_three_classes():
+    logits, target = multiclass_inputs()
+    prediction = one_hot(logits.argmax(1))
+    for batch_size in (1, 2):
+        for truth in (target, one_hot(target).float()):
+            per_class = scores_in_batches(prediction, truth, batch_size, classes="abc").compute().per_class
+            pooled = [100 * of["iou"] for of in per_class.values()]
+            per_image = [100 * of["iou_per_image"] for of in per_class.values()]
+            assert pooled == pytest.approx([27.1604938, 13.6363636, 16.4179105], abs=1e-6)
+            assert per_image == pytest.approx([27.1646342, 13.6363636, 16.4438503], abs=1e-6)
+
+
+def test_the_means_leave_the_background_out():
+    logits, target = multiclass_inputs()
+    how = {"classes": ("background", "b", "c"), "background": True}
+    counts = scores_in_batches(one_hot(logits.argmax(1)), target, 2, **how)
+    scores = counts.compute()
+    assert 100 * scores.iou == pytest.approx((13.6363636 + 16.4179105) / 2, abs=1e-6)
+    assert 100 * scores.iou_per_image == pytest.approx((13.6363636 + 16.4438503) / 2, abs=1e-6)
+    assert 100 * sum(row["iou"] for row in counts.table()) / 2 == pytest.approx(15.04010695, abs=1e-6)
+    everything = scores_in_batches(one_hot(logits.argmax(1)), target, 2).compute()
+    assert 100 * everything.iou == pytest.approx((27.1604938 + 13.6363636 + 16.4179105) / 3, abs=1e-6)
+
+
+def test_hand_count_of_precision_and_recall():
+    prediction = torch.tensor([[[1, 1, 0, 0, 0]], [[0, 0, 0, 0, 0]]]).bool()
+    target = torch.tensor([[[1, 0, 1, 1, 0]], [[0, 0, 0, 0, 0]]])
+    scores = scores_in_batches(prediction, target, 1).compute()
+    assert (scores.precision, scores.recall) == pytest.approx((1 / 2, 1 / 3))
+    assert (scores.precision_per_image, scores.recall_per_image) == pytest.approx((3 / 4, 2 / 3))
+    nothing_found = scores_in_batches(torch.zeros_like(prediction), target, 1).compute()
+    assert (nothing_found.precision, nothing_found.recall) == (0, 0)
+
+
+def test_void_pixels_are_not_counted():
+    logits, target = multiclass_inputs()
+    prediction, void = one_hot(logits.argmax(1)), target.clone()
+    void[:, :3] = 255
+    kept = scores_in_batches(prediction[:, :, 3:], target[:, 3:], 2, classes="abc").compute()
+    assert scores_in_batches(prediction, void, 2, classes="abc").compute() == kept
+    assert scores_in_batches(prediction, target, 2, classes="abc").compute() != kept
+    logits, target = binary_inputs()
+    void = target.clone()
+    void[..., :3] = 255
+    assert (
+        scores_in_batches(logits > 0, void, 1).compute()
+        == scores_in_batches((logits > 0)[..., 3:], target[..., 3:], 1).compute()
+    )
+    assert scores_in_batches(logits > 0, void.fill_(255), 1).compute().iou == 1
+
+
+def test_volumes_are_counted_as_their_pixels():
+    torch.manual_seed(0)
+    prediction = one_hot(torch.randint(0, 3, (2, 16, 24, 24)))
+    target = torch.randint(0, 3, (2, 16, 24, 24))
+    volume = scores_in_batches(prediction, target, 1, classes="abc").compute()
+    assert volume == scores_in_batches(prediction.flatten(3), target.flatten(2), 1, classes="abc").compute()
+    overlapping = torch.rand(2, 6, 16, 24, 24) < 0.4
+    truth = torch.rand(2, 6, 16, 24, 24) < 0.4
+    counts = scores_in_batches(overlapping, truth, 2).per_image()
+    assert counts.equal(scores_in_batches(overlapping.flatten(3), truth.flatten(3), 1).per_image())
+    assert counts.sum(-1).equal((overlapping | truth).sum((2, 3, 4)))
+
+
+def test_columns_of_named_classes():
+    target = torch.tensor([[[0, 1, 1, 2]]])
+    scores = scores_in_batches(one_hot(target), target, 1, classes=("x", "y", "z"), background=True).compute()
+    names = list(scores.columns())
+    assert names[:4] == list(scores_in_batches(one_hot(target), target, 1).compute().columns())
+    assert names[4:9] == ["precision", "recall", "iou_x", "iou_y", "iou_z"]
+    assert names[-1] == "recall_z"
+    one = scores_in_batches(one_hot(target)[:, :1], one_hot(target)[:, :1], 1, classes=("x",)).compute()
+    assert list(one.columns())[4:] == ["precision", "recall"]
 
 
 def test_hand_count_of_two_classes():
@@ -71,5 +151,11 @@ def test_wrong_use_is_refused():
         counts.compute()
     with pytest.raises(ValueError, match="a bool prediction"):
         counts.update(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2))
-    with pytest.raises(ValueError, match="one shape"):
-        counts.update(torch.zeros(1, 1, 2, 2).bool(), torch.zeros(1, 2, 2))
+    three = torch.zeros(1, 3, 2, 2).bool()
+    for wrong in (torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 3).long(), torch.zeros(2, 2).long()):
+        with pytest.raises(ValueError, match=r"the same shape, or class indices \[N, \*space\]"):
+            counts.update(three, wrong)
+    with pytest.raises(ValueError, match="class indices must be of an integer dtype"):
+        counts.update(three, torch.zeros(1, 2, 2))
+    with pytest.raises(ValueError, match="3 channels, but 2 classes"):
+        SegmentationCounts(("a", "b")).update(three, torch.zeros(1, 2, 2).long())

@@ -1,0 +1,77 @@
+"""Predicted masks as files: one per class and, of several classes, one picture of them all in indexed colour."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from datasets.layout import encode_indexed_png, encode_png
+from datasets.reading import read_mask
+from engine.files import write_bytes
+
+BLACK = (0, 0, 0)
+# Okabe and Ito 2008, "Color Universal Design": told apart with any kind of colour vision.
+DISTINCT = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+GOLDEN = 0.618034  # steps of this part of the colour circle never come close to an earlier one
+
+
+def class_colours(count: int) -> list[tuple[int, int, int]]:
+    """RGB of the first `count` classes; the same class always has the same colour."""
+    further = [colorsys.hsv_to_rgb(number * GOLDEN % 1, 0.65, 0.95) for number in range(count - len(DISTINCT))]
+    return [*DISTINCT[:count], *(tuple(round(255 * part) for part in colour) for colour in further)]
+
+
+def foreground(classes: Sequence[str], task: str) -> slice:
+    """The channels that are drawn and written one by one: all but the background of a multiclass task."""
+    return slice(int(task == "multiclass"), len(classes))
+
+
+class ClassFiles:
+    """The masks of images, by name, below one folder:
+
+        masks/<class>/<name>.png    uint8 {0, 255}, without the background's
+        classes/<name>.png          of several classes: indexed colour, 0 where there is none, else 1, 2, … in their
+                                    order; where they overlap, the last
+
+    Args:
+        folder: to be filled.
+        classes: names of the K channels.
+        task: in multiclass the first channel is the background.
+    """
+
+    def __init__(self, folder: Path, classes: Sequence[str], task: str) -> None:
+        self.folder, self.channels = folder, foreground(classes, task)
+        self.classes = tuple(classes[self.channels])
+
+    def mask_paths(self, name: str) -> list[Path]:
+        """The mask of each class, in their order."""
+        return [self.folder / "masks" / label / f"{name}.png" for label in self.classes]
+
+    def paths(self, name: str) -> list[Path]:
+        """All files of one image."""
+        picture = [self.folder / "classes" / f"{name}.png"] if len(self.classes) > 1 else []
+        return [*self.mask_paths(name), *picture]
+
+    def write(self, name: str, masks: np.ndarray) -> None:
+        """Writes the files of one image; masks [K, H, W] bool."""
+        masks = masks[self.channels]
+        for path, mask in zip(self.mask_paths(name), masks, strict=True):
+            write_bytes(path, encode_png(mask.astype(np.uint8) * 255))
+        for path in self.paths(name)[len(masks) :]:
+            numbers = np.arange(1, len(masks) + 1, dtype=np.uint8)[:, None, None]
+            write_bytes(path, encode_indexed_png((masks * numbers).max(0), [BLACK, *class_colours(len(masks))]))
+
+    def read(self, name: str) -> np.ndarray:
+        """The masks of one image, [H, W, classes without the background] uint8 {0, 1}."""
+        return np.stack([read_mask(path) for path in self.mask_paths(name)], axis=-1)

@@ -1,0 +1,89 @@
+"""Focal loss: Lin et al. 2017, "Focal loss for dense object detection" (ICCV)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from losses.cross_entropy import mean_over_indices, mean_over_pixels
+from losses.targets import (
+    along_channels,
+    check_class_indices,
+    checked_weight,
+    full_precision,
+    holds_class_indices,
+    masks_of,
+    per_channel,
+)
+
+
+class FocalLoss(nn.Module):
+    """Cross-entropy times (1 − p_t)^γ, with p_t the probability given to the truth: easy pixels count less.
+
+    Of class indices with softmax, of masks with sigmoid for every channel. With γ = 0 it is `CrossEntropyLoss` or
+    `BCEWithLogitsLoss`, and its means over pixels are theirs.
+
+    Args:
+        gamma: γ; 2 is the paper's choice.
+        alpha: for masks only: foreground pixels count α and the others 1 − α. The paper's choice is 0.25.
+        weight: of each class, 0 allowed.
+        ignore_index: pixels whose target has this value are void: they take no part and get no gradient.
+
+    Call: logits [N, K, *space] float; target, masks [N, K, *space] in [0, 1] or class indices [N, *space] int64 →
+    scalar ≥ 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 2.0,
+        alpha: float | None = None,
+        weight: Sequence[float] | None = None,
+        ignore_index: int | None = None,
+    ) -> None:
+        super().__init__()
+        if alpha is not None and not 0 <= alpha <= 1:
+            raise ValueError(f"alpha must lie in [0, 1]; got {alpha}")
+        self.gamma, self.alpha = gamma, alpha
+        self.weight = checked_weight(weight)
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        logits = full_precision(logits)
+        weight = None if self.weight is None else per_channel(self.weight, "weight", logits)
+        indices = holds_class_indices(logits, target)
+        return (self._of_indices if indices else self._of_masks)(logits, target, weight)
+
+    def _of_masks(self, logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        y, void = masks_of(logits, target, self.ignore_index)
+        p = logits.sigmoid()
+        cross_entropy = F.binary_cross_entropy_with_logits(logits, y, reduction="none")
+        losses = self._focused(cross_entropy, p * (1 - y) + (1 - p) * y)
+        if self.alpha is not None:
+            losses = losses * (self.alpha * y + (1 - self.alpha) * (1 - y))
+        if weight is not None:
+            losses = losses * along_channels(weight, logits)
+        return mean_over_pixels(losses, void)
+
+    def _of_indices(self, logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        if self.alpha is not None:
+            raise ValueError("alpha is for masks (tasks binary and multilabel); for class indices give weight instead")
+        check_class_indices(target, logits.shape[1], self.ignore_index)
+        target = target.long()
+        ignored = {} if self.ignore_index is None else {"ignore_index": self.ignore_index}
+        cross_entropy = F.cross_entropy(logits, target, reduction="none", **ignored)  # −log p_t
+        losses = self._focused(cross_entropy, -torch.expm1(-cross_entropy))
+        if weight is not None:
+            void = (
+                torch.zeros_like(target, dtype=torch.bool) if self.ignore_index is None else target == self.ignore_index
+            )
+            losses = losses * weight[target.masked_fill(void, 0)]
+        return mean_over_indices(losses, target, weight, self.ignore_index)
+
+    def _focused(self, cross_entropy: Tensor, miss: Tensor) -> Tensor:
+        """Cross-entropy and 1 − p_t → the focal loss, both [N, …]."""
+        # The clamp keeps the power's slope finite for γ < 1 where p_t is 1.
+        return cross_entropy * miss.clamp(min=torch.finfo(miss.dtype).tiny).pow(self.gamma)

@@ -1,0 +1,49 @@
+"""Which class was taken for which."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metrics.counts import IGNORE_INDEX, truth_of
+
+
+class ConfusionMatrix:
+    """Pixels by true and predicted class, of classes that exclude each other.
+
+    Attributes:
+        counts: [K, K] int64 on the device of the predictions, rows true, columns predicted; processes add theirs up.
+
+    Args:
+        num_classes: K.
+        ignore_index: pixels whose target has this value are not counted.
+    """
+
+    def __init__(self, num_classes: int, *, ignore_index: int = IGNORE_INDEX) -> None:
+        self.ignore_index = ignore_index
+        self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Adds a batch; does not wait for the device.
+
+        Args:
+            prediction: [N, K, *space] bool, exactly one of the K true.
+            target: [N, *space] class indices, {0 … K−1, ignore_index}, or one-hot like `prediction`.
+
+        Raises:
+            ValueError: the shapes do not fit each other or K.
+        """
+        truth, counted = truth_of(prediction, target, self.ignore_index)
+        if prediction.shape[1] != len(self.counts):
+            raise ValueError(f"{prediction.shape[1]} channels, but {len(self.counts)} classes")
+        space = (1, 0, 2)
+        truth, predicted = (
+            (one & counted).flatten(2).permute(space).flatten(1) for one in (truth, prediction)
+        )  # [K, P]
+        # Sums of 0 and 1 are exact in float64, for which devices have a matrix product, as they have not for integers.
+        self.counts = self.counts.to(truth.device) + (truth.double() @ predicted.double().T).long()
+
+    def compute(self) -> Tensor:
+        """[K, K] float64 on the CPU: each row divided by its sum, so that the diagonal is the recall."""
+        counts = self.counts.cpu().double()
+        return counts / counts.sum(1, keepdim=True).clamp(min=1)

@@ -1,0 +1,66 @@
+"""What the data adds to a configured loss: void pixels and class weights."""
+
+import pytest
+from config_files import GOOD, complaint, load
+
+from datasets.labels import VOID as VOID_OF_DATASETS
+from engine.errors import ConfigError
+from engine.loss_arguments import VOID, loss_arguments
+from losses import build_loss
+from metrics import IGNORE_INDEX
+
+CROSS_ENTROPY = "loss={name: CrossEntropyLoss, class_weights: balanced}"
+TERMS = "{name: CrossEntropyLoss}, {name: MultiClassDiceLoss, weight: [0, 1, 1]}, {name: LovaszSoftmaxLoss}"
+
+
+def loss_of(tmp_path, *overrides):
+    return load(tmp_path, GOOD, "task=multiclass", *overrides).loss
+
+
+def test_void_has_one_value():
+    assert VOID == VOID_OF_DATASETS == IGNORE_INDEX == 255
+
+
+def test_weights_and_void_reach_every_term_that_takes_them(tmp_path):
+    loss = loss_of(tmp_path, f"loss={{terms: [{TERMS}], class_weights: balanced_val}}")
+    assert loss.balanced_part == "val"
+    arguments = loss_arguments(loss, void=True, weight=[0.5, 2, 3])
+    assert [term.get("weight") for term in arguments["terms"]] == [[0.5, 2, 3], [0, 1, 1], None]
+    assert [term["ignore_index"] for term in arguments["terms"]] == [255] * 3
+    built = build_loss(loss.name, **arguments)
+    assert built.terms["CrossEntropyLoss"].weight == (0.5, 2, 3)
+    arguments = loss_arguments(loss, void=False)
+    assert [term["ignore_index"] for term in arguments["terms"]] == [None] * 3
+    assert arguments["terms"][0]["weight"] is None
+
+
+def test_a_single_loss(tmp_path):
+    loss = loss_of(tmp_path, CROSS_ENTROPY)
+    assert loss.balanced_part == "train"
+    arguments = loss_arguments(loss, void=False, weight=[1, 2])
+    assert arguments == {"weight": [1, 2], "ignore_index": None, "label_smoothing": 0.0}
+    build_loss(loss.name, **arguments)
+    assert loss_of(tmp_path, "loss={name: CrossEntropyLoss}").balanced_part is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["task=multiclass", "loss={name: LovaszSoftmaxLoss, class_weights: balanced}"], "no such here; losses that t"),
+        (["task=multiclass", CROSS_ENTROPY, "loss.weight=[1, 2]"], "losses that take it: BCEWithLogitsLoss, CrossEntr"),
+        (["task=multiclass", "loss={name: DiceLoss, per_class: false, class_weights: balanced}"], "no such here"),
+        (["loss={name: DiceLoss, class_weights: balanced}"], "task: binary has one; leave it out"),
+        (["task=multiclass", "loss={terms: [{name: DiceLoss, class_weights: balanced}]}"], "unknown key"),
+        (["task=multiclass", CROSS_ENTROPY, "loss.class_weights=balance"], "did you mean 'balanced'?"),
+        ([CROSS_ENTROPY.replace("balanced", "balanced_val").replace("CrossEntropy", "LovaszHinge")], "task: binary"),
+    ],
+)
+def test_mistakes(tmp_path, overrides, told):
+    assert told in complaint(tmp_path, GOOD, *overrides)
+
+
+def test_a_loss_that_cannot_leave_void_out(tmp_path):
+    loss = load(tmp_path, GOOD, "loss={name: BCEDiceLoss}").loss
+    with pytest.raises(ConfigError, match="BCEDiceLoss cannot leave out; losses that can: BCEWithLogitsLoss, Lovasz"):
+        loss_arguments(loss, void=True)
+    assert loss_arguments(loss, void=False) == {"bce_weight": 0.5, "smooth": 1e-5}
