@@ -2,18 +2,24 @@
 
 python train.py --config configs/demo.yaml
 python train.py --config configs/dsb2018_96.yaml model.name=UNet train.epochs=20
+python train.py --config configs/dsb2018_96.yaml --resume
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import typing
 from pathlib import Path
 
 from engine.config import Config, arguments_of
 from engine.config_file import dump_config, load_config
 from engine.errors import ConfigError, run_script
 from engine.loss_arguments import loss_arguments
+from engine.signals import StopSignals
+
+if typing.TYPE_CHECKING:
+    from engine.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -22,16 +28,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Trains a network; the run lands in outputs/<name>/.")
     parser.add_argument("--config", type=Path, required=True, help="YAML file, such as configs/demo.yaml")
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="changes to it: train.epochs=20")
-    parser.add_argument("--fresh", action="store_true", help="move a run of the same name aside and start anew")
+    used = parser.add_mutually_exclusive_group()
+    used.add_argument("--resume", action="store_true", help="go on with a stopped run; start it where none is")
+    used.add_argument("--fresh", action="store_true", help="move a run of the same name aside and start anew")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_intermixed_args()
-    train(load_config(arguments.config, arguments.overrides), fresh=arguments.fresh)
+    config = load_config(arguments.config, arguments.overrides)
+    with StopSignals() as stop:
+        # torch, as all that train() imports: --help and a wrong configuration are answered before it has loaded.
+        from engine.run_folder import RunFolder
+
+        with RunFolder(ROOT / "outputs" / config.name) as run:
+            train(config, run, stop, resume=arguments.resume, fresh=arguments.fresh)
 
 
-def train(config: Config, *, fresh: bool = False) -> Path:
-    """Trains what `config` describes and returns its run folder, outputs/<name>."""
-    # Imported here, so that --help and a wrong configuration are answered before torch has loaded.
+def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = False, fresh: bool = False) -> None:
+    """Trains what `config` describes in the folder of `run`, or goes on with it, until it is done or `stop` says so."""
     from datasets.balance import balanced_weights
+    from datasets.fingerprint import fingerprint
     from datasets.loaders import scoring_loader, training_loader
     from datasets.split import split_to_csv
     from datasets.survey import load_training_data
@@ -40,9 +54,13 @@ def train(config: Config, *, fresh: bool = False) -> Path:
     from engine.device import choose_runtime
     from engine.history import History
     from engine.loops import evaluate, train_epoch
+    from engine.memory import memory_told
     from engine.optimisers import build_optimizer, build_schedule
-    from engine.run_folder import RunFolder
+    from engine.progress import EpochProgress
+    from engine.resume import go_on, require_same_config
+    from engine.saver import Saver
     from engine.seeding import seed_everything
+    from engine.training import Training
     from inference.masks import decision, threshold_of
     from inference.predictor import scoring_model
     from losses import DeepSupervisionLoss, build_loss
@@ -50,10 +68,9 @@ def train(config: Config, *, fresh: bool = False) -> Path:
     from models import build_model
 
     settings = config.train
-    run = RunFolder(ROOT / "outputs" / config.name)
-    if not fresh:
-        run.require_unused()
-    runtime = choose_runtime(settings.device, settings.precision)
+    if state := run.open(resume=resume, fresh=fresh):
+        require_same_config(state, config)
+    runtime = choose_runtime(settings.device, settings.precision, deterministic=settings.deterministic)
     print(f"device  {runtime}")
 
     data_root = ROOT / config.data.root
@@ -78,7 +95,7 @@ def train(config: Config, *, fresh: bool = False) -> Path:
     seed_everything(config.seed)
     channels = {"num_classes": len(data.classes), "input_channels": data.reader.channels}
     model = build_model(config.model.name, **channels, **arguments_of(config.model))
-    if config.model.weights:
+    if config.model.weights and state is None:
         left_out = load_weights(model, ROOT / config.model.weights)
         print(f"weights {config.model.weights}; left out for another class count: {', '.join(left_out) or 'none'}")
     scored = scoring_model(runtime.place(model), config)
@@ -92,38 +109,45 @@ def train(config: Config, *, fresh: bool = False) -> Path:
     schedule = build_schedule(config.scheduler.name, optimizer, **steps, **arguments_of(config.scheduler))
     print(f"model   {config.model.name} with {sum(p.numel() for p in model.parameters()):,} parameters")
 
-    if moved := run.move_aside():
-        print(f"moved   the earlier run to {moved}")
+    decide, counting = decision(threshold_of(config.task)), {"background": config.task == "multiclass"}
+    history, progress = History(), EpochProgress(SegmentationCounts(**counting))
+    training = Training(model, optimizer, schedule, history, progress, runtime)
+    facts = {
+        "config": config.model_dump(),
+        "classes": list(data.classes),
+        "reader": data.reader.to_dict(),
+        "normalisation": data.normalise.to_dict(),
+        "data": fingerprint(data_root, data.split, data.train, data.val),
+    }
+    watching = {"loader": train_loader, "criterion": criterion, "minutes": settings.save_every_minutes}
+    saver = Saver(run, training, stop, facts=facts, **watching)
+    if state:
+        go_on(run, training, state, facts, root=config.data.root)
+    stop.defer()
     run.start(config_yaml=dump_config(config), split_csv=split_to_csv(data.split))
+    if not state:
+        saver.save()
     print(f"run     {run.path}", flush=True)
 
-    decide, counting = decision(threshold_of(config.task)), {"background": config.task == "multiclass"}
-    history = History()
-    for _ in range(settings.epochs):
-        train_loader.batch_sampler.epoch = history.start_epoch()
-        counts, val_counts = SegmentationCounts(**counting), SegmentationCounts(data.classes, **counting)
-        stepping = {"clip_norm": settings.clip_norm, "after_step": schedule.after_step, "decide": decide}
-        losses = train_epoch(model, train_loader, criterion, optimizer, counts, runtime=runtime, **stepping)
-        history.end_training(images=len(train_loader.dataset))
-        val_losses = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime, decide=decide)
-        schedule.after_epoch(val_losses["loss"])
-        history.add(schedule.lr, losses, counts.compute().columns(), val_losses, val_counts.compute().columns())
-        run.save_epoch(
-            history,
-            config=config.model_dump(),
-            classes=list(data.classes),
-            reader=data.reader.to_dict(),
-            normalisation=data.normalise.to_dict(),
-            model=model.state_dict(),
-            optimizer=optimizer.state_dict(),
-            scheduler=schedule.state_dict(),
-        )
-        print(history.line(settings.epochs), flush=True)
-        if settings.early_stopping and history.epochs_since_best >= settings.early_stopping:
-            print(f"stop    val_iou has not risen for {settings.early_stopping} epochs")
-            break
+    with memory_told(batch_size=batch_size, batch_key="train.batch_size", side_key="data.size or data.crop"):
+        while not history.is_over(epochs=settings.epochs, patience=settings.early_stopping):
+            progress, val_counts = training.progress, SegmentationCounts(data.classes, **counting)
+            train_loader.start(epoch=history.start_epoch(), done=progress.steps)
+            stepping = {"seed": config.seed, "clip_norm": settings.clip_norm, "decide": decide}
+            stepping |= {"guard": saver.guard, "after_step": saver.after_step}
+            losses = train_epoch(model, train_loader, criterion, optimizer, progress, runtime=runtime, **stepping)
+            history.end_training(images=progress.losses.images - progress.images_before)
+            scoring = {"decide": decide, "on_logits": saver.after_scoring_step}
+            val_losses = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime, **scoring)
+            schedule.after_epoch(val_losses["loss"])
+            scores, val_scores = (counts.compute().columns() for counts in (progress.counts, val_counts))
+            history.add(schedule.lr, losses, scores, val_losses, val_scores)
+            training.progress = EpochProgress(SegmentationCounts(**counting), epoch=len(history.rows) + 1)
+            print(history.line(settings.epochs), flush=True)
+            saver.after_epoch()
+    if len(history.rows) < settings.epochs:
+        print(f"stop    val_iou has not risen for {settings.early_stopping} epochs")
     print(f"best    val_iou {history.best['val_iou']:.4f}, epoch {history.best['epoch']}, {run.path / 'best.pth'}")
-    return run.path
 
 
 if __name__ == "__main__":

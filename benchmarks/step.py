@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from engine.device import choose_runtime
+from engine.divergence import UpdateGuard, WatchedStep
+from engine.errors import DivergedError
 from engine.loops import train_step
 from engine.optimisers import build_optimizer
 from inference.masks import to_masks
@@ -49,15 +51,21 @@ def step_on(
     model = runtime.place(build_model(model_name)).train()
     criterion = DeepSupervisionLoss(build_loss(loss_name))
     optimizer = build_optimizer("AdamW", model.parameters(), lr=1e-3)
-    counts = SegmentationCounts()
+    guard = UpdateGuard(optimizer, deferred=runtime.on_cuda, on_bad_step=_refuse)
+    counts, numbers = SegmentationCounts(), itertools.count()
 
     def step() -> Tensor:
         images, target = runtime.move(*next_batch())
-        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime)
+        watching = guard.watching(next(numbers), images, target)
+        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, before_update=watching)
         counts.update(to_masks(logits), target)
         return loss
 
     return step
+
+
+def _refuse(bad: WatchedStep) -> None:
+    raise DivergedError(f"the loss of step {bad.step + 1} is {bad.loss.item()}; these times mean nothing")
 
 
 def random_batch(batch: int, size: int) -> tuple[Tensor, Tensor]:

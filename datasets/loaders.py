@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import signal
+import itertools
 from collections.abc import Iterator
 
-import cv2
 from torch.utils.data import DataLoader
 
 from datasets.augment import Augmentation
 from datasets.normalise import Normalisation
 from datasets.samples import Samples, ScoringSet, TrainingSet
+from datasets.workers import TrainingLoader
 from engine.seeding import epoch_order
 
 
 class EpochBatches:
-    """Batches of (epoch, index) in an order that is a function of (seed, epoch); set `epoch` before iterating.
+    """Batches of (epoch, index) in an order that is a function of (seed, epoch); set `epoch` before iterating, and
+    `done` to pass over so many batches.
 
     A batch is at most all samples, and no sample is dropped. A last batch of a single sample joins the one before it:
     batch norm cannot use it alone.
@@ -23,22 +24,24 @@ class EpochBatches:
 
     def __init__(self, count: int, batch_size: int, *, seed: int) -> None:
         self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
-        self.epoch = 0
+        self.epoch = self.done = 0
 
     def __len__(self) -> int:
         single = self.count % self.batch_size == 1 and self.batch_size > 1 and self.count > 1
         return -(-self.count // self.batch_size) - single
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return itertools.islice(self._batches(), self.done, None)
+
+    def batch(self, number: int) -> list[tuple[int, int]]:
+        """The batch of that number in this epoch, from 0."""
+        return next(itertools.islice(self._batches(), number, None))
+
+    def _batches(self) -> Iterator[list[tuple[int, int]]]:
         order = [(self.epoch, index) for index in epoch_order(self.seed, self.epoch, self.count)]
         for number in range(len(self)):
             last = number == len(self) - 1
             yield order[number * self.batch_size : None if last else (number + 1) * self.batch_size]
-
-
-def _start_worker(worker: int) -> None:
-    cv2.setNumThreads(0)  # the workers are the parallelism
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
 
 
 def training_loader(
@@ -52,8 +55,8 @@ def training_loader(
     batch_size: int,
     workers: int,
     pin_memory: bool,
-) -> DataLoader:
-    """The loader of the training loop; `loader.batch_sampler.epoch = n` chooses the epoch.
+) -> TrainingLoader:
+    """The loader of the training loop; `loader.start(epoch=n)` chooses the epoch.
 
     Args:
         augment: whether samples are changed at random.
@@ -64,14 +67,8 @@ def training_loader(
     height, width = samples.size or crop
     change = Augmentation(square=height == width, colour=samples.reader.channels == 3) if augment else None
     dataset = TrainingSet(samples, normalise, change, seed=seed, crop=crop, crops_per_image=crops_per_image)
-    return DataLoader(
-        dataset,
-        batch_sampler=EpochBatches(len(dataset), batch_size, seed=seed),
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        worker_init_fn=_start_worker,
-        pin_memory=pin_memory,
-    )
+    batches = EpochBatches(len(dataset), batch_size, seed=seed)
+    return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
 
 
 def scoring_loader(samples: Samples, normalise: Normalisation, *, batch_size: int, pin_memory: bool) -> DataLoader:

@@ -86,6 +86,10 @@ class TrainingSet(Dataset):
     def __len__(self) -> int:
         return len(self.samples) * self.crops_per_image
 
+    def id_of(self, key: tuple[int, int]) -> str:
+        """The image that `key` is taken from."""
+        return self.samples.samples[key[1] // self.crops_per_image].id
+
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
         epoch, index = key
         image, masks = self.samples[index // self.crops_per_image]

@@ -1,17 +1,22 @@
-"""Checkpoints: tensors and plain Python in one file; the only place that loads one.
+"""Checkpoints: tensors and plain Python in one sealed file; the only place that loads one.
 
-Format 1 is a dict with the keys
-    format          1
+Format 2 is a dict with the keys
+    format          2
     config          the complete configuration, as plain Python
     classes         names of the K output channels
     reader          how images are read (datasets.image_reader.ImageReader)
     normalisation   {"mean": […], "std": […]}
+    data            digest of the files' names and sizes and of the split
     epoch           epochs done
-    scores          this epoch's row of log.csv
+    scores          the newest epoch's row of log.csv; None before the first
     history         one dict per epoch: the rows of log.csv
+    timing          one dict per epoch: the rows of timing.csv
+    progress        how far the next epoch is (engine.progress.EpochProgress); None between two epochs
     model           the network's state dict
     optimizer       the optimiser's state dict
-    scheduler       the schedule's state dict
+    scheduler       {"lr": rate of the newest step, "state": the schedule's state dict}
+    machine         what the bits of a result depend on besides: torch, device, threads, …
+Format 1 had neither a seal nor data, timing, progress and machine; its weights still start a training.
 """
 
 from __future__ import annotations
@@ -25,29 +30,48 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
-from engine.files import write_bytes
+from engine.files import atomic_file
+from engine.seal import SealingWriter, has_seal, is_sealed
 
-FORMAT = 1
+FORMAT = 2
 
 
-def save_checkpoint(path: Path, state: Mapping[str, object]) -> None:
-    """Writes `state` with the format's number; the file is there whole or not at all."""
-    buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **state}, buffer)
-    write_bytes(path, buffer.getvalue())
+class NewerFormatError(CheckpointError):
+    """The checkpoint is of a later version of this project."""
+
+
+def save_checkpoint(path: Path, state: Mapping[str, object], *, keep: Path | None = None) -> None:
+    """Writes `state` with the format's number, sealed; the file is there whole or not at all.
+
+    Args:
+        keep: the checkpoint that was at `path` stays under this name.
+
+    Raises:
+        DiskError: it cannot be written; what was there is whole.
+    """
+    with atomic_file(path, keep=keep) as file:
+        archive = SealingWriter(file.write)
+        torch.save({"format": FORMAT, **state}, archive)
+        archive.finish()
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict:
-    """Reads a checkpoint that this project wrote, without executing anything from it.
+    """Reads a checkpoint of a run folder, without executing anything from it.
 
     Raises:
-        CheckpointError: absent, damaged, not one of ours, or of a newer format.
+        CheckpointError: absent, damaged (its seal is not valid), or of a newer format.
     """
-    state = _load(path, device)
+    content = _read(path)
+    if not is_sealed(content):
+        raise CheckpointError(
+            f"{path}: damaged ({len(content):,} bytes without a valid seal), or not a checkpoint of a run; "
+            f"weights from elsewhere and of format 1: model.weights={path}"
+        )
+    state = _load(content, path, device)
     if not isinstance(state, dict) or "format" not in state:
         raise CheckpointError(f"{path}: not a checkpoint of this project; weights from elsewhere: model.weights={path}")
     if state["format"] > FORMAT:
-        raise CheckpointError(
+        raise NewerFormatError(
             f"{path}: checkpoint format {state['format']}, this version reads up to {FORMAT}; update the project"
         )
     return state
@@ -62,7 +86,10 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
     Raises:
         CheckpointError: absent, damaged, or of another architecture or width.
     """
-    state = _load(path, "cpu")
+    content = _read(path)
+    if has_seal(content) and not is_sealed(content):
+        raise CheckpointError(f"{path}: damaged (its seal is not valid); take another checkpoint")
+    state = _load(content, path, "cpu")
     if isinstance(state, dict) and "format" in state:
         state = state["model"]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()) or not state:
@@ -87,11 +114,18 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
     return heads
 
 
-def _load(path: Path, device: torch.device | str) -> object:
+def _read(path: Path) -> bytes:
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _load(content: bytes, path: Path, device: torch.device | str) -> object:
+    try:
+        return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: damaged, or not a file of tensors and plain Python ({reason})") from error

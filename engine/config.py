@@ -178,6 +178,8 @@ class TrainConfig(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     workers: NonNegativeInt = 0  # processes that read and augment
+    save_every_minutes: PositiveFloat = 10.0  # a checkpoint within an epoch that takes longer
+    deterministic: bool = False  # on CUDA: only kernels that give the same bits again; the CPU's always do
 
 
 OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]

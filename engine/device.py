@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -27,11 +28,6 @@ class Runtime:
         """Channels last, which convolutions run fastest in; PyTorch's own on MPS, where it has not been measured."""
         return torch.contiguous_format if self.device.type == "mps" else torch.channels_last
 
-    @property
-    def widest(self) -> torch.dtype:
-        """What sums over an epoch are kept in: float64, which MPS does not have."""
-        return torch.float32 if self.device.type == "mps" else torch.float64
-
     def place(self, model: nn.Module) -> nn.Module:
         """Moves a network here, in this layout."""
         return model.to(self.device, memory_format=self.layout)
@@ -54,11 +50,14 @@ class Runtime:
         return f"CPU with {torch.get_num_threads()} threads, {self.precision}"
 
 
-def choose_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
+def choose_runtime(device: str = "auto", precision: str = "auto", *, deterministic: bool = False) -> Runtime:
     """The device and precision for `auto | cuda | mps | cpu` and `auto | fp32 | bf16`.
 
     `auto` is CUDA where present, else the CPU; and bf16 where the hardware computes in it: elsewhere it is emulated and
     slow, and on MPS it has not been measured.
+
+    Args:
+        deterministic: from now on this process computes only with kernels that give the same bits every time.
 
     Raises:
         ConfigError: CUDA or MPS is asked for and absent.
@@ -69,6 +68,10 @@ def choose_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
         )
     if device == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("train.device: mps, but PyTorch sees no Apple GPU here; use auto or cpu")
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if precision == "auto":
         precision = "bf16" if _has_bf16(name) else "fp32"

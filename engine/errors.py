@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 import sys
 from collections.abc import Callable
 
@@ -31,12 +33,39 @@ class CheckpointError(ReportedError):
 
 
 class DivergedError(ReportedError):
-    """The loss is no longer a finite number."""
+    """The loss, its gradient or the weights are no longer finite numbers."""
 
     exit_code = 4
 
 
+class MemoryExceededError(ReportedError):
+    """The device or the machine has not enough memory."""
+
+    exit_code = 5
+
+
+class DiskError(ReportedError, OSError):
+    """Something cannot be written; what was there is whole."""
+
+    exit_code = 6
+
+
+class LockedError(ReportedError):
+    """A live process holds the run folder."""
+
+    exit_code = 7
+
+
+class Stopped(BaseException):
+    """A signal asked the process to end; like KeyboardInterrupt no error, and not caught as one."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 130 if number == signal.SIGINT else 143
+
+
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 
 
 def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
@@ -49,9 +78,17 @@ def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.exit_code
     except KeyboardInterrupt:
         if debug:
             raise
         print("stopped by Ctrl-C", file=sys.stderr)
         return INTERRUPTED
+    except OSError as error:
+        if debug or error.errno not in DISK_ERRNOS:
+            raise
+        print(f"error: {error.filename or 'the disk'}: {error.strerror}; free some room", file=sys.stderr)
+        return DiskError.exit_code
     return 0

@@ -1,33 +1,94 @@
-"""Every write of the project: a file is there whole or not at all."""
+"""Every write of the project: a file is there whole or not at all, whatever happens at any moment."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DiskError
+
+
+class FileWriter:
+    """An open file: `write` takes all of what it is given. Enough for torch.save."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def write(self, content: bytes | memoryview) -> int:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self.descriptor, rest) :]
+        return len(content)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+@contextmanager
+def atomic_file(path: Path, *, keep: Path | None = None) -> Iterator[FileWriter]:
+    """Yields a temporary neighbour of `path` to write; at the end it is flushed to the disk and renamed to `path`.
+
+    Args:
+        keep: what `path` held so far stays under this name, in the same folder. At every moment at least one of the
+            two is a whole file, once there was one.
+
+    Raises:
+        DiskError: no room, no right, or no working disk; a file that was there is still whole.
+    """
+    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(temporary, flags, 0o666)
+        try:
+            yield FileWriter(descriptor)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if keep is not None and path.exists():
+            os.replace(path, keep)
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise DiskError(
+            f"{path}: cannot be written ({error.strerror or error}); what was there is whole. "
+            "Free some room or mend the rights, then repeat the command; train.py goes on with --resume"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes `content` to a temporary neighbour, flushes it to the disk and renames it to `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """`atomic_file` for content that is there already; raises DiskError as it does."""
+    with atomic_file(path) as file:
+        file.write(content)
 
 
 def write_text(path: Path, text: str) -> None:
     """`write_bytes` for UTF-8 text; line ends stay `\\n` on every platform."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files that a killed process left in `folder`; nobody else may be writing there."""
+    for path in folder.glob(".*.tmp[0-9]*"):
+        path.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems cannot; the rename itself has happened
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

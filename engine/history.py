@@ -14,6 +14,14 @@ class History:
         self.timing: list[dict[str, float]] = []
         self._started, self._trained, self._images = 0.0, 0.0, 0
 
+    def load(self, rows: Sequence[Mapping[str, float]], timing: Sequence[Mapping[str, float]]) -> None:
+        """Goes on after these epochs."""
+        self.rows, self.timing = [dict(row) for row in rows], [dict(row) for row in timing]
+
+    def is_over(self, *, epochs: int, patience: int | None) -> bool:
+        """Whether all epochs are done, or none of the last `patience` was the best."""
+        return len(self.rows) >= epochs or bool(self.rows and patience and self.epochs_since_best >= patience)
+
     def start_epoch(self) -> int:
         """Starts the clock; returns the number of the epoch, from 1."""
         self._started = time.perf_counter()

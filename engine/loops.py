@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -12,7 +11,9 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from engine.device import Runtime
-from engine.errors import DivergedError
+from engine.divergence import UpdateGuard
+from engine.progress import Counts, EpochProgress, MeanLosses
+from engine.seeding import seed_step
 from inference.masks import Decision, to_masks
 
 
@@ -26,37 +27,6 @@ class Criterion(Protocol):
     def prediction(self, outputs: object) -> Tensor: ...
 
 
-class Counts(Protocol):
-    """Anything that counts hard predictions, such as `metrics.SegmentationCounts`."""
-
-    def update(self, prediction: Tensor, target: Tensor) -> None: ...
-
-
-class MeanLosses:
-    """Adds up a loss and its terms on the device; the only wait for it is in `compute`."""
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        self._dtype = dtype
-        self._sums: dict[str, Tensor] = {}
-        self._images = 0
-
-    def add(self, loss: Tensor, parts: Mapping[str, Tensor], *, images: int) -> None:
-        """A batch's mean loss and its terms, all scalars."""
-        for name, value in {"loss": loss, **parts}.items():
-            self._sums[name] = self._sums.get(name, 0) + value.detach().to(self._dtype) * images
-        self._images += images
-
-    def compute(self, phase: str) -> dict[str, float]:
-        """Means per image: "loss", and each term by its name, before its factor.
-
-        Raises:
-            DivergedError: the loss of the phase, "training" or "validation", is not finite.
-        """
-        means = (torch.stack(list(self._sums.values())) / self._images).tolist()
-        _check_finite(means[0], phase)
-        return dict(zip(self._sums, means, strict=True))
-
-
 def train_step(
     model: nn.Module,
     criterion: Criterion,
@@ -66,6 +36,7 @@ def train_step(
     *,
     runtime: Runtime,
     clip_norm: float | None = None,
+    before_update: Callable[[Tensor, Tensor], None] = lambda loss, gradient_norm: None,
 ) -> tuple[Tensor, Tensor]:
     """One update of the weights.
 
@@ -73,6 +44,7 @@ def train_step(
         images: [N, C, H, W] float32, normalised, on the runtime's device.
         target: [N, K, H, W] float32 {0, 1}, or [N, H, W] int64 class indices in a multiclass task, likewise.
         clip_norm: the gradient's 2-norm is scaled down to this where it is larger.
+        before_update: called with the loss and the gradient's 2-norm, two scalars on the device; may raise.
 
     Returns:
         The loss, a scalar, and the logits [N, K, H, W] it was computed from, both detached and on the device.
@@ -83,8 +55,11 @@ def train_step(
     outputs = outputs.float() if isinstance(outputs, Tensor) else [logits.float() for logits in outputs]
     loss = criterion(outputs, target)
     loss.backward()
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    gradient_norm = nn.utils.get_total_norm(gradients)
     if clip_norm is not None:
-        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+        nn.utils.clip_grads_with_norm_(model.parameters(), clip_norm, gradient_norm)
+    before_update(loss.detach(), gradient_norm)
     optimizer.step()
     return loss.detach(), criterion.prediction(outputs).detach()
 
@@ -94,33 +69,45 @@ def train_epoch(
     loader: DataLoader,
     criterion: Criterion,
     optimizer: optim.Optimizer,
-    counts: Counts,
+    progress: EpochProgress,
     *,
     runtime: Runtime,
+    seed: int = 0,
     clip_norm: float | None = None,
+    guard: UpdateGuard | None = None,
     after_step: Callable[[], None] = lambda: None,
     decide: Decision = to_masks,
 ) -> dict[str, float]:
-    """Trains on every batch of `loader`; the predictions made on the way are added to `counts`.
+    """Trains on every batch of `loader`; losses and predictions made on the way are added to `progress`.
 
     Args:
+        progress: of this epoch; where it has steps already, `loader` gives the batches after them.
+        seed: of the network's own randomness, such as dropout; each step of each epoch draws from one of its own.
+        guard: keeps a loss or gradient that is not finite away from the weights.
+        after_step: called when a step is done and counted; may save the training as it is, and may raise.
         decide: turns logits into those predictions, see `inference.masks.decision`.
 
     Returns:
-        The mean loss per image as "loss", and the terms of a weighted sum by their names.
+        The mean loss per image of the whole epoch as "loss", and the terms of a weighted sum by their names.
 
     Raises:
-        DivergedError: the loss is not finite.
+        DivergedError: that mean, or under `guard` any loss or gradient, is not finite.
     """
     model.train()
-    losses = MeanLosses(runtime.widest)
-    for images, target in tqdm(loader, "train", leave=False, disable=None):
+    for images, target in tqdm(loader, "train", leave=False, disable=None, initial=progress.steps):
         images, target = runtime.move(images, target)
-        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, clip_norm=clip_norm)
+        seed_step(seed, progress.epoch, progress.steps)
+        stepping = {"clip_norm": clip_norm}
+        if guard is not None:
+            stepping["before_update"] = guard.watching(progress.steps, images, target)
+        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, **stepping)
+        progress.losses.add(loss, criterion.parts, images=len(images))
+        progress.counts.update(decide(logits), target)
+        progress.steps += 1
         after_step()
-        losses.add(loss, criterion.parts, images=len(images))
-        counts.update(decide(logits), target)
-    return losses.compute("training")
+    if guard is not None:
+        guard.settle()
+    return progress.losses.compute("training")
 
 
 @torch.inference_mode()
@@ -144,7 +131,7 @@ def evaluate(
         The mean loss per image as "loss", and the terms of a weighted sum by their names.
     """
     model.eval()
-    losses = MeanLosses(runtime.widest)
+    losses = MeanLosses()
     for images, target in tqdm(loader, "score", leave=False, disable=None):
         images, target = runtime.move(images, target)
         with runtime.autocast():
@@ -154,10 +141,3 @@ def evaluate(
         counts.update(decide(logits), target)
         on_logits(logits)
     return losses.compute("validation")
-
-
-def _check_finite(loss: float, phase: str) -> None:
-    if not math.isfinite(loss):
-        raise DivergedError(
-            f"the {phase} loss is {loss}; lower optimizer.lr, set train.clip_norm (such as 1.0), or use precision fp32"
-        )

@@ -15,7 +15,7 @@ def build_optimizer(name: str, parameters: Iterable[nn.Parameter], **arguments: 
     """`torch.optim`'s optimiser of that name, in its fused form (one pass over the weights) where the device has it."""
     parameters = list(parameters)
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
-    return OPTIMIZERS[name](parameters, fused=fused, **arguments)
+    return OPTIMIZERS[name](parameters, **{"fused": fused, **arguments})
 
 
 class Schedule:
@@ -30,6 +30,11 @@ class Schedule:
         self._scheduler, self._every = scheduler, every
         self.lr = scheduler.optimizer.param_groups[0]["lr"]
 
+    @property
+    def spans_all_epochs(self) -> bool:
+        """Whether its shape depends on the number of epochs."""
+        return isinstance(self._scheduler, lr_scheduler.CosineAnnealingLR | lr_scheduler.OneCycleLR)
+
     def after_step(self) -> None:
         self.lr = self._scheduler.optimizer.param_groups[0]["lr"]
         if self._every == "step":
@@ -42,10 +47,22 @@ class Schedule:
             self._scheduler.step(val_loss)
 
     def state_dict(self) -> dict:
-        return self._scheduler.state_dict()
+        return {"lr": self.lr, "state": self._scheduler.state_dict()}
 
-    def load_state_dict(self, state: dict) -> None:
-        self._scheduler.load_state_dict(state)
+    def load_state_dict(self, state: dict, *, epochs_changed: bool = False) -> None:
+        """Goes on from `state`; call it after the optimiser's own.
+
+        Args:
+            epochs_changed: the number of epochs is another than the state's. A schedule whose shape depends on it goes
+                on along its new curve, from the point that belongs to the steps done; the others do not notice.
+        """
+        self.lr = state["lr"]
+        self._scheduler.optimizer._opt_called = True  # it was, before the stop; torch warns otherwise
+        if not epochs_changed or not self.spans_all_epochs:
+            self._scheduler.load_state_dict(state["state"])
+        elif done := state["state"]["last_epoch"]:
+            self._scheduler.last_epoch, self._scheduler._step_count = done - 1, 0
+            self._scheduler.step()
 
 
 def build_schedule(

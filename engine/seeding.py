@@ -23,3 +23,8 @@ def sample_seed(seed: int, epoch: int, index: int, purpose: str) -> int:
 def epoch_order(seed: int, epoch: int, count: int) -> list[int]:
     """A permutation of 0 … count − 1 for one epoch."""
     return np.random.default_rng([seed, epoch]).permutation(count).tolist()
+
+
+def seed_step(seed: int, epoch: int, step: int) -> None:
+    """Seeds torch on every device for one step, so that a network's own randomness needs nothing of what was before."""
+    torch.manual_seed(sample_seed(seed, epoch, step, "step"))

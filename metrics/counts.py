@@ -144,6 +144,14 @@ class SegmentationCounts:
         """`gathered`, on the CPU."""
         return self.gathered().cpu()
 
+    def state_dict(self) -> dict[str, Tensor | None]:
+        """What was added so far, for a checkpoint."""
+        return {"counts": self.per_image() if self._batches else None}
+
+    def load_state_dict(self, state: Mapping[str, Tensor | None]) -> None:
+        """Goes on after what `state_dict` gave."""
+        self._batches = [] if state["counts"] is None else [state["counts"]]
+
     def table(self) -> list[dict[str, float]]:
         """{"iou": …, "dice": …} of each image in the order of the updates, the mean over its classes.
 

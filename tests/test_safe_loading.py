@@ -34,7 +34,7 @@ def strays(source):
                 yield name
             if owner == "yaml" and name in YAML:
                 yield f"yaml.{name}"
-            if owner == "torch" and name in ("load", "jit", "compile"):
+            if owner == "torch" and name in ("load", "jit"):
                 yield f"torch.{name}" if keys.get("weights_only") is not True else "safe torch.load"
             if keys.get("allow_pickle") or keys.get("shell"):
                 yield f"{name} with allow_pickle or shell"

@@ -67,7 +67,7 @@ def test_it_learns_and_the_run_folder_is_complete(small_config, run_main, tmp_pa
     assert code == 0
     run = tmp_path / "outputs" / "small"
     assert {p.name for p in run.iterdir()} == {
-        *("config.yaml", "split.csv", "log.csv", "timing.csv", "last.pth", "best.pth")
+        *("config.yaml", "split.csv", "log.csv", "timing.csv", "last.pth", "previous.pth", "best.pth")
     }
     rows = rows_of(run / "log.csv")
     columns = ["epoch", "lr", "loss", "iou", "dice", "val_loss", "val_iou", "val_dice"]
@@ -220,7 +220,7 @@ def test_a_used_run_folder_is_refused_unless_fresh(small_config, run_main, tmp_p
     before = (tmp_path / "outputs" / "small" / "log.csv").read_bytes()
     code, _, err = run_main(train, "--config", small_config, "seed=2")
     assert code == 2
-    assert "holds a run already; --fresh moves it aside" in err
+    assert "holds a run already; --resume goes on with it, --fresh moves it aside" in err
     assert (tmp_path / "outputs" / "small" / "log.csv").read_bytes() == before
     assert run_main(train, "--config", small_config, "seed=2", "--fresh")[0] == 0
     assert (tmp_path / "outputs" / "small.1" / "log.csv").read_bytes() == before
@@ -237,7 +237,7 @@ def test_ctrl_c_ends_cleanly(small_config, run_main, tmp_path, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("engine.run_folder.RunFolder.save_epoch", interrupted)
+    monkeypatch.setattr("engine.run_folder.RunFolder.save", interrupted)
     code, _, err = run_main(train, "--config", small_config)
     assert code == 130
     assert "Traceback" not in err

@@ -33,13 +33,17 @@ def test_damaged_foreign_and_newer_files_are_refused(tmp_path, monkeypatch):
         load_checkpoint(path)
     for content in (b"", b"PK\x03\x04 cut", pickle.dumps(Payload(), protocol=2)):
         path.write_bytes(content)
-        with pytest.raises(CheckpointError, match="damaged, or not a file of tensors"):
+        with pytest.raises(CheckpointError, match=r"damaged .* without a valid seal"):
             load_checkpoint(path)
+        with pytest.raises(CheckpointError, match="damaged, or not a file of tensors"):
+            load_weights(UNet(filters=NARROW), path)
     assert not (tmp_path / "executed").exists()
     torch.save(UNet(filters=NARROW).state_dict(), path)
     with pytest.raises(CheckpointError, match=r"model\.weights="):
         load_checkpoint(path)
-    torch.save({"format": FORMAT + 1}, path)
+    monkeypatch.setattr("engine.checkpoint.FORMAT", FORMAT + 1)
+    save_checkpoint(path, {})
+    monkeypatch.undo()
     with pytest.raises(CheckpointError, match=f"format {FORMAT + 1}, this version reads up to {FORMAT}"):
         load_checkpoint(path)
 

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from engine.device import choose_runtime
 from engine.errors import DivergedError
 from engine.loops import evaluate, train_epoch, train_step
+from engine.progress import EpochProgress
 from inference.masks import decision
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
@@ -78,7 +79,7 @@ def test_an_epoch_steps_once_per_batch_and_learns():
             DataLoader(data(), batch_size=3),
             CRITERION,
             optimizer,
-            SegmentationCounts(),
+            EpochProgress(SegmentationCounts()),
             runtime=CPU,
             after_step=lambda: steps.append(1),
         )["loss"]
@@ -95,7 +96,7 @@ def test_a_loss_that_is_no_number_is_an_error():
         evaluate(model, DataLoader(data()), CRITERION, SegmentationCounts(), runtime=CPU)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(DivergedError, match="the training loss is nan"):
-        train_epoch(model, DataLoader(data()), CRITERION, optimizer, SegmentationCounts(), runtime=CPU)
+        train_epoch(model, DataLoader(data()), CRITERION, optimizer, EpochProgress(SegmentationCounts()), runtime=CPU)
 
 
 def test_the_terms_of_a_sum_are_means_over_images_too():
@@ -110,5 +111,5 @@ def test_the_terms_of_a_sum_are_means_over_images_too():
         assert list(losses) == ["loss", "BCEWithLogitsLoss", "DiceLoss"]
         assert losses == pytest.approx(expected, rel=1e-6)
         frozen = torch.optim.SGD(model.parameters(), lr=0.0)
-        losses = train_epoch(model, loader, criterion, frozen, SegmentationCounts(), runtime=CPU)
+        losses = train_epoch(model, loader, criterion, frozen, EpochProgress(SegmentationCounts()), runtime=CPU)
         assert losses == pytest.approx(expected, rel=1e-6)

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from engine.errors import ConfigError, run_script
+from engine.errors import ConfigError, DiskError, run_script
 from engine.files import staged_folder, write_bytes
 from engine.history import History, to_csv
 from engine.run_folder import RunFolder
@@ -36,8 +36,9 @@ def test_best_is_the_first_of_the_highest():
 def test_checkpoints_and_log_of_an_epoch(tmp_path):
     run = RunFolder(tmp_path / "run")
     for val_ious in ((0.5,), (0.5, 0.4)):
-        run.save_epoch(history_of(*val_ious), classes=["nucleus"])
-    assert (run.load("last")["epoch"], run.load("best")["epoch"]) == (2, 1)
+        history = history_of(*val_ious)
+        run.save(history, {"epoch": len(history.rows), "history": history.rows}, epoch_ended=True)
+    assert [run.load(which)["epoch"] for which in ("last", "best", "previous")] == [2, 1, 1]
     rows = list(csv.DictReader((tmp_path / "run" / "log.csv").read_text().splitlines()))
     assert [float(row["val_iou"]) for row in rows] == [0.5, 0.4]
     assert run.load("last")["history"][1]["val_iou"] == 0.4
@@ -48,8 +49,9 @@ def test_a_used_folder_is_refused_and_can_be_moved_aside(tmp_path):
     run.require_unused()
     assert run.move_aside() is None
     for number in (1, 2):
-        run.start(config_yaml=f"name: run{number}\n", split_csv="id,split\n")
-        with pytest.raises(ConfigError, match=r"holds a run already; --fresh moves it aside"):
+        with run:
+            run.start(config_yaml=f"name: run{number}\n", split_csv="id,split\n")
+        with pytest.raises(ConfigError, match="holds a run already; --resume goes on with it, --fresh moves it aside"):
             run.require_unused()
         assert run.move_aside() == tmp_path / f"run.{number}"
     assert (tmp_path / "run.1" / "config.yaml").read_text() == "name: run1\n"
@@ -60,7 +62,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "f"
     write_bytes(path, b"old")
     monkeypatch.setattr("os.fsync", lambda fd: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DiskError, match=r"f: cannot be written \(disk full\); what was there is whole"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -7,9 +7,12 @@ docs/reliability.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from conftest import write_set
+from faults.runs import CONFIG, Launcher, digest
 
 FULL = os.environ.get("FAULTS") == "full"
 ROWS: list[tuple[str, int, str]] = []
@@ -25,6 +28,36 @@ def trials() -> Callable[[int, int], int]:
 def tell() -> Callable[[str, int, str], None]:
     """tell(fault, trials, what held): one row of the table."""
     return lambda fault, count, held: ROWS.append((fault, count, held))
+
+
+@pytest.fixture(scope="session")
+def launchers(config: Path) -> Iterator[list[Launcher]]:
+    """Processes that fork trainings: two for two cores, or one where few trials do not repay a second one's start."""
+    started = [Launcher() for _ in range(2 if FULL else 1)]
+    for number, launcher in enumerate(started):
+        assert launcher.trial(config.parent / f"first{number}", config)["code"] == 0
+    yield started
+    for launcher in started:
+        launcher.close()
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a tiny training: five epochs of four steps."""
+    folder = tmp_path_factory.mktemp("tiny")
+    path = folder / "tiny.yaml"
+    path.write_text(CONFIG.format(data=write_set(folder / "small", images=16)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def unstopped(config: Path, launchers: list[Launcher]) -> tuple[str, float]:
+    """The digest of a run of `config` that nothing happened to, and its seconds; two runs agree in it."""
+    answers = [launchers[0].trial(config.parent / name, config) for name in ("a", "b")]
+    assert [answer["code"] for answer in answers] == [0, 0], answers[0]["output"]
+    first, second = (digest(config.parent / name / "outputs" / "tiny") for name in ("a", "b"))
+    assert first == second
+    return first, answers[1]["seconds"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,0 +1,91 @@
+"""What safe checkpoints cost: against a bare torch.save with fsync, and against an epoch of the classic recipe.
+
+    python -m benchmarks.checkpoint [--folder outputs] [--repeats 9]
+
+Writes NestedUNet's checkpoint as a run of configs/dsb2018_96.yaml has it (weights, momentum, history) both ways in
+turn and prints the medians; then times a few training steps of that recipe and prints the share of an epoch (531
+images) that its saves take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from engine.checkpoint import save_checkpoint
+from engine.config import arguments_of
+from engine.config_file import load_config
+from engine.device import choose_runtime
+from engine.history import History
+from engine.loops import train_step
+from engine.optimisers import build_optimizer, build_schedule
+from engine.progress import EpochProgress
+from engine.training import Training
+from losses import DeepSupervisionLoss, build_loss
+from metrics import SegmentationCounts
+from models import build_model
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAINING_IMAGES = 531
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=ROOT / "outputs", help="on the disk that is to be measured")
+    parser.add_argument("--repeats", type=int, default=9)
+    arguments = parser.parse_args()
+    config = load_config(ROOT / "configs" / "dsb2018_96.yaml")
+    runtime = choose_runtime("cpu", "fp32")
+    model = runtime.place(build_model(config.model.name, **arguments_of(config.model)))
+    optimizer = build_optimizer(config.optimizer.name, model.parameters(), **arguments_of(config.optimizer))
+    schedule = build_schedule("constant", optimizer, epochs=config.train.epochs, steps_per_epoch=1)
+    criterion = DeepSupervisionLoss(build_loss(config.loss.name, **arguments_of(config.loss)))
+    size, batch_size = config.data.height_width, config.train.batch_size
+    images, target = runtime.move(torch.randn(batch_size, 3, *size), (torch.rand(batch_size, 1, *size) < 0.2).float())
+    steps = []
+    for _ in range(4):
+        started = time.perf_counter()
+        train_step(model, criterion, optimizer, images, target, runtime=runtime)
+        steps.append(time.perf_counter() - started)
+    epoch = statistics.median(steps[1:]) * TRAINING_IMAGES / batch_size
+    training = Training(model, optimizer, schedule, History(), EpochProgress(SegmentationCounts()), runtime)
+    bare, safe, size_in_bytes = measure(training, arguments.folder, arguments.repeats)
+    print(f"{runtime}; a checkpoint of {size_in_bytes / 2**20:.0f} MiB, medians of {arguments.repeats}")
+    print(f"bare torch.save and fsync   {bare:.3f} s")
+    print(f"sealed, previous one kept   {safe:.3f} s, {safe / bare:.2f} times as long")
+    share = 2 * safe / epoch
+    print(f"epoch of {TRAINING_IMAGES} images         {epoch:.0f} s; last.pth and best.pth take {share:.2%} of it")
+
+
+def measure(training: Training, folder: Path, repeats: int) -> tuple[float, float, int]:
+    """Median seconds of a bare and of a safe save of a training's state, made in turn, and the file's size."""
+    bare, safe = [], []
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        last, plain = Path(temporary) / "last.pth", Path(temporary) / "plain.pth"
+        for _ in range(repeats):
+            started = time.perf_counter()
+            save_bare(plain, training.state_dict())
+            bare.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            save_checkpoint(last, training.state_dict(), keep=last.with_name("previous.pth"))
+            safe.append(time.perf_counter() - started)
+        return statistics.median(bare), statistics.median(safe), last.stat().st_size
+
+
+def save_bare(path: Path, state: Mapping[str, object]) -> None:
+    """What most programs do, but for the fsync."""
+    with path.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+if __name__ == "__main__":
+    main()

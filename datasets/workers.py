@@ -1,0 +1,107 @@
+"""The processes that prepare batches: started so that a signal cannot take them away, watched so that none is waited
+for in vain.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import cv2
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data._utils import signal_handling
+
+from datasets.samples import TrainingSet
+from engine.errors import DataError
+
+PATIENCE = 300  # seconds for one batch; then its worker counts as hanging
+
+
+class TrainingLoader(DataLoader):
+    """Batches in the order of `batches`, whatever the number of workers; a lost worker is told with its sample.
+
+    Args:
+        dataset: key → sample.
+        batches: lists of keys; has `epoch`, `done` and `batch(number)`.
+        workers: processes.
+    """
+
+    def __init__(self, dataset: TrainingSet, batches: Sampler, *, workers: int, pin_memory: bool) -> None:
+        watched = _Watched(dataset, workers)
+        super().__init__(
+            watched,
+            batch_sampler=batches,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_start_worker,
+            pin_memory=pin_memory,
+            timeout=PATIENCE if workers else 0,
+        )
+
+    def start(self, *, epoch: int, done: int = 0) -> None:
+        """Makes the next iteration that of `epoch`, without its first `done` batches."""
+        self.batch_sampler.epoch, self.batch_sampler.done = epoch, done
+
+    def ids_of(self, number: int) -> list[str]:
+        """The images of a batch of this epoch, from 0."""
+        return [self.dataset.source.id_of(key) for key in self.batch_sampler.batch(number)]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        try:
+            yield from super().__iter__()
+        except DataError as error:  # raised in a worker: torch has put its traceback before it
+            raise DataError(str(error).strip().splitlines()[-1].split("DataError: ", 1)[-1]) from error
+        except RuntimeError as error:
+            if "DataLoader" not in str(error):
+                raise
+            self._kill_workers()
+            at_work = ", ".join(self.dataset.at_work()) or "no sample"
+            reason = str(error).splitlines()[0]
+            raise DataError(
+                f"a worker that prepares samples is lost, at work on {at_work} ({reason}); mend or remove the "
+                "sample, or, if memory ran out, lower train.workers; --resume goes on"
+            ) from error
+
+    def _kill_workers(self) -> None:
+        """Ends all workers, the hanging one too: they ignore SIGTERM, with which torch would wait for them in vain."""
+        iterator, self._iterator = self._iterator, None
+        if iterator is not None:
+            signal_handling._remove_worker_pids(id(iterator))  # their end is no news any more
+            iterator._worker_pids_set = False
+            for process in iterator._workers:
+                process.kill()
+            iterator._shutdown_workers()
+
+
+class _Watched(Dataset):
+    """A training set that notes, in memory shared by all processes, what each worker has begun and not finished."""
+
+    def __init__(self, source: TrainingSet, workers: int) -> None:
+        self.source = source
+        self._begun = torch.full((max(workers, 1), 2), -1).share_memory_()  # (epoch, index) for each worker
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        worker = get_worker_info()
+        if worker is None:
+            return self.source[key]
+        self._begun[worker.id] = torch.tensor(key)
+        sample = self.source[key]
+        self._begun[worker.id] = -1
+        return sample
+
+    def at_work(self) -> list[str]:
+        """The images that workers have begun and not finished."""
+        return [self.source.id_of(tuple(key)) for key in self._begun.tolist() if key[1] >= 0]
+
+
+def _start_worker(worker: int) -> None:
+    cv2.setNumThreads(0)  # the workers are the parallelism
+    # A terminal and a scheduler signal the whole group; the parent decides, and needs its workers until it has saved.
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -1,0 +1,92 @@
+"""How far the training part of an epoch is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from engine.errors import DivergedError
+
+
+class Counts(Protocol):
+    """Anything that counts hard predictions, such as `metrics.SegmentationCounts`."""
+
+    def update(self, prediction: Tensor, target: Tensor) -> None: ...
+
+    def state_dict(self) -> dict: ...
+
+    def load_state_dict(self, state: Mapping) -> None: ...
+
+
+class MeanLosses:
+    """Adds up a loss and its terms on the device; the only wait for it is in `compute`.
+
+    Attributes:
+        images: added so far.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self.images = 0
+
+    def add(self, loss: Tensor, parts: Mapping[str, Tensor], *, images: int) -> None:
+        """A batch's mean loss and its terms, all scalars."""
+        for name, value in {"loss": loss, **parts}.items():
+            self._sums[name] = self._sums.get(name, 0) + value.detach().to(_widest(value.device)) * images
+        self.images += images
+
+    def compute(self, phase: str) -> dict[str, float]:
+        """Means per image: "loss", and each term by its name, before its factor.
+
+        Raises:
+            DivergedError: the loss of the phase, "training" or "validation", is not finite.
+        """
+        means = (torch.stack(list(self._sums.values())) / self.images).tolist()
+        _check_finite(means[0], phase)
+        return dict(zip(self._sums, means, strict=True))
+
+    def state_dict(self) -> dict:
+        return {"images": self.images, "sums": {name: value.cpu() for name, value in self._sums.items()}}
+
+    def load_state_dict(self, state: Mapping, *, device: torch.device) -> None:
+        self.images = state["images"]
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+
+
+class EpochProgress:
+    """How far the training part of an epoch is: steps done, losses, and counts of the predictions made on the way.
+
+    Attributes:
+        epoch: its number, from 1.
+        images_before: images seen before the process was stopped and resumed.
+    """
+
+    def __init__(self, counts: Counts, *, epoch: int = 1) -> None:
+        self.counts, self.epoch = counts, epoch
+        self.losses = MeanLosses()
+        self.steps = self.images_before = 0
+
+    def state_dict(self) -> dict:
+        return {"steps": self.steps, "losses": self.losses.state_dict(), "counts": self.counts.state_dict()}
+
+    def load_state_dict(self, state: Mapping, *, device: torch.device) -> None:
+        self.steps = state["steps"]
+        self.losses.load_state_dict(state["losses"], device=device)
+        self.images_before = self.losses.images
+        on_device = {name: None if value is None else value.to(device) for name, value in state["counts"].items()}
+        self.counts.load_state_dict(on_device)
+
+
+def _widest(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "mps" else torch.float64  # which MPS does not have
+
+
+def _check_finite(loss: float, phase: str) -> None:
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"the {phase} loss is {loss}; lower optimizer.lr, set train.clip_norm (such as 1.0), or use precision fp32"
+        )

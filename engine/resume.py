@@ -1,0 +1,74 @@
+"""What has to agree before a run may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import ValidationError
+
+from engine.config import Config
+from engine.errors import CheckpointError, ConfigError, DataError
+from engine.run_folder import RunFolder
+from engine.training import Training, machine
+
+# Keys that change neither what is computed nor in which order.
+FREE = {"train.workers", "train.device", "train.save_every_minutes"}
+
+
+def require_same_config(state: Mapping, config: Config) -> None:
+    """Compares the configuration of a checkpoint with the one that is to go on; train.epochs may grow.
+
+    Raises:
+        ConfigError: anything else differs; the message shows each key with both values.
+        CheckpointError: the checkpoint's configuration is none of this version.
+    """
+    try:
+        before = dict(_flat(Config.model_validate(state["config"]).model_dump()))
+    except ValidationError as error:
+        raise CheckpointError(f"the run was configured for another version of this project: {error}") from error
+    now = dict(_flat(config.model_dump()))
+    free = FREE | {"train.epochs"} if now["train.epochs"] > before["train.epochs"] else FREE
+    changed = [key for key in sorted(before | now) if before.get(key) != now.get(key) and key not in free]
+    if changed:
+        lines = [f"  {key}: {before.get(key)!r} → {now.get(key)!r}" for key in changed]
+        raise ConfigError(
+            "--resume goes on with the configuration that the run began with; these keys differ\n"
+            + "\n".join(lines)
+            + f"\n  train.epochs may grow, {', '.join(sorted(FREE))} may change; otherwise give name=… or --fresh"
+        )
+
+
+def go_on(run: RunFolder, training: Training, state: Mapping, facts: Mapping, *, root: str) -> None:
+    """Brings `training` and the run's other files to a checkpoint's state, and says so.
+
+    Args:
+        facts: of the present start: its `config` and the digest of its `data`.
+        root: of the data, as the configuration says it.
+
+    Raises:
+        DataError: the data are not those that the run began with.
+    """
+    if state["data"] != facts["data"]:
+        raise DataError(
+            f"{root}: names, sizes or the split of its files differ from those that the run began with; "
+            "put them back, or train anew with --fresh or name=…"
+        )
+    epochs = [config["train"]["epochs"] for config in (state["config"], facts["config"])]
+    training.load_state_dict(state, epochs_changed=epochs[0] != epochs[1])
+    run.rewrite_derived(state)
+    steps = f" and {training.progress.steps} steps" if training.progress.steps else ""
+    print(f"resume  after epoch {state['epoch']}{steps}, with {state['machine']['threads']} CPU threads")
+    if epochs[0] != epochs[1]:
+        curve = "; lr goes on along the longer schedule's curve" if training.schedule.spans_all_epochs else ""
+        print(f"epochs  {epochs[0]} → {epochs[1]}{curve}")
+    now = machine(training.runtime)
+    if other := [f"{key} {value} → {now[key]}" for key, value in state["machine"].items() if value != now.get(key)]:
+        print(f"machine {', '.join(other)}: the last bits may differ from those of a run that was never stopped")
+
+
+def _flat(section: Mapping, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,81 @@
+"""A worker that dies or hangs is an error that names its sample."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+import torch
+
+from datasets.loaders import EpochBatches
+from datasets.workers import TrainingLoader
+from engine.errors import DataError
+from engine.seeding import epoch_order
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks workers with a closure")
+
+
+class Source:
+    """Eight samples; `fault` happens to the one with index 5."""
+
+    def __init__(self, fault):
+        self.fault = fault
+
+    def __len__(self):
+        return 8
+
+    def id_of(self, key):
+        return f"cell_{key[1]}"
+
+    def __getitem__(self, key):
+        if key[1] == 5:
+            self.fault()
+        return torch.zeros(1), torch.ones(1)
+
+
+def damaged():
+    raise DataError("cell_5.png: not a readable image")
+
+
+def loader(fault, workers):
+    return TrainingLoader(Source(fault), EpochBatches(8, 2, seed=0), workers=workers, pin_memory=False)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_without_a_fault_all_come_and_a_start_in_the_middle_is_their_tail(workers):
+    batches = loader(lambda: None, workers)
+    assert len(list(batches)) == 4
+    batches.start(epoch=1, done=3)
+    assert len(list(batches)) == 1
+    assert batches.ids_of(3) == [f"cell_{index}" for index in epoch_order(0, 1, 8)[6:]]
+
+
+def test_a_dead_worker_is_told_with_its_sample():
+    with pytest.raises(DataError, match=r"a worker .* is lost, at work on .*cell_5.*--resume goes on"):
+        list(loader(lambda: os.kill(os.getpid(), signal.SIGKILL), 2))
+
+
+def test_a_hanging_worker_is_told_with_its_sample(monkeypatch):
+    monkeypatch.setattr("datasets.workers.PATIENCE", 1)
+    started = time.perf_counter()
+    with pytest.raises(DataError, match=r"is lost, at work on .*cell_5"):
+        list(loader(lambda: time.sleep(600), 2))
+    assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_unreadable_sample_is_told_in_one_line(workers):
+    with pytest.raises(DataError) as told:
+        list(loader(damaged, workers))
+    assert str(told.value) == "cell_5.png: not a readable image"
+
+
+def test_signals_to_the_whole_group_do_not_take_the_workers():
+    batches = loader(lambda: None, 2)
+    pairs = iter(batches)
+    next(pairs)
+    for process in batches._iterator._workers:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            os.kill(process.pid, number)
+    assert len(list(pairs)) == 3

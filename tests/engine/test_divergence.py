@@ -1,0 +1,107 @@
+"""A loss or gradient that is no number does not reach the weights: at once, and one step late."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from engine.checkpoint import load_checkpoint
+from engine.device import choose_runtime
+from engine.divergence import UpdateGuard, save_bad_step
+from engine.errors import DivergedError
+from engine.loops import train_epoch
+from engine.optimisers import OPTIMIZERS, build_optimizer
+from engine.progress import EpochProgress
+from losses import DeepSupervisionLoss
+from metrics import SegmentationCounts
+
+CPU = choose_runtime("cpu", "fp32")
+
+
+def batches(bad):
+    """Five batches of two; those numbered in `bad` hold a NaN."""
+    torch.manual_seed(0)
+    images, target = torch.randn(10, 3, 4, 4), (torch.rand(10, 1, 4, 4) < 0.5).float()
+    for number in bad:
+        images[2 * number, 0, 0, 0] = float("nan")
+    return DataLoader(list(zip(images, target, strict=True)), batch_size=2)
+
+
+def network():
+    torch.manual_seed(1)
+    return nn.Conv2d(3, 1, 1)
+
+
+def train(model, optimizer, guard, bad, steps_seen):
+    criterion = DeepSupervisionLoss(nn.BCEWithLogitsLoss())
+    remember = lambda: steps_seen.append(copy.deepcopy(model.state_dict()))
+    progress = EpochProgress(SegmentationCounts())
+    return train_epoch(
+        model, batches(bad), criterion, optimizer, progress, runtime=CPU, guard=guard, after_step=remember
+    )
+
+
+def stop(watched):
+    raise DivergedError(f"step {watched.step}")
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_weights_stay_those_of_the_last_good_step(name, deferred):
+    model, seen = network(), []
+    momentum = {"momentum": 0.9} if name == "SGD" else {}
+    optimizer = build_optimizer(name, model.parameters(), lr=0.1, weight_decay=0.1, fused=deferred, **momentum)
+    guard = UpdateGuard(optimizer, deferred=deferred, on_bad_step=stop)
+    with pytest.raises(DivergedError, match="step 2"):
+        train(model, optimizer, guard, [2], seen)
+    # At once: raised before the third update. Deferred: that update was left out, the fourth step raised.
+    assert len(seen) == (3 if deferred else 2)
+    torch.testing.assert_close(model.state_dict(), seen[1], rtol=0, atol=0)
+
+
+def test_a_bad_last_step_is_found_at_the_epochs_end():
+    model = network()
+    optimizer = build_optimizer("SGD", model.parameters(), lr=0.1, fused=True)
+    with pytest.raises(DivergedError, match="step 4"):
+        train(model, optimizer, UpdateGuard(optimizer, deferred=True, on_bad_step=stop), [4], [])
+
+
+def test_without_a_guard_the_weights_are_lost():
+    """The control: what the guard prevents."""
+    model, seen = network(), []
+    with pytest.raises(DivergedError, match="the training loss is nan"):
+        train(model, build_optimizer("SGD", model.parameters(), lr=0.1), None, [2], seen)
+    assert len(seen) == 5
+    assert model.weight.isnan().any()
+
+
+def test_a_finite_epoch_passes_and_unfused_kernels_are_refused():
+    model = network()
+    optimizer = build_optimizer("SGD", model.parameters(), lr=0.1)
+    assert train(model, optimizer, UpdateGuard(optimizer, deferred=False, on_bad_step=stop), [], [])["loss"] > 0
+    with pytest.raises(ValueError, match="fused=True"):
+        UpdateGuard(optimizer, deferred=True, on_bad_step=stop)
+
+
+def test_the_batch_is_named_and_saved_for_a_replay(tmp_path):
+    model, path = network(), tmp_path / "diverged.pth"
+    optimizer = build_optimizer("SGD", model.parameters(), lr=0.125)
+    guard = UpdateGuard(
+        optimizer,
+        deferred=False,
+        parts_of_loss=lambda: {"dice": torch.tensor(0.25)},
+        on_bad_step=lambda bad: save_bad_step(bad, path, epoch=7, ids=["cell_1", "cell_2"], model=model),
+    )
+    told = r"loss is nan in step 2 of epoch 7 \(loss nan, dice 0\.25, lr 0\.125\), on the images cell_1, cell_2"
+    with pytest.raises(DivergedError, match=told):
+        train(model, optimizer, guard, [1], [])
+    saved = load_checkpoint(path)
+    replayed = network()
+    replayed.load_state_dict(saved["model"])
+    loss = nn.BCEWithLogitsLoss()(replayed(saved["images"]), saved["target"])
+    assert loss.isnan()
+    assert saved["ids"] == ["cell_1", "cell_2"]
+    images, _ = list(batches([1]))[1]
+    torch.testing.assert_close(saved["images"], images, rtol=0, atol=0, equal_nan=True)

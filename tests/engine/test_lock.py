@@ -1,0 +1,47 @@
+"""One process per run folder."""
+
+import subprocess
+import sys
+
+import pytest
+
+from engine.errors import LockedError
+from engine.lock import FolderLock
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the kernel there has no such lock")
+
+HOLD = """
+import sys; from pathlib import Path; from engine.lock import FolderLock
+FolderLock(Path(sys.argv[1])).claim()
+print("held", flush=True); sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds the lock of tmp_path/run until its input is closed."""
+    words = [sys.executable, "-c", HOLD, str(tmp_path / "run")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_the_second_process_is_refused_and_told_who_runs(holder, tmp_path):
+    lock = FolderLock(tmp_path / "run")
+    with pytest.raises(LockedError, match=rf"run is in use by process {holder.pid} on \S+ since 20\d\d-") as refused:
+        lock.claim()
+    assert refused.value.exit_code == 7
+    holder.kill()  # the file stays, the lock does not
+    holder.wait()
+    assert lock.path.exists()
+    lock.claim()
+    lock.release()
+    assert not lock.path.exists()
+
+
+def test_another_folder_is_free(holder, tmp_path):
+    lock = FolderLock(tmp_path / "other")
+    lock.claim()
+    lock.claim()  # twice by the same process is once
+    lock.release()
