@@ -129,7 +129,7 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
         saver.save()
     print(f"run     {run.path}", flush=True)
 
-    with memory_told(batch_size=batch_size, batch_key="train.batch_size", side_key="data.size or data.crop"):
+    with train_loader, memory_told(batch_size=batch_size, side_key="data.size" if config.data.size else "data.crop"):
         while not history.is_over(epochs=settings.epochs, patience=settings.early_stopping):
             progress, val_counts = training.progress, SegmentationCounts(data.classes, **counting)
             train_loader.start(epoch=history.start_epoch(), done=progress.steps)

@@ -22,6 +22,8 @@ PATIENCE = 300  # seconds for one batch; then its worker counts as hanging
 class TrainingLoader(DataLoader):
     """Batches in the order of `batches`, whatever the number of workers; a lost worker is told with its sample.
 
+    A context: at its end the workers are gone. They ignore SIGTERM, by which Python ends what is left of them at exit.
+
     Args:
         dataset: key → sample.
         batches: lists of keys; has `epoch`, `done` and `batch(number)`.
@@ -64,8 +66,13 @@ class TrainingLoader(DataLoader):
                 "sample, or, if memory ran out, lower train.workers; --resume goes on"
             ) from error
 
+    def __enter__(self) -> TrainingLoader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._kill_workers()
+
     def _kill_workers(self) -> None:
-        """Ends all workers, the hanging one too: they ignore SIGTERM, with which torch would wait for them in vain."""
         iterator, self._iterator = self._iterator, None
         if iterator is not None:
             signal_handling._remove_worker_pids(id(iterator))  # their end is no news any more

@@ -11,11 +11,11 @@ from engine.errors import MemoryExceededError
 
 
 @contextmanager
-def memory_told(*, batch_size: int, batch_key: str, side_key: str) -> Iterator[None]:
+def memory_told(*, batch_size: int, side_key: str) -> Iterator[None]:
     """A context that turns a failed allocation into MemoryExceededError with what to change.
 
     Args:
-        batch_size: of the step, and the configuration's key that sets it.
+        batch_size: of the step.
         side_key: the key that sets the size of what the network sees, for a batch that cannot be smaller.
     """
     try:
@@ -23,9 +23,9 @@ def memory_told(*, batch_size: int, batch_key: str, side_key: str) -> Iterator[N
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        smaller = f"{batch_key}={batch_size // 2}" if batch_size > 1 else f"a smaller {side_key} or model.filters"
+        smaller = f"train.batch_size={batch_size // 2}" if batch_size > 1 else f"a smaller {side_key} or model.filters"
         raise MemoryExceededError(
-            f"out of memory with {batch_key} {batch_size} ({str(error).splitlines()[0] or 'no memory'}); "
+            f"out of memory with train.batch_size {batch_size} ({str(error).splitlines()[0] or 'no memory'}); "
             f"try {smaller}. Another batch size is another training: give name=… or --fresh with it"
         ) from error
 

@@ -79,3 +79,16 @@ def test_signals_to_the_whole_group_do_not_take_the_workers():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             os.kill(process.pid, number)
     assert len(list(pairs)) == 3
+
+
+def test_no_worker_outlives_the_context():
+    def stopped():
+        with loader(lambda: None, 2) as batches:
+            next(iter(batches))
+            processes.extend(batches._iterator._workers)
+            raise KeyboardInterrupt
+
+    processes = []
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert [process.is_alive() for process in processes] == [False, False]

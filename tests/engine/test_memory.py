@@ -8,7 +8,7 @@ import torch
 from engine.errors import MemoryExceededError
 from engine.memory import memory_told
 
-TELLING = {"batch_key": "train.batch_size", "side_key": "data.size"}
+TELLING = {"side_key": "data.size"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the allocator's words")

@@ -56,13 +56,17 @@ def finish(process):
 
 
 def stop_after_first_epoch(process):
-    """Sends SIGTERM as soon as the first epoch is told; returns the exit code."""
+    """Sends SIGTERM as soon as the first epoch is told; returns the exit code, −9 if it does not end."""
     for line in process.stdout:
         if line.startswith("epoch   1/"):
             time.sleep(0.02)  # into the next epoch
             process.send_signal(signal.SIGTERM)
             break
-    process.communicate(timeout=120)
+    try:
+        process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
     return process.returncode
 
 

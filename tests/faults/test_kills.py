@@ -12,12 +12,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 
 def test_random_kills(config, launchers, unstopped, tmp_path, trials, tell):
     expected, seconds = unstopped
-    runs = trials(3, 75)
+    runs = trials(3, 62)
 
     def one_run(launcher, number):
         chance, root = random.Random(number), tmp_path / str(number)
         codes = []
-        while not codes or (codes[-1] == -9 and len(codes) < 6):
+        while not codes or (codes[-1] == -9 and len(codes) < 5):
             moment = chance.uniform(0.05, 0.7) * seconds
             codes.append(launcher.trial(root, config, "--resume", kill_after=moment)["code"])
         codes.append(launcher.trial(root, config, "--resume")["code"])
