@@ -96,8 +96,9 @@ def test_importing_and_training_never_ask_the_network(tmp_path, small_config):
 import train, val, predict
 from pathlib import Path
 train.ROOT = val.ROOT = Path({str(tmp_path)!r})
-from engine.config_file import load_config
-run = train.train(load_config(Path({str(small_config)!r})))
+sys.argv = ["train.py", "--config", {str(small_config)!r}]
+train.main()
+run = train.ROOT / "outputs/small"
 val.validate(run)
 predict.predict(run, [{str(tmp_path / "inputs/small/images")!r}], run / "predicted")
 import importlib

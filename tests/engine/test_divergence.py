@@ -79,7 +79,7 @@ def test_without_a_guard_the_weights_are_lost():
 
 def test_a_finite_epoch_passes_and_unfused_kernels_are_refused():
     model = network()
-    optimizer = build_optimizer("SGD", model.parameters(), lr=0.1)
+    optimizer = build_optimizer("SGD", model.parameters(), lr=0.1, fused=False)
     assert train(model, optimizer, UpdateGuard(optimizer, deferred=False, on_bad_step=stop), [], [])["loss"] > 0
     with pytest.raises(ValueError, match="fused=True"):
         UpdateGuard(optimizer, deferred=True, on_bad_step=stop)
