@@ -18,7 +18,7 @@ def test_random_kills(config, launchers, unstopped, tmp_path, trials, tell):
         chance, root = random.Random(number), tmp_path / str(number)
         codes = []
         while not codes or (codes[-1] == -9 and len(codes) < 5):
-            moment = chance.uniform(0.05, 0.7) * seconds
+            moment = chance.uniform(0.05, 0.55) * seconds
             codes.append(launcher.trial(root, config, "--resume", kill_after=moment)["code"])
         codes.append(launcher.trial(root, config, "--resume")["code"])
         run = root / "outputs" / "tiny"
@@ -29,7 +29,7 @@ def test_random_kills(config, launchers, unstopped, tmp_path, trials, tell):
     kills, same = sum(kills for kills, _ in found), sum(same for _, same in found)
     tell("kill -9 at random moments, then resume", kills, f"{runs - same} of {runs} runs differ by a bit")
     assert same == runs
-    assert kills >= trials(6, 200)
+    assert kills >= trials(3, 200)
 
 
 @pytest.mark.parametrize("in_place", [False, True], ids=["atomic", "in_place"])
