@@ -136,7 +136,8 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
             stepping = {"seed": config.seed, "clip_norm": settings.clip_norm, "decide": decide}
             stepping |= {"guard": saver.guard, "after_step": saver.after_step}
             losses = train_epoch(model, train_loader, criterion, optimizer, progress, runtime=runtime, **stepping)
-            history.end_training(images=progress.losses.images - progress.images_before)
+            seen = progress.losses.images - progress.images_before
+            history.end_training(images=seen, waited=progress.seconds_waited)
             scoring = {"decide": decide, "on_logits": saver.after_scoring_step}
             val_losses = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime, **scoring)
             schedule.after_epoch(val_losses["loss"])

@@ -42,6 +42,11 @@ class Samples:
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def in_memory(self) -> int:
+        """How many of the samples read so far are kept; the others are read anew each time."""
+        return len(self._kept)
+
     def at_file_size(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """`samples[index]` before any resizing, read anew: image [H, W, C] uint8 and encoded target."""
         image, truth = read_sample(self.samples[index], self.reader, self.targets)

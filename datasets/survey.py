@@ -141,4 +141,6 @@ def _describe(targets: Targets, counts: np.ndarray, *parts: Samples) -> str:
     kind = "RGB" if parts[0].reader.channels == 3 else "grey"
     range_of_sizes = smallest if smallest == largest else f"{smallest} to {largest}"
     what = "classes" if targets.task == "multiclass" else "foreground"
-    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found}"
+    unkept = len(sizes) - sum(part.in_memory for part in parts)
+    anew = f"; {unkept} do not fit into memory and are read anew in every epoch" if unkept else ""
+    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found}{anew}"

@@ -12,7 +12,7 @@ class History:
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self.timing: list[dict[str, float]] = []
-        self._started, self._trained, self._images = 0.0, 0.0, 0
+        self._started, self._trained, self._images, self._waited = 0.0, 0.0, 0, 0.0
 
     def load(self, rows: Sequence[Mapping[str, float]], timing: Sequence[Mapping[str, float]]) -> None:
         """Goes on after these epochs."""
@@ -27,9 +27,9 @@ class History:
         self._started = time.perf_counter()
         return len(self.rows) + 1
 
-    def end_training(self, *, images: int) -> None:
-        """Called between the training on so many images and the validation of an epoch."""
-        self._trained, self._images = time.perf_counter(), images
+    def end_training(self, *, images: int, waited: float) -> None:
+        """Called between training, on so many images and with `waited` seconds for their batches, and validation."""
+        self._trained, self._images, self._waited = time.perf_counter(), images, waited
 
     def add(
         self,
@@ -51,7 +51,8 @@ class History:
         row |= {f"val_{name}": score for name, score in val_scores.items()}
         self.rows.append(row | losses | {f"val_{name}": value for name, value in val_losses.items()})
         seconds = {"train_seconds": training, "val_seconds": validation}
-        self.timing.append({"epoch": row["epoch"], **seconds, "train_images_per_second": self._images / training})
+        rates = {"train_images_per_second": self._images / training, "waiting_share": self._waited / training}
+        self.timing.append({"epoch": row["epoch"], **seconds, **rates})
 
     @property
     def best(self) -> Mapping[str, float]:
@@ -73,7 +74,8 @@ class History:
         return (
             f"epoch {row['epoch']:3d}/{epochs}  lr {row['lr']:.2e}  loss {row['loss']:.4f}  iou {row['iou']:.4f}  "
             f"val_loss {row['val_loss']:.4f}  val_iou {row['val_iou']:.4f}  val_dice {row['val_dice']:.4f}  "
-            f"{seconds:.1f} s{'  best' if self.newest_is_best else ''}"
+            f"{seconds:.1f} s, {timing['waiting_share']:.0%} of training waited for data"
+            f"{'  best' if self.newest_is_best else ''}"
         )
 
 

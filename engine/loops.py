@@ -94,7 +94,8 @@ def train_epoch(
         DivergedError: that mean, or under `guard` any loss or gradient, is not finite.
     """
     model.train()
-    for images, target in tqdm(loader, "train", leave=False, disable=None, initial=progress.steps):
+    batches = tqdm(loader, "train", leave=False, disable=None, initial=progress.steps)
+    for images, target in progress.waiting_for(batches):
         images, target = runtime.move(images, target)
         seed_step(seed, progress.epoch, progress.steps)
         stepping = {"clip_norm": clip_norm}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Protocol
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from engine.errors import DivergedError
+
+Batch = TypeVar("Batch")
 
 
 class Counts(Protocol):
@@ -63,12 +66,27 @@ class EpochProgress:
     Attributes:
         epoch: its number, from 1.
         images_before: images seen before the process was stopped and resumed.
+        seconds_waited: for batches, in this process.
     """
 
     def __init__(self, counts: Counts, *, epoch: int = 1) -> None:
         self.counts, self.epoch = counts, epoch
         self.losses = MeanLosses()
         self.steps = self.images_before = 0
+        self.seconds_waited = 0.0
+
+    def waiting_for(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches; the time that each takes to come is added up."""
+        iterator = iter(batches)
+        while True:
+            started = time.perf_counter()
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self.seconds_waited += time.perf_counter() - started
+            yield batch
 
     def state_dict(self) -> dict:
         return {"steps": self.steps, "losses": self.losses.state_dict(), "counts": self.counts.state_dict()}

@@ -14,7 +14,7 @@ def history_of(*val_ious):
     history = History()
     for val_iou in val_ious:
         history.start_epoch()
-        history.end_training(images=8)
+        history.end_training(images=8, waited=0.0)
         history.add(4e-9, {"loss": 0.5}, {"iou": 0.25}, {"loss": 1 / 3}, {"iou": val_iou})
     return history
 
@@ -22,7 +22,8 @@ def history_of(*val_ious):
 def test_tables():
     history = history_of(0.5)
     assert to_csv(history.rows) == "epoch,lr,loss,iou,val_loss,val_iou\n1,4e-09,0.500000,0.250000,0.333333,0.500000\n"
-    assert list(history.timing[0]) == ["epoch", "train_seconds", "val_seconds", "train_images_per_second"]
+    columns = ["epoch", "train_seconds", "val_seconds", "train_images_per_second", "waiting_share"]
+    assert list(history.timing[0]) == columns
 
 
 def test_best_is_the_first_of_the_highest():
