@@ -36,11 +36,12 @@ def predict(
 
     Raises:
         ConfigError: nothing to predict, two images of one stem, a threshold for a multiclass run, a depth that the
-            network does not have, or `out` holds results of another run, threshold or depth.
+            network does not have, or `out` holds results of another run, threshold, depth or image.
         DataError: some images could not be read; the others are done.
     """
     from tqdm import tqdm
 
+    from engine.checkpoint import seal_of
     from inference.masks import threshold_of
     from inference.outputs import PredictionFolder, find_images
     from inference.predictor import load_run
@@ -50,7 +51,9 @@ def predict(
     threshold = threshold_of(predictor.task, threshold)
     folder = PredictionFolder(out, predictor.classes, predictor.task)
     pruned = {} if depth is None else {"depth": depth}
-    folder.require_same(run=str(run), epoch=predictor.epoch, threshold=threshold, **pruned)
+    made_with = {"run": str(run), "weights": seal_of(run / "best.pth"), "epoch": predictor.epoch}
+    folder.require_same(**made_with, threshold=threshold, **pruned)
+    folder.claim_stems(images)
     missing = [path for path in images if not folder.is_done(path.stem)]
     print(f"run     {run}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
     print(f"images  {len(images)}, of which {len(images) - len(missing)} are done already", flush=True)

@@ -8,13 +8,12 @@ python train.py --config configs/dsb2018_96.yaml --resume
 from __future__ import annotations
 
 import argparse
-import sys
 import typing
 from pathlib import Path
 
 from engine.config import Config, arguments_of
 from engine.config_file import dump_config, load_config
-from engine.errors import ConfigError, run_script
+from engine.errors import ConfigError, leave, run_script
 from engine.loss_arguments import loss_arguments
 from engine.signals import StopSignals
 
@@ -152,4 +151,4 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    leave(run_script(main))

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from engine.command_line import probability
-from engine.errors import run_script
+from engine.errors import DataError, run_script
 from engine.loss_arguments import loss_arguments
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
@@ -50,6 +50,11 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
 
     decide = decision(threshold_of(predictor.task, threshold))
     folder = list_folder(ROOT / config.data.root, task=config.task, **config.data.truth)
+    if folder.classes != predictor.classes:
+        raise DataError(
+            f"{config.data.root}: classes {', '.join(folder.classes)}, but {run.path} was trained with "
+            f"{', '.join(predictor.classes)}; restore the folder and its dataset.yaml, or train anew"
+        )
     split = read_split(run.path / "split.csv", [sample.id for sample in folder.samples])
     samples = Samples(select(folder.samples, split, part), predictor.reader, folder.targets, size=predictor.size)
     loading = {"batch_size": config.train.batch_size, "pin_memory": predictor.runtime.on_cuda}

@@ -69,9 +69,10 @@ def measure(training: Training, folder: Path, repeats: int) -> tuple[float, floa
     bare, safe = [], []
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         last, plain = Path(temporary) / "last.pth", Path(temporary) / "plain.pth"
+        state = training.state_dict()
         for _ in range(repeats):
             started = time.perf_counter()
-            save_bare(plain, training.state_dict())
+            save_bare(plain, state)
             bare.append(time.perf_counter() - started)
             started = time.perf_counter()
             save_checkpoint(last, training.state_dict(), keep=last.with_name("previous.pth"))

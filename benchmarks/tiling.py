@@ -19,7 +19,7 @@ import torch
 from datasets.folder import list_folder
 from datasets.split import read_split, select
 from datasets.synthetic import make_sample
-from inference.masks import to_masks
+from inference.masks import decision, threshold_of
 from inference.predictor import Predictor, load_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,13 +41,14 @@ def compare_with_whole(predictor: Predictor, run: Path) -> None:
     """Prints how many mask pixels differ between tiles and the whole image, over the validation images."""
     folder = list_folder(ROOT / predictor.config.data.root, task=predictor.config.task, **predictor.config.data.truth)
     split = read_split(run / "split.csv", [sample.id for sample in folder.samples])
+    decide = decision(threshold_of(predictor.task))
     differing = pixels = foreground = 0
     for sample in select(folder.samples, split, "val"):
         image = predictor.reader.read(sample.image)
         tiled = torch.from_numpy(predictor.masks(image))
         network_input = predictor.runtime.move_images(predictor.normalise(image)[None])
         with predictor.runtime.autocast():
-            whole = to_masks(predictor.model.model(network_input)[0].float()).cpu()
+            whole = decide(predictor.model.model(network_input).float())[0].cpu()
         differing += (tiled != whole).sum().item()
         foreground += whole.sum().item()
         pixels += tiled.numel()

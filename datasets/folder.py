@@ -86,6 +86,12 @@ def list_folder(
     if len(masks) == 1:  # of several, an image may lack some
         lacking, kind = sorted(images.keys() - masks[0].keys()), "label map" if target == "border" else "mask"
         found += [f"{images[sample_id]}: no {kind} {folders[0] / sample_id}.*" for sample_id in lacking]
+    if target != "border":  # which needs some of the label maps only
+        found += [
+            f"{files[i]}: no image {root / 'images' / i}.*; add the image, or remove the mask"
+            for files in masks
+            for i in sorted(files.keys() - images.keys())
+        ]
     if found and problems is None:
         raise DataError(listed(found, "each image needs a mask (or label map) of the same stem"))
     if problems is not None:
@@ -119,7 +125,7 @@ def _files_by_id(folder: Path, problems: list[str]) -> dict[str, Path]:
 def _targets(root: Path, task: str, mask_threshold: float | None) -> tuple[Targets, list[Path]]:
     """How the truth below masks/ is read, and the folders that it lies in."""
     folders = sorted(path.name for path in (root / "masks").glob("*") if path.is_dir() and path.name[0] != ".")
-    files = [path for path in (root / "masks").glob("*") if path.suffix.lower() in EXTENSIONS]
+    files = image_files(root / "masks")
     if folders and files:
         raise DataError(f"{root / 'masks'}: holds class folders and also files ({files[0].name}); keep one of the two")
     if not folders and not files:

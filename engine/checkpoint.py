@@ -22,7 +22,7 @@ Format 1 had neither a seal nor data, timing, progress and machine; its weights 
 from __future__ import annotations
 
 import io
-import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,6 +70,8 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict:
     state = _load(content, path, device)
     if not isinstance(state, dict) or "format" not in state:
         raise CheckpointError(f"{path}: not a checkpoint of this project; weights from elsewhere: model.weights={path}")
+    if type(state["format"]) is not int:
+        raise CheckpointError(f"{path}: its format is {state['format']!r}, a whole number is expected")
     if state["format"] > FORMAT:
         raise NewerFormatError(
             f"{path}: checkpoint format {state['format']}, this version reads up to {FORMAT}; update the project"
@@ -91,8 +93,8 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
         raise CheckpointError(f"{path}: damaged (its seal is not valid); take another checkpoint")
     state = _load(content, path, "cpu")
     if isinstance(state, dict) and "format" in state:
-        state = state["model"]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()) or not state:
+        state = state.get("model")
+    if not isinstance(state, dict) or not state or not all(map(_is_weight, *zip(*state.items(), strict=True))):
         raise CheckpointError(f"{path}: holds no weights (a state dict of tensors is expected)")
     given = {name.removeprefix("module."): tensor for name, tensor in state.items()}  # DataParallel's prefix
     own = model.state_dict()
@@ -110,8 +112,20 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
             f"{path}: {name} has the shape {list(given[name].shape)}, this network's {list(own[name].shape)}; "
             "set model.filters and the number of image channels to match"
         )
-    model.load_state_dict({name: given[name] for name in own if name not in heads}, strict=False)
+    try:
+        model.load_state_dict({name: given[name] for name in own if name not in heads}, strict=False)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its tensors cannot be used ({str(error).splitlines()[0]})") from error
     return heads
+
+
+def seal_of(path: Path) -> str:
+    """The eight hexadecimal digits that seal the checkpoint at `path`, which tell it from any other."""
+    return _read(path)[-8:].decode("ascii", errors="replace")
+
+
+def _is_weight(name: object, value: object) -> bool:
+    return isinstance(name, str) and isinstance(value, Tensor)
 
 
 def _read(path: Path) -> bytes:
@@ -125,7 +139,20 @@ def _read(path: Path) -> bytes:
 
 def _load(content: bytes, path: Path, device: torch.device | str) -> object:
     try:
+        if _unpacked_size(content) > len(content):
+            raise CheckpointError(f"{path}: would grow when it is unpacked; checkpoints are not compressed")
         return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # of whatever kind: the unpickler raises a dozen on damaged files
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: damaged, or not a file of tensors and plain Python ({reason})") from error
+
+
+def _unpacked_size(content: bytes) -> int:
+    """Bytes that the entries of a zip archive claim; 0 for torch's format before it was one."""
+    file = io.BytesIO(content)
+    if not zipfile.is_zipfile(file):
+        return 0
+    with zipfile.ZipFile(file) as archive:
+        return sum(entry.file_size for entry in archive.infolist())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 
 class ReportedError(Exception):
@@ -65,7 +67,11 @@ class Stopped(BaseException):
 
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
-DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
+DISK_ERRNOS = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EROFS", "EFBIG", "EACCES", "EPERM", "EIO")
+    if hasattr(errno, name)
+}
 
 
 def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
@@ -89,6 +95,29 @@ def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
     except OSError as error:
         if debug or error.errno not in DISK_ERRNOS:
             raise
-        print(f"error: {error.filename or 'the disk'}: {error.strerror}; free some room", file=sys.stderr)
+        advice = "free some room, or mend the rights or the disk"
+        print(f"error: {error.filename or 'the disk'}: {error.strerror}; {advice}", file=sys.stderr)
         return DiskError.exit_code
+    except (MemoryError, RuntimeError) as error:
+        if debug or not is_out_of_memory(error):
+            raise
+        advice = "lower data.crop, data.size, model.filters or train.batch_size, or end what else needs memory"
+        print(f"error: out of memory ({(str(error) or 'no memory').splitlines()[0]}); {advice}", file=sys.stderr)
+        return MemoryExceededError.exit_code
     return 0
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch or Python could not allocate; torch's CPU allocator says so in words only."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's, not imported here
+    return named or (isinstance(error, RuntimeError) and any(word in str(error) for word in words))
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with this code, after a signal at once: taking torch apart needs more than a second."""
+    if code in (INTERRUPTED, 143):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

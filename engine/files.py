@@ -17,11 +17,16 @@ class FileWriter:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self.failure: OSError | None = None  # torch.save tells a failed write as a RuntimeError of its own
 
     def write(self, content: bytes | memoryview) -> int:
         rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(self.descriptor, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(self.descriptor, rest) :]
+        except OSError as error:
+            self.failure = error
+            raise
         return len(content)
 
     def flush(self) -> None:
@@ -44,9 +49,12 @@ def atomic_file(path: Path, *, keep: Path | None = None) -> Iterator[FileWriter]
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         descriptor = os.open(temporary, flags, 0o666)
+        file = FileWriter(descriptor)
         try:
-            yield FileWriter(descriptor)
+            yield file
             os.fsync(descriptor)
+        except RuntimeError as error:
+            raise file.failure or error from error
         finally:
             os.close(descriptor)
         if keep is not None and path.exists():
@@ -97,14 +105,18 @@ def staged_folder(out: Path) -> Iterator[Path]:
 
     Raises:
         ConfigError: `out` exists and holds something.
+        DiskError: the folder was moved or removed while it was filled.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists already and nothing is overwritten: delete it, or choose another --out")
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    made = partial.stat()
     try:
         yield partial
+        if not partial.is_dir() or not os.path.samestat(made, partial.stat()):
+            raise DiskError(f"{out}: its folder was moved away meanwhile, part of the results with it; run this again")
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

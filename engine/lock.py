@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import time
@@ -14,6 +15,8 @@ try:
     import fcntl
 except ImportError:  # Windows has none: there, two runs in one folder are not prevented
     fcntl = None
+
+WITHOUT_LOCKS = {getattr(errno, name) for name in ("ENOLCK", "EOPNOTSUPP", "ENOSYS") if hasattr(errno, name)}
 
 
 class FolderLock:
@@ -49,6 +52,12 @@ class FolderLock:
                     f"{self.path.parent / self.path.name[1:-5]} is in use by {holder}; "
                     "wait for it, stop it (it can be resumed), or start another run with name=…"
                 ) from error
+            except OSError as error:
+                os.close(descriptor)
+                if error.errno not in WITHOUT_LOCKS:
+                    raise
+                print(f"lock    none: {self.path.parent} has no file locks; start no second run in this folder")
+                return
             if self._is_still_there(descriptor):
                 since = time.strftime("%Y-%m-%d %H:%M:%S %z")
                 os.ftruncate(descriptor, 0)

@@ -63,6 +63,13 @@ class LossSection(Section):
                     f"{channels or 'several'} channel{'' if channels == 1 else 's'}; give one number per channel, in "
                     f"the order of the classes"
                 )
+        if (weight := getattr(self, "weight", None)) is not None and not any(weight):
+            return f"loss {self.name} has the weight 0 for every class; give one of them more"
+        for key in ("classes", "ignore_class"):
+            given = getattr(self, key, None)
+            indices = given if isinstance(given, list) else [given] if isinstance(given, int) else []
+            if channels and any(index >= channels for index in indices):
+                return f"loss {self.name} has {key} {given}, and the network has the channels 0 to {channels - 1}"
         return None
 
 
@@ -136,6 +143,13 @@ class OverlapLossSection(LossSection):
             return f"loss {self.name} has activation softmax, and task is {task}; use auto or sigmoid"
         if task == "binary" and (not self.include_background or self.ignore_class == 0):
             return f"loss {self.name} leaves out channel 0, the only one of task binary; that is for multiclass"
+        if task == "multilabel" and not self.include_background:
+            return (
+                f"loss {self.name} has include_background: false, and task multilabel has no background; "
+                "leave a class out with ignore_class"
+            )
+        if channels and {0, self.ignore_class} >= set(range(channels)) and not self.include_background:
+            return f"loss {self.name} leaves out all classes; set include_background: true, or no ignore_class"
         if not self.per_class and (self.weight is not None or isinstance(self.smooth, list)):
             return f"loss {self.name} has numbers for each class in weight or smooth; they need per_class: true"
         return None

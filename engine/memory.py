@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from engine.errors import MemoryExceededError
+from engine.errors import MemoryExceededError, is_out_of_memory
 
 
 @contextmanager
@@ -28,9 +28,3 @@ def memory_told(*, batch_size: int, side_key: str) -> Iterator[None]:
             f"out of memory with train.batch_size {batch_size} ({str(error).splitlines()[0] or 'no memory'}); "
             f"try {smaller}. Another batch size is another training: give name=… or --fresh with it"
         ) from error
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python could not allocate; torch's CPU allocator says so in words only."""
-    words = ("can't allocate memory", "not enough memory", "out of memory")
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(word in str(error) for word in words)

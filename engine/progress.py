@@ -57,7 +57,7 @@ class MeanLosses:
 
     def load_state_dict(self, state: Mapping, *, device: torch.device) -> None:
         self.images = state["images"]
-        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self._sums = {name: value.to(device, _widest(device)) for name, value in state["sums"].items()}
 
 
 class EpochProgress:

@@ -49,8 +49,7 @@ class RunFolder:
             CheckpointError: its checkpoints are damaged.
         """
         self._resume, self._fresh = resume, fresh
-        if self.path.exists():
-            self.lock.claim()
+        self.lock.claim()
         if resume:
             return self.recover()
         if not fresh:

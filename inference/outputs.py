@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import glob
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from engine.yaml_file import read_yaml
 from inference.class_files import ClassFiles, class_colours
 from inference.overlays import PREDICTION, draw_contours, stretched
 
-DESCRIPTION = "prediction.yaml"
+DESCRIPTION, SOURCES = "prediction.yaml", "sources.csv"
 
 
 def find_images(inputs: Sequence[str], out: Path) -> list[Path]:
@@ -31,9 +33,9 @@ def find_images(inputs: Sequence[str], out: Path) -> list[Path]:
         paths = [Path(text)] if Path(text).exists() else [Path(name) for name in glob.glob(text, recursive=True)]  # noqa: PTH207 absolute patterns too
         files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
         images = {file for file in files if file.suffix.lower() in EXTENSIONS and not file.name.startswith(".")}
-        images = {file for file in images if out.resolve() not in file.resolve().parents}
+        images = {file for file in images if file.is_file() and out.resolve() not in file.resolve().parents}
         if not images:
-            raise ConfigError(f"--input {text}: no images there ({', '.join(EXTENSIONS)})")
+            raise ConfigError(f"--input {text}: no images there ({', '.join(EXTENSIONS)}), besides those below --out")
         found |= images
     by_stem: dict[str, list[Path]] = {}
     for path in sorted(found):
@@ -61,6 +63,24 @@ class PredictionFolder:
             write_text(note, yaml.safe_dump(origin, sort_keys=False))
         elif (there := read_yaml(note)) != origin:
             raise ConfigError(f"{self.path} holds masks made with {there}, not {origin}; choose another --out")
+
+    def claim_stems(self, images: Sequence[Path]) -> None:
+        """Notes in sources.csv which file each stem belongs to.
+
+        Raises:
+            ConfigError: results of another file of the same stem are there.
+        """
+        note, sources = self.path / SOURCES, {path.stem: str(path.resolve()) for path in images}
+        known = dict(csv.reader(note.read_text(encoding="utf-8").splitlines())) if note.exists() else {}
+        clashing = [stem for stem, source in sources.items() if known.get(stem, source) != source]
+        if clashing:
+            raise ConfigError(
+                f"{self.path} holds masks of {known[clashing[0]]}, not of {sources[clashing[0]]} "
+                f"({len(clashing)} stem{'s' * (len(clashing) > 1)} of two files); choose another --out"
+            )
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(sorted((known | sources).items()))
+        write_text(note, text.getvalue())
 
     def _overlay(self, stem: str) -> Path:
         return self.path / "overlays" / f"{stem}.png"

@@ -37,13 +37,15 @@ def mean_over_indices(losses: Tensor, target: Tensor, weight: Tensor | None, ign
         weight: [K].
 
     Returns:
-        The mean; 0 where all pixels are void, for which PyTorch has no number.
+        The mean; 0 where all pixels are void or of weight 0, for which PyTorch has no number.
     """
     if ignore_index is None and weight is None:
         return losses.mean()
     valid = torch.ones_like(target, dtype=torch.bool) if ignore_index is None else target != ignore_index
     weights = valid if weight is None else weight[target.masked_fill(~valid, 0)].masked_fill(~valid, 0)
-    return losses.sum() / weights.sum().to(losses.dtype).clamp(min=torch.finfo(losses.dtype).tiny)
+    whole = weights.sum().to(losses.dtype)
+    mean = losses.sum() / whole.clamp(min=torch.finfo(losses.dtype).tiny)
+    return torch.where(whole > 0, mean, 0 * losses.sum())  # label smoothing gives pixels of weight 0 a loss, too
 
 
 class BCEWithLogitsLoss(nn.Module):

@@ -113,7 +113,7 @@ class OverlapLoss(nn.Module):
         if self.power == 2:
             return values * values
         # The clamp keeps the gradient of an underflown probability at 0, where 0 · ∞ would be no number.
-        return values.clamp(min=torch.finfo(values.dtype).tiny).pow(self.power)
+        return values.clamp(min=torch.finfo(values.dtype).tiny).pow(self.power).masked_fill(values == 0, 0)
 
 
 def quotient(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -36,12 +36,8 @@ class ConfusionMatrix:
         truth, counted = truth_of(prediction, target, self.ignore_index)
         if prediction.shape[1] != len(self.counts):
             raise ValueError(f"{prediction.shape[1]} channels, but {len(self.counts)} classes")
-        space = (1, 0, 2)
-        truth, predicted = (
-            (one & counted).flatten(2).permute(space).flatten(1) for one in (truth, prediction)
-        )  # [K, P]
-        # Sums of 0 and 1 are exact in float64, for which devices have a matrix product, as they have not for integers.
-        self.counts = self.counts.to(truth.device) + (truth.double() @ predicted.double().T).long()
+        rows = [torch.stack([(t & counted[:, 0] & p).sum() for p in prediction.unbind(1)]) for t in truth.unbind(1)]
+        self.counts = self.counts.to(truth.device) + torch.stack(rows)
 
     def compute(self) -> Tensor:
         """[K, K] float64 on the CPU: each row divided by its sum, so that the diagonal is the recall."""

@@ -1,5 +1,6 @@
 """The scripts as a user runs them: in processes of their own, in a copy of the tree."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -57,11 +58,18 @@ def test_ctrl_c_ends_a_run_cleanly(tree):
     process = subprocess.Popen(
         command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    for line in process.stdout:
-        if line.startswith("epoch   2"):
-            os.killpg(process.pid, signal.SIGINT)
-            break
-    _, err = process.communicate(timeout=60)
+    try:
+        for line in process.stdout:
+            if line.startswith("epoch   2"):
+                os.killpg(process.pid, signal.SIGINT)
+                signalled = time.perf_counter()
+                break
+        _, err = process.communicate(timeout=60)
+        ended = time.perf_counter()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert ended - signalled < 2  # a step, the save, and no taking apart of torch, which alone takes over a second
     assert process.returncode == 130
     assert re.fullmatch(r"stopped by SIGINT after .*; saved in .*outputs/demo, --resume goes on\n", err)
     log = (tree / "outputs" / "demo" / "log.csv").read_text().splitlines()

@@ -204,3 +204,20 @@ def test_a_network_that_cannot_be_pruned_is_refused(run, run_main, small_set, tm
     code, _, err = run_main(predict, *arguments)
     assert (code, "only NestedUNet can be pruned" in err) == (2, True)
     assert not (tmp_path / "masks").exists()
+
+
+def test_masks_of_other_weights_or_images_are_not_taken_for_done(run_main, small_config, tmp_path):
+    for folder in ("p", "q"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "x.png"), np.full((8, 8), 9, np.uint8))
+    assert run_main(train, "--config", small_config)[0] == 0
+    words = ("--run", tmp_path / "outputs/small", "--out", tmp_path / "out", "--input")
+    assert run_main(predict, *words, tmp_path / "p")[0] == 0
+    assert run_main(predict, *words, tmp_path / "p")[0] == 0  # the control: the same again
+    code, _, err = run_main(predict, *words, tmp_path / "q")
+    assert code == 2
+    assert "not of" in err
+    assert run_main(train, "--config", small_config, "--fresh", "seed=7")[0] == 0
+    code, _, err = run_main(predict, *words, tmp_path / "p")
+    assert code == 2
+    assert "weights" in err

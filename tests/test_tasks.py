@@ -237,3 +237,15 @@ def test_balanced_weights_are_scikit_learns():
     weights = balanced_weights(np.bincount(labels), "abc")
     assert weights == pytest.approx(expected)
     assert np.mean(np.asarray(weights)[labels]) == pytest.approx(1)
+
+
+def test_classes_that_have_changed_since_the_training_are_refused(run_main, small_config, tmp_path):
+    root = write_set(tmp_path / "two", classes=("cell", "nucleus"))
+    words = ["task=multilabel", f"data.root={root}", "name=two"]
+    assert run_main(train, "--config", small_config, *words)[0] == 0
+    assert run_main(val, "--run", tmp_path / "outputs/two")[0] == 0  # the control
+    (root / "dataset.yaml").write_text("classes: [nucleus, cell]\n")
+    code, _, err = run_main(val, "--run", tmp_path / "outputs/two")
+    assert code == 3
+    assert "classes nucleus, cell, but" in err
+    assert "was trained with cell, nucleus" in err

@@ -147,3 +147,16 @@ def mixed(root):
     for name in ("images/cell_00.png", "masks/nucleus/cell_00.png"):
         cv2.imwrite(str(root / name), cv2.resize(cv2.imread(str(root / name)), (32, 40), interpolation=0))
     return root
+
+
+def test_a_mask_without_an_image_is_refused(tmp_path):
+    """A misspelt stem would be an empty mask where there are several classes."""
+    root = write_set(tmp_path / "set", classes=("cell", "nucleus"))
+    (root / "masks/nucleus/cell_01.png").rename(root / "masks/nucleus/cell01.png")
+    with pytest.raises(DataError, match=r"nucleus/cell01\.png: no image .*images/cell01"):
+        list_folder(root, task="multilabel")
+
+
+def test_hidden_files_beside_class_folders_are_passed_over(small_set):
+    (small_set / "masks" / "._cell.png").write_bytes(b"macOS")
+    assert list_folder(small_set, task="binary").classes == ("nucleus",)

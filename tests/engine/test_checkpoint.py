@@ -1,6 +1,7 @@
 """Checkpoints: what is in them, what they refuse, and starting from others' weights."""
 
 import pickle
+import zipfile
 
 import pytest
 import torch
@@ -77,3 +78,45 @@ def test_weights_of_another_network_are_refused(tmp_path):
     torch.save([1, 2], path)
     with pytest.raises(CheckpointError, match="holds no weights"):
         load_weights(UNet(filters=NARROW), path)
+
+
+def test_contents_that_are_no_checkpoint_are_refused(tmp_path):
+    path, model = tmp_path / "w.pth", UNet(filters=(2, 4))
+    save_checkpoint(path, {"format": "2"})
+    with pytest.raises(CheckpointError, match="format is '2', a whole number is expected"):
+        load_checkpoint(path)
+    for content in ({"format": 1}, {1: torch.zeros(1)}, {"a": 1}, [], {}):
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match="holds no weights"):
+            load_weights(model, path)
+    torch.save({name: tensor.to("meta") for name, tensor in model.state_dict().items()}, path)
+    with pytest.raises(CheckpointError, match="cannot be used"):
+        load_weights(model, path)
+
+
+def test_damage_of_any_kind_is_one_kind_of_error(tmp_path):
+    """The unpickler fails in a dozen ways; without a seal, as of weights from elsewhere, all of them reach it."""
+    path, model = tmp_path / "w.pth", UNet(filters=(2, 4))
+    torch.save(model.state_dict(), path)
+    whole = path.read_bytes()
+    start = whole.index(b"data.pkl") + 8
+    refused = 0
+    for position in range(start, start + 3000, 7):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        try:
+            load_weights(model, path)
+        except CheckpointError:
+            refused += 1
+    assert refused > 100  # the others hit what does not matter
+
+
+def test_a_file_that_would_grow_is_refused(tmp_path):
+    path = tmp_path / "bomb.pth"
+    torch.save({"x": torch.zeros(2_000_000)}, path)
+    with zipfile.ZipFile(path) as plain, zipfile.ZipFile(tmp_path / "b", "w", zipfile.ZIP_DEFLATED) as packed:
+        for entry in plain.infolist():
+            packed.writestr(entry.filename, plain.read(entry))
+    with pytest.raises(CheckpointError, match="would grow"):
+        load_weights(UNet(filters=(2, 4)), tmp_path / "b")

@@ -1,5 +1,6 @@
 """One process per run folder."""
 
+import errno
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from engine.errors import LockedError
 from engine.lock import FolderLock
+from engine.run_folder import RunFolder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the kernel there has no such lock")
 
@@ -45,3 +47,20 @@ def test_another_folder_is_free(holder, tmp_path):
     lock.claim()
     lock.claim()  # twice by the same process is once
     lock.release()
+
+
+def test_a_run_that_is_only_beginning_holds_its_folder(holder, tmp_path):
+    """Before the folder exists, too: else a second --resume would overwrite what the first has trained meanwhile."""
+    assert not (tmp_path / "run").exists()
+    for choice in ({"resume": True, "fresh": False}, {"resume": False, "fresh": True}):
+        with RunFolder(tmp_path / "run") as run, pytest.raises(LockedError):
+            run.open(**choice)
+
+
+def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("engine.lock.fcntl.lockf", refuse)
+    FolderLock(tmp_path / "run").claim()
+    assert "has no file locks; start no second run" in capsys.readouterr().out

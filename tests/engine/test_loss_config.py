@@ -97,3 +97,24 @@ def test_which_losses_fit_which_task():
 def test_mistakes_in_a_loss(tmp_path, overrides, told):
     message = complaint(tmp_path, GOOD, *overrides)
     assert told in message
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "told"),
+    [
+        (
+            "{name: LovaszSoftmaxLoss, classes: [1, 5]}",
+            "multiclass",
+            "classes [1, 5], and the network has the channels 0 to 2",
+        ),
+        ("{name: DiceLoss, ignore_class: 7}", "multiclass", "ignore_class 7, and the network has the channels 0 to 2"),
+        ("{name: CrossEntropyLoss, weight: [0, 0, 0]}", "multiclass", "the weight 0 for every class"),
+        ("{name: DiceLoss, include_background: false}", "multilabel", "multilabel has no background"),
+    ],
+)
+def test_what_does_not_fit_three_channels(tmp_path, loss, task, told):
+    config = load(tmp_path, GOOD, f"loss={loss}", f"task={task}") if told.startswith(("classes", "ignore")) else None
+    problem = (
+        config.loss.misfit(task, channels=3) if config else complaint(tmp_path, GOOD, f"loss={loss}", f"task={task}")
+    )
+    assert told in problem

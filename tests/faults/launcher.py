@@ -153,6 +153,7 @@ def run_trial(trial: dict) -> dict:
     child = os.fork()
     if child == 0:
         code = 70
+        signal.alarm(180)  # nothing here takes so long: a trial that hangs ends by a signal of its own
         try:
             os.close(reading)
             output = os.open(trial["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -170,12 +171,14 @@ def run_trial(trial: dict) -> dict:
     signalled = None
     if "kill_after" in trial or "signal_after" in trial:
         time.sleep(trial.get("kill_after", trial.get("signal_after")))
-        if os.waitpid(child, os.WNOHANG) == (0, 0):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if not ended:
             signalled = time.perf_counter()
             os.kill(child, trial.get("signal", signal.SIGKILL))
         else:
             os.close(reading)
-            return {"code": 0, "seconds": time.perf_counter() - started, "ended_before": True}
+            code = os.waitstatus_to_exitcode(status)
+            return {"code": code, "seconds": time.perf_counter() - started, "ended_before": True}
     with os.fdopen(reading, "rb") as pipe:
         found = pipe.read()
     _, status = os.waitpid(child, 0)

@@ -74,3 +74,11 @@ def test_alpha_is_for_masks():
         FocalLoss(alpha=2)
     with pytest.raises(ValueError, match="for class indices give weight instead"):
         FocalLoss(alpha=0.25)(*multiclass_inputs())
+
+
+def test_a_batch_of_classes_without_weight_costs_nothing():
+    logits = torch.randn(2, 3, 4, 4, requires_grad=True)
+    loss = CrossEntropyLoss(weight=[0, 1, 1], label_smoothing=0.1)(logits, torch.zeros(2, 4, 4, dtype=torch.long))
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()

@@ -144,3 +144,10 @@ def test_the_published_gradients_of_an_empty_image():
 def test_options_that_cannot_be(options, told):
     with pytest.raises(ValueError, match=told):
         DiceLoss(**options)
+
+
+def test_pixels_without_probability_add_nothing_at_any_power():
+    """0^γ is 0 however small γ is; a perfect prediction of few pixels costs nothing."""
+    target = torch.zeros(1, 1, 64, 64)
+    target[..., :2, :2] = 1
+    assert DiceLoss(gamma=0.1, activation="none")(target, target).item() == pytest.approx(0, abs=1e-6)
