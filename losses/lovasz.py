@@ -123,7 +123,8 @@ class LovaszSoftmaxLoss(nn.Module):
         channels = logits.shape[1]
         masks, void = masks_of(logits, target, self.ignore_index)
         foreground = masks > 0.5
-        p = logits.double().sigmoid() if channels == 1 else logits.double().softmax(1)
+        exact = logits.float() if logits.device.type == "mps" else logits.double()  # MPS has no float64
+        p = exact.sigmoid() if channels == 1 else exact.softmax(1)
         errors = torch.where(foreground, 1 - p, p)
         if void is not None:
             errors = errors.masked_fill(void, 0)  # sorts behind all pixels that have gradient

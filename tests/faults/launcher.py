@@ -6,8 +6,8 @@
 A trial's keys: `root` (stands for the repository's root: outputs/ lands there), `arguments` (of train.py), `output`
 (file for what is printed), and what goes wrong: `kill_after` and `signal_after` (seconds; after `signal_after`, the
 signal `signal` is sent), `kill_at_operation` and `torn` (see below), `in_place`, `file_size_limit` (bytes),
-`memory_limit` (bytes), `reversed_folders`, `count_operations`, `watch_resources`. The answer: `code` (negative: the
-signal that ended it), `seconds`, and what was counted or watched.
+`memory_limit` (bytes), `reversed_folders`, `count_operations`, `watch_resources`, `leak` (bytes an epoch). The answer:
+`code` (negative: the signal that ended it), `seconds`, and what was counted or watched.
 """
 
 from __future__ import annotations
@@ -115,8 +115,12 @@ def train_in_this_process(trial: dict, report: int) -> int:
         seen = findings["resources"] = []
         after_epoch = engine.saver.Saver.after_epoch
 
+        leaked = []
+
         def watched_epoch(self):
             after_epoch(self)
+            if "leak" in trial:
+                leaked.append((b"x" * trial["leak"], os.dup(0)))
             seen.append(resources())
 
         engine.saver.Saver.after_epoch = watched_epoch

@@ -109,16 +109,28 @@ def test_surroundings_do_not_matter(config, launchers, unstopped, tmp_path, tria
     assert set(found) == {expected}
 
 
-def test_soak(config, launchers, tmp_path, trials, tell):
-    epochs = trials(12, 167)  # of 12 steps: 2004
+def soak(config, launcher, folder, *, epochs, **options):
+    """Megabytes by which a training of so many epochs of 12 steps grows, and the numbers of threads and descriptors."""
     changes = ["train.batch_size=1", "scheduler={name: constant}", f"train.epochs={epochs}"]
     changes += ["train.save_every_minutes=10"]
-    answer = launchers[0].trial(tmp_path, config, *changes, watch_resources=True)
+    answer = launcher.trial(folder, config, *changes, watch_resources=True, **options)
     assert answer["code"] == 0, answer["output"]
     settled = answer["resources"][epochs // 10 :]
     assert len(settled) > 0.85 * epochs
     grown = (settled[-1]["rss_kb"] - settled[0]["rss_kb"]) / 1024
-    constant = {key: sorted({one[key] for one in settled}) for key in ("threads", "descriptors")}
+    return grown, {key: sorted({one[key] for one in settled}) for key in ("threads", "descriptors")}
+
+
+def test_soak(config, launchers, tmp_path, trials, tell):
+    epochs = trials(12, 167)  # 2004 steps
+    grown, constant = soak(config, launchers[0], tmp_path, epochs=epochs)
     tell("soak", 12 * epochs, f"memory grown by {grown:.1f} MB, threads and descriptors {constant}")
     assert grown < 20
     assert all(len(values) == 1 for values in constant.values())
+
+
+def test_a_leak_is_seen(config, launchers, tmp_path):
+    """The control of the soak."""
+    grown, counts = soak(config, launchers[0], tmp_path, epochs=12, leak=2**21)
+    assert grown > 20
+    assert len(counts["descriptors"]) > 5
