@@ -120,8 +120,8 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
 
 
 def seal_of(path: Path) -> str:
-    """The eight hexadecimal digits that seal the checkpoint at `path`, which tell it from any other."""
-    return _read(path)[-8:].decode("ascii", errors="replace")
+    """What seals the checkpoint at `path` and tells it from any other, such as "crc32 88791ac6"."""
+    return _read(path)[-14:].decode("ascii", errors="replace")
 
 
 def _is_weight(name: object, value: object) -> bool:

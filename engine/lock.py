@@ -29,6 +29,7 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         self.path = folder.with_name(f".{folder.name}.lock")
         self._descriptor: int | None = None
+        self._made_parent = False
 
     def claim(self) -> None:
         """Takes the lock, if this process does not have it yet.
@@ -39,6 +40,7 @@ class FolderLock:
         """
         while fcntl is not None and self._descriptor is None:
             try:
+                self._made_parent |= not self.path.parent.exists()
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             except OSError as error:
@@ -72,6 +74,9 @@ class FolderLock:
                 self.path.unlink()
             os.close(self._descriptor)
             self._descriptor = None
+            if self._made_parent:
+                with contextlib.suppress(OSError):  # a run lies in it
+                    self.path.parent.rmdir()
 
     def _is_still_there(self, descriptor: int) -> bool:
         """False where the one before has removed the file between our opening and our locking it."""

@@ -1,12 +1,13 @@
 """Checkpoints: what is in them, what they refuse, and starting from others' weights."""
 
 import pickle
+import re
 import zipfile
 
 import pytest
 import torch
 
-from engine.checkpoint import FORMAT, load_checkpoint, load_weights, save_checkpoint
+from engine.checkpoint import FORMAT, load_checkpoint, load_weights, save_checkpoint, seal_of
 from engine.errors import CheckpointError
 from models import NestedUNet, UNet
 
@@ -110,6 +111,14 @@ def test_damage_of_any_kind_is_one_kind_of_error(tmp_path):
         except CheckpointError:
             refused += 1
     assert refused > 100  # the others hit what does not matter
+
+
+def test_checkpoints_differ_by_their_seals(tmp_path):
+    for name, value in (("a", 0), ("b", 0), ("c", 1)):
+        save_checkpoint(tmp_path / name, {"n": torch.full((3,), value)})
+    a, b, c = (seal_of(tmp_path / name) for name in "abc")
+    assert a == b != c
+    assert re.fullmatch("crc32 [0-9a-f]{8}", a)
 
 
 def test_a_file_that_would_grow_is_refused(tmp_path):
