@@ -22,6 +22,7 @@ Format 1 had neither a seal nor data, timing, progress and machine; its weights 
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,7 +122,9 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
 
 def seal_of(path: Path) -> str:
     """What seals the checkpoint at `path` and tells it from any other, such as "crc32 88791ac6"."""
-    return _read(path)[-14:].decode("ascii", errors="replace")
+    with path.open("rb") as file:
+        file.seek(-14, os.SEEK_END)
+        return file.read().decode("ascii", errors="replace")
 
 
 def _is_weight(name: object, value: object) -> bool:
