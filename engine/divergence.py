@@ -65,8 +65,7 @@ class UpdateGuard:
 
         def before_update(loss: Tensor, gradient_norm: Tensor) -> None:
             lr = self.optimizer.param_groups[0]["lr"]
-            parts = {name: value.detach() for name, value in (self.parts_of_loss() or {}).items()}
-            watched = WatchedStep(step, images, target, lr, loss, gradient_norm, parts)
+            watched = WatchedStep(step, images, target, lr, loss, gradient_norm, dict(self.parts_of_loss()))
             if self.deferred:
                 self._suppress(watched)
             elif not watched.finite:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.divergence import UpdateGuard, WatchedStep, save_bad_step
+from engine.loops import Criterion
 from engine.run_folder import RunFolder
 from engine.signals import StopSignals
 from engine.training import Training
@@ -28,7 +29,7 @@ class Saver:
 
     Args:
         loader: names the images of a batch.
-        criterion: its `parts`, where it has any, are told of a bad step.
+        criterion: its `parts` are told of a bad step.
         facts: what of a checkpoint never changes: config, classes, reader, normalisation, data.
         minutes: longest time between two checkpoints, to the end of the step.
     """
@@ -40,7 +41,7 @@ class Saver:
         stop: StopSignals,
         *,
         loader: Loader,
-        criterion: nn.Module,
+        criterion: Criterion,
         facts: Mapping[str, object],
         minutes: float,
     ) -> None:
@@ -50,7 +51,7 @@ class Saver:
             training.optimizer,
             deferred=training.runtime.on_cuda,
             on_bad_step=self._tell_bad_step,
-            parts_of_loss=lambda: getattr(criterion, "parts", {}),
+            parts_of_loss=lambda: criterion.parts,
         )
         self._saved = time.monotonic()
 
