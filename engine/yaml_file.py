@@ -15,7 +15,7 @@ from engine.errors import ConfigError, ReportedError
 
 MAX_BYTES = 2**17  # a configuration has 2 kB; with what follows, any file is refused within half a second
 MAX_DEPTH = 20  # lists and sections inside each other
-MAX_VALUES = 5_000
+MAX_VALUES = 3_000
 
 
 class _Refused(yaml.MarkedYAMLError):
@@ -48,6 +48,12 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
+
+    def fetch_flow_collection_start(self, token_class: type[yaml.Token]) -> None:
+        # The scanner reads ahead of compose_node(), and slows down with every open bracket.
+        if self.flow_level >= MAX_DEPTH:
+            raise _Refused(f"more than {MAX_DEPTH} lists and sections inside each other", self.get_mark())
+        super().fetch_flow_collection_start(token_class)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()

@@ -157,8 +157,13 @@ def measured(work, argument):
     return told, float(seconds), float(megabytes)
 
 
+def least(work, argument):
+    """`measured`, the quickest of three: other processes can only add to the time."""
+    return min((measured(work, argument) for _ in range(3)), key=lambda one: one[1])
+
+
 def refuse_all(cases, work, tell, kind):
-    found = {name: measured(work, argument) for name, argument in cases.items()}
+    found = {name: least(work, argument) for name, argument in cases.items()}
     for name, (told, seconds, megabytes) in found.items():
         assert told.startswith("refused: "), (name, told)
         assert seconds < 0.5, (name, seconds)
