@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import torch
@@ -52,7 +53,9 @@ class TrainingLoader(DataLoader):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         try:
-            yield from super().__iter__()
+            with _signals_held():
+                batches = super().__iter__()
+            yield from batches
         except DataError as error:  # raised in a worker: torch has put its traceback before it
             raise DataError(str(error).strip().splitlines()[-1].split("DataError: ", 1)[-1]) from error
         except RuntimeError as error:
@@ -106,9 +109,26 @@ class _Watched(Dataset):
         return [self.source.id_of(tuple(key)) for key in self._begun.tolist() if key[1] >= 0]
 
 
+# A terminal and a scheduler signal the whole group; the parent decides, and needs its workers until it has saved.
+_STOPPING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)}
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keeps these signals waiting, in a process started meanwhile too, which lets them go when it ignores them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(worker: int) -> None:
     cv2.setNumThreads(0)  # the workers are the parallelism
-    # A terminal and a scheduler signal the whole group; the parent decides, and needs its workers until it has saved.
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)

@@ -72,7 +72,12 @@ def test_an_unreadable_sample_is_told_in_one_line(workers):
 
 
 def test_signals_to_the_whole_group_do_not_take_the_workers():
+    def late(worker):
+        time.sleep(0.5 * worker)  # the second has not begun to ignore signals when the first batch is there
+        start(worker)
+
     batches = loader(lambda: None, 2)
+    start, batches.worker_init_fn = batches.worker_init_fn, late
     pairs = iter(batches)
     next(pairs)
     for process in batches._iterator._workers:
