@@ -61,7 +61,8 @@ def main() -> None:
     with torch.inference_mode():
         if path == "ours":  # as Predictor.masks
             model = TiledModel(network, tile=(TILE, TILE), overlap=OVERLAP)
-            strips = model.strips(lambda top, bottom: IMAGENET(image[top:bottom]), (side, side))
+            read = lambda top, bottom, left, right: IMAGENET(image[top:bottom, left:right])
+            strips = model.strips(read, (side, side))
             masks = masks_of_strips(strips, (1, side, side))
         else:
             logits = sliding_window_inference(

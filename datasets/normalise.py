@@ -19,9 +19,10 @@ class Normalisation:
 
     def __call__(self, image: np.ndarray) -> Tensor:
         """[H, W, C] uint8 → [C, H, W] float32."""
-        scale = 1 / (255 * np.asarray(self.std, np.float32))
-        shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
-        return torch.from_numpy(np.ascontiguousarray((image * scale - shift).transpose(2, 0, 1)))
+        std = np.asarray(self.std, np.float32)[:, None, None]
+        mean = np.asarray(self.mean, np.float32)[:, None, None]
+        planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float()
+        return planes.mul_(torch.from_numpy(1 / (255 * std))).sub_(torch.from_numpy(mean / std))
 
     def to_dict(self) -> dict[str, list[float]]:
         """Plain Python for a checkpoint; `Normalisation.from_dict` reads it back."""

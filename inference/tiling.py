@@ -37,11 +37,12 @@ def blending_weights(length: int, tile: int, overlap: int) -> list[tuple[int, Te
 
 def predict_strips(
     model: nn.Module,
-    read_rows: Callable[[int, int], Tensor],
+    read: Callable[[int, int, int, int], Tensor],
     size: tuple[int, int],
     *,
     tile: tuple[int, int],
     overlap: int,
+    place: Callable[[Tensor], Tensor] = lambda tiles: tiles,
 ) -> Iterator[Tensor]:
     """Logits of one image from tiles of the size that the network was trained with, a strip of rows at a time.
 
@@ -51,13 +52,14 @@ def predict_strips(
 
     Args:
         model: [N, C, *tile] → [N, K, *tile], in eval mode.
-        read_rows: (top, bottom) → those rows of the image, [C, bottom − top, W] float32, normalised.
+        read: (top, bottom, left, right) → that part of the image, [C, bottom − top, right − left] float32, normalised.
         size: (height, width) of the image; reflected outwards where it is smaller than a tile.
         tile: (height, width) in pixels.
         overlap: least overlap of neighbouring tiles in pixels.
+        place: moves a batch of tiles to where the network is.
 
     Yields:
-        [K, rows, W] float32 on the rows' device, from top to bottom; together they are the image.
+        [K, rows, W] float32 on the network's device, from top to bottom; together they are the image.
     """
     height, width = size
     columns = blending_weights(max(width, tile[1]), tile[1], overlap)
@@ -65,33 +67,41 @@ def predict_strips(
     next_tops = [top for top, _ in rows[1:]] + [height]
     carried = None  # the share of the tiles above in rows that this row of tiles covers too
     for (top, weights), next_top in zip(rows, next_tops, strict=True):
-        strip = pad_to_tile(read_rows(top, min(top + tile[0], height)), tile)
-        logits = _predict_row(model, strip, columns) * weights.to(strip.device)[:, None]
+        bottom = min(top + tile[0], height)
+        tiles = (pad_to_tile(read(top, bottom, left, min(left + tile[1], width)), tile) for left, _ in columns)
+        logits = _predict_row(model, tiles, columns, tile=tile, place=place)
+        logits *= weights.to(logits.device)[:, None]
         if carried is not None:
             logits[:, : carried.shape[1]] += carried
         yield logits[:, : next_top - top, :width]
         carried = logits[:, next_top - top :]
 
 
-def _predict_row(model: nn.Module, strip: Tensor, columns: list[tuple[int, Tensor]]) -> Tensor:
-    """[C, tile height, W] → [K, tile height, W]: one row of tiles, blended from side to side."""
-    tile = strip.shape[1], len(columns[0][1])
+def _predict_row(
+    model: nn.Module,
+    tiles: Iterator[Tensor],
+    columns: list[tuple[int, Tensor]],
+    *,
+    tile: tuple[int, int],
+    place: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Tiles [C, *tile] from left to right → [K, tile height, W], blended from side to side."""
     per_batch = max(1, PIXELS_PER_BATCH // (tile[0] * tile[1]))
     blended = None
     for first in range(0, len(columns), per_batch):
         batch = columns[first : first + per_batch]
-        tiles = torch.stack([strip[:, :, left : left + tile[1]] for left, _ in batch])
-        for (left, weights), logits in zip(batch, model(tiles).float(), strict=True):
+        images = place(torch.stack([next(tiles) for _ in batch]))
+        for (left, weights), logits in zip(batch, model(images).float(), strict=True):
             if blended is None:
-                blended = logits.new_zeros((len(logits), *strip.shape[1:]))
-            blended[:, :, left : left + tile[1]] += logits * weights.to(logits.device)
+                blended = logits.new_zeros((len(logits), tile[0], columns[-1][0] + tile[1]))
+            blended[:, :, left : left + tile[1]].addcmul_(logits, weights.to(logits.device))
     return blended
 
 
 def predict_tiled(model: nn.Module, image: Tensor, *, tile: tuple[int, int], overlap: int) -> Tensor:
     """`predict_strips` of an image in memory: [C, H, W] float32, normalised → [K, H, W] float32."""
-    rows = lambda top, bottom: image[:, top:bottom]
-    return torch.cat(list(predict_strips(model, rows, image.shape[-2:], tile=tile, overlap=overlap)), dim=1)
+    read = lambda top, bottom, left, right: image[:, top:bottom, left:right]
+    return torch.cat(list(predict_strips(model, read, image.shape[-2:], tile=tile, overlap=overlap)), dim=1)
 
 
 def pad_to_tile(image: Tensor, tile: tuple[int, int]) -> Tensor:
@@ -110,9 +120,15 @@ class TiledModel(nn.Module):
         super().__init__()
         self.model, self.tile, self.overlap = model, tile, overlap
 
-    def strips(self, read_rows: Callable[[int, int], Tensor], size: tuple[int, int]) -> Iterator[Tensor]:
+    def strips(
+        self,
+        read: Callable[[int, int, int, int], Tensor],
+        size: tuple[int, int],
+        *,
+        place: Callable[[Tensor], Tensor] = lambda tiles: tiles,
+    ) -> Iterator[Tensor]:
         """`predict_strips` with this network, tile and overlap."""
-        return predict_strips(self.model, read_rows, size, tile=self.tile, overlap=self.overlap)
+        return predict_strips(self.model, read, size, tile=self.tile, overlap=self.overlap, place=place)
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([predict_tiled(self.model, image, tile=self.tile, overlap=self.overlap) for image in images])

@@ -86,12 +86,13 @@ def test_strips_are_the_image_from_top_to_bottom_read_a_tile_at_a_time(size):
     image = torch.randn(2, *size)
     asked = []
 
-    def read_rows(top, bottom):
-        asked.append((top, bottom))
-        return image[:, top:bottom]
+    def read(top, bottom, left, right):
+        asked.append((bottom - top, right - left))
+        return image[:, top:bottom, left:right]
 
     layer = nn.Conv2d(2, 3, 1)
-    strips = list(predict_strips(layer, read_rows, size, tile=(16, 20), overlap=5))
+    strips = list(predict_strips(layer, read, size, tile=(16, 20), overlap=5))
     torch.testing.assert_close(torch.cat(strips, dim=1), layer(image[None])[0])
-    assert len(strips) == len(asked) == len(tile_starts(max(size[0], 16), 16, 5))
-    assert all(bottom - top <= 16 for top, bottom in asked)
+    assert len(strips) == len(tile_starts(max(size[0], 16), 16, 5))
+    assert len(asked) == len(strips) * len(tile_starts(max(size[1], 20), 20, 5))
+    assert set(asked) == {(min(size[0], 16), min(size[1], 20))}
