@@ -116,7 +116,7 @@ def test_counted_percentiles_are_numpys(dtype):
     draw = np.random.default_rng(0)
     for count in [1, 2, 3, 999, 1001, 2**20 + 7, *draw.integers(2, 3000, 50)]:
         values = (draw.random(count) ** 3 * draw.integers(1, 256)).astype(dtype).reshape(-1, 1, 1)
-        low, high = np.percentile(values.astype(np.float32), (0.1, 99.9))
+        low, high = np.percentile(values.astype(np.float32), (0.1, 99.9)).tolist()
         if low < high:
             expected = np.rint((values.astype(np.float32) - low) * (255 / (high - low))).clip(0, 255)
             assert np.array_equal(to_uint8(values, stretch=True), expected.astype(np.uint8))
