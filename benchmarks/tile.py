@@ -61,8 +61,7 @@ def main() -> None:
     with torch.inference_mode():
         if path == "ours":  # as Predictor.masks
             model = TiledModel(network, tile=(TILE, TILE), overlap=OVERLAP)
-            read = lambda top, bottom, left, right: IMAGENET(image[top:bottom, left:right])
-            strips = model.strips(read, (side, side))
+            strips = model.strips(torch.from_numpy(image).permute(2, 0, 1), prepare=IMAGENET.planes)
             masks = masks_of_strips(strips, (1, side, side))
         else:
             logits = sliding_window_inference(

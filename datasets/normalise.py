@@ -19,10 +19,13 @@ class Normalisation:
 
     def __call__(self, image: np.ndarray) -> Tensor:
         """[H, W, C] uint8 → [C, H, W] float32."""
-        std = np.asarray(self.std, np.float32)[:, None, None]
-        mean = np.asarray(self.mean, np.float32)[:, None, None]
-        planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float()
-        return planes.mul_(torch.from_numpy(1 / (255 * std))).sub_(torch.from_numpy(mean / std))
+        return self.planes(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))))
+
+    def planes(self, pixels: Tensor) -> Tensor:
+        """[…, C, H, W] uint8 → float32 of the same shape, on the same device."""
+        mean, std = (np.asarray(values, np.float32)[:, None, None] for values in (self.mean, self.std))
+        scale, shift = (torch.from_numpy(values).to(pixels.device) for values in (1 / (255 * std), mean / std))
+        return pixels.float().mul_(scale).sub_(shift)
 
     def to_dict(self) -> dict[str, list[float]]:
         """Plain Python for a checkpoint; `Normalisation.from_dict` reads it back."""

@@ -88,8 +88,9 @@ class Predictor:
         decide, size = decision(threshold_of(self.task, threshold)), image.shape[:2]
         with self.runtime.autocast():
             if self.size is None:
-                read = lambda top, bottom, left, right: self.normalise(image[top:bottom, left:right])
-                strips = self.folded.strips(read, size, place=self.runtime.move_images)
+                prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
+                pixels = torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1)
+                strips = self.folded.strips(pixels, prepare=prepare)
                 return masks_of_strips(strips, (len(self.classes), *size), decide)
             images = self.normalise(resize_image(image, self.size))[None]
             logits = self.folded(self.runtime.move_images(images))[0].float()

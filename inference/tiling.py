@@ -37,39 +37,35 @@ def blending_weights(length: int, tile: int, overlap: int) -> list[tuple[int, Te
 
 def predict_strips(
     model: nn.Module,
-    read: Callable[[int, int, int, int], Tensor],
-    size: tuple[int, int],
+    image: Tensor,
     *,
     tile: tuple[int, int],
     overlap: int,
-    place: Callable[[Tensor], Tensor] = lambda tiles: tiles,
+    prepare: Callable[[Tensor], Tensor] = lambda tiles: tiles,
 ) -> Iterator[Tensor]:
     """Logits of one image from tiles of the size that the network was trained with, a strip of rows at a time.
 
     The network's up-sampling aligns corners, so that its answer depends a little on the size of what it sees: the
-    tile is part of a run. Where tiles overlap their logits are averaged, with less weight near a tile's edge. Memory
-    grows with the image's width and not with its height.
+    tile is part of a run. Where tiles overlap their logits are averaged, with less weight near a tile's edge. Memory,
+    beyond the image, grows with its width and not with its height.
 
     Args:
         model: [N, C, *tile] → [N, K, *tile], in eval mode.
-        read: (top, bottom, left, right) → that part of the image, [C, bottom − top, right − left] float32, normalised.
-        size: (height, width) of the image; reflected outwards where it is smaller than a tile.
+        image: [C, H, W]; reflected outwards where it is smaller than a tile.
         tile: (height, width) in pixels.
         overlap: least overlap of neighbouring tiles in pixels.
-        place: moves a batch of tiles to where the network is.
+        prepare: a batch of tiles as they are in the image → what the network takes, where it is.
 
     Yields:
         [K, rows, W] float32 on the network's device, from top to bottom; together they are the image.
     """
-    height, width = size
+    height, width = image.shape[1:]
     columns = blending_weights(max(width, tile[1]), tile[1], overlap)
     rows = blending_weights(max(height, tile[0]), tile[0], overlap)
     next_tops = [top for top, _ in rows[1:]] + [height]
     carried = None  # the share of the tiles above in rows that this row of tiles covers too
     for (top, weights), next_top in zip(rows, next_tops, strict=True):
-        bottom = min(top + tile[0], height)
-        tiles = (pad_to_tile(read(top, bottom, left, min(left + tile[1], width)), tile) for left, _ in columns)
-        logits = _predict_row(model, tiles, columns, tile=tile, place=place)
+        logits = _predict_row(model, image[:, top : top + tile[0]], columns, tile=tile, prepare=prepare)
         logits *= weights.to(logits.device)[:, None]
         if carried is not None:
             logits[:, : carried.shape[1]] += carried
@@ -79,19 +75,19 @@ def predict_strips(
 
 def _predict_row(
     model: nn.Module,
-    tiles: Iterator[Tensor],
+    rows: Tensor,
     columns: list[tuple[int, Tensor]],
     *,
     tile: tuple[int, int],
-    place: Callable[[Tensor], Tensor],
+    prepare: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """Tiles [C, *tile] from left to right → [K, tile height, W], blended from side to side."""
+    """One row of tiles of `rows`, [C, at most a tile's height, W] → [K, tile height, W], blended from side to side."""
     per_batch = max(1, PIXELS_PER_BATCH // (tile[0] * tile[1]))
     blended = None
     for first in range(0, len(columns), per_batch):
         batch = columns[first : first + per_batch]
-        images = place(torch.stack([next(tiles) for _ in batch]))
-        for (left, weights), logits in zip(batch, model(images).float(), strict=True):
+        tiles = torch.stack([pad_to_tile(rows[:, :, left : left + tile[1]], tile) for left, _ in batch])
+        for (left, weights), logits in zip(batch, model(prepare(tiles)).float(), strict=True):
             if blended is None:
                 blended = logits.new_zeros((len(logits), tile[0], columns[-1][0] + tile[1]))
             blended[:, :, left : left + tile[1]].addcmul_(logits, weights.to(logits.device))
@@ -100,8 +96,7 @@ def _predict_row(
 
 def predict_tiled(model: nn.Module, image: Tensor, *, tile: tuple[int, int], overlap: int) -> Tensor:
     """`predict_strips` of an image in memory: [C, H, W] float32, normalised → [K, H, W] float32."""
-    read = lambda top, bottom, left, right: image[:, top:bottom, left:right]
-    return torch.cat(list(predict_strips(model, read, image.shape[-2:], tile=tile, overlap=overlap)), dim=1)
+    return torch.cat(list(predict_strips(model, image, tile=tile, overlap=overlap)), dim=1)
 
 
 def pad_to_tile(image: Tensor, tile: tuple[int, int]) -> Tensor:
@@ -120,15 +115,9 @@ class TiledModel(nn.Module):
         super().__init__()
         self.model, self.tile, self.overlap = model, tile, overlap
 
-    def strips(
-        self,
-        read: Callable[[int, int, int, int], Tensor],
-        size: tuple[int, int],
-        *,
-        place: Callable[[Tensor], Tensor] = lambda tiles: tiles,
-    ) -> Iterator[Tensor]:
+    def strips(self, image: Tensor, *, prepare: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
         """`predict_strips` with this network, tile and overlap."""
-        return predict_strips(self.model, read, size, tile=self.tile, overlap=self.overlap, place=place)
+        return predict_strips(self.model, image, tile=self.tile, overlap=self.overlap, prepare=prepare)
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([predict_tiled(self.model, image, tile=self.tile, overlap=self.overlap) for image in images])
