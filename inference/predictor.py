@@ -90,7 +90,7 @@ class Predictor:
             if self.size is None:
                 prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
                 pixels = torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1)
-                strips = self.folded.strips(pixels, prepare=prepare)
+                strips = self.folded.strips(pixels, device=self.runtime.device, prepare=prepare)
                 return masks_of_strips(strips, (len(self.classes), *size), decide)
             images = self.normalise(resize_image(image, self.size))[None]
             logits = self.folded(self.runtime.move_images(images))[0].float()

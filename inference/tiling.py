@@ -21,8 +21,10 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     return [round(number * (length - tile) / max(1, count - 1)) for number in range(count)]
 
 
-def blending_weights(length: int, tile: int, overlap: int) -> list[tuple[int, Tensor]]:
-    """The tiles along one axis: (first pixel, weights [tile] float32 in (0, 1]).
+def blending_weights(
+    length: int, tile: int, overlap: int, *, device: torch.device | str = "cpu"
+) -> list[tuple[int, Tensor]]:
+    """The tiles along one axis: (first pixel, weights [tile] float32 in (0, 1], on `device`).
 
     Weights fall linearly over `overlap` pixels towards a tile's ends; at every pixel those of all tiles sum to one.
     """
@@ -32,7 +34,7 @@ def blending_weights(length: int, tile: int, overlap: int) -> list[tuple[int, Te
     total = torch.zeros(length)
     for start in starts:
         total[start : start + tile] += ramp
-    return [(start, ramp / total[start : start + tile]) for start in starts]
+    return [(start, (ramp / total[start : start + tile]).to(device)) for start in starts]
 
 
 def predict_strips(
@@ -41,6 +43,7 @@ def predict_strips(
     *,
     tile: tuple[int, int],
     overlap: int,
+    device: torch.device | str,
     prepare: Callable[[Tensor], Tensor] = lambda tiles: tiles,
 ) -> Iterator[Tensor]:
     """Logits of one image from tiles of the size that the network was trained with, a strip of rows at a time.
@@ -54,19 +57,20 @@ def predict_strips(
         image: [C, H, W]; reflected outwards where it is smaller than a tile.
         tile: (height, width) in pixels.
         overlap: least overlap of neighbouring tiles in pixels.
-        prepare: a batch of tiles as they are in the image → what the network takes, where it is.
+        device: of the network.
+        prepare: a batch of tiles as they are in the image → what the network takes, on `device`.
 
     Yields:
-        [K, rows, W] float32 on the network's device, from top to bottom; together they are the image.
+        [K, rows, W] float32 on `device`, from top to bottom; together they are the image.
     """
     height, width = image.shape[1:]
-    columns = blending_weights(max(width, tile[1]), tile[1], overlap)
-    rows = blending_weights(max(height, tile[0]), tile[0], overlap)
+    columns = blending_weights(max(width, tile[1]), tile[1], overlap, device=device)
+    rows = blending_weights(max(height, tile[0]), tile[0], overlap, device=device)
     next_tops = [top for top, _ in rows[1:]] + [height]
     carried = None  # the share of the tiles above in rows that this row of tiles covers too
     for (top, weights), next_top in zip(rows, next_tops, strict=True):
         logits = _predict_row(model, image[:, top : top + tile[0]], columns, tile=tile, prepare=prepare)
-        logits *= weights.to(logits.device)[:, None]
+        logits *= weights[:, None]
         if carried is not None:
             logits[:, : carried.shape[1]] += carried
         yield logits[:, : next_top - top, :width]
@@ -90,13 +94,13 @@ def _predict_row(
         for (left, weights), logits in zip(batch, model(prepare(tiles)).float(), strict=True):
             if blended is None:
                 blended = logits.new_zeros((len(logits), tile[0], columns[-1][0] + tile[1]))
-            blended[:, :, left : left + tile[1]].addcmul_(logits, weights.to(logits.device))
+            blended[:, :, left : left + tile[1]].addcmul_(logits, weights)
     return blended
 
 
 def predict_tiled(model: nn.Module, image: Tensor, *, tile: tuple[int, int], overlap: int) -> Tensor:
     """`predict_strips` of an image in memory: [C, H, W] float32, normalised → [K, H, W] float32."""
-    return torch.cat(list(predict_strips(model, image, tile=tile, overlap=overlap)), dim=1)
+    return torch.cat(list(predict_strips(model, image, tile=tile, overlap=overlap, device=image.device)), dim=1)
 
 
 def pad_to_tile(image: Tensor, tile: tuple[int, int]) -> Tensor:
@@ -115,9 +119,9 @@ class TiledModel(nn.Module):
         super().__init__()
         self.model, self.tile, self.overlap = model, tile, overlap
 
-    def strips(self, image: Tensor, *, prepare: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
-        """`predict_strips` with this network, tile and overlap."""
-        return predict_strips(self.model, image, tile=self.tile, overlap=self.overlap, prepare=prepare)
+    def strips(self, image: Tensor, **placing: object) -> Iterator[Tensor]:
+        """`predict_strips` with this network, tile and overlap; `placing` is its `device` and `prepare`."""
+        return predict_strips(self.model, image, tile=self.tile, overlap=self.overlap, **placing)
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([predict_tiled(self.model, image, tile=self.tile, overlap=self.overlap) for image in images])

@@ -91,7 +91,7 @@ def test_strips_are_the_image_from_top_to_bottom_prepared_some_tiles_at_a_time(s
         return tiles / 255
 
     layer = nn.Conv2d(2, 3, 1)
-    strips = list(predict_strips(layer, image, tile=(16, 20), overlap=5, prepare=prepare))
+    strips = list(predict_strips(layer, image, tile=(16, 20), overlap=5, device="cpu", prepare=prepare))
     torch.testing.assert_close(torch.cat(strips, dim=1), layer(image[None] / 255)[0])
     assert len(strips) == len(tile_starts(max(size[0], 16), 16, 5))
     assert {(tiles.dtype, tiles.shape[1:]) for tiles in seen} == {(torch.uint8, (2, 16, 20))}
