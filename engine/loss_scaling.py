@@ -83,7 +83,6 @@ class DynamicLossScaling(LossScaling):
         overflow = (~(loss.isfinite() & gradient_norm.isfinite())).float()
         optimizer.found_inf = overflow
         optimizer.step()
-        # By arithmetic: torch.where would copy plain numbers to the device and wait.
         updates = (self._updates + 1) * (1 - overflow)
         grown = (updates == GROWTH_INTERVAL).float()
         self.scale = (self.scale * (1 - 0.5 * overflow + grown)).clamp(min=SMALLEST)
