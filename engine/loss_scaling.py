@@ -17,8 +17,8 @@ from engine.device import Runtime
 # Below 1 the loss would be made smaller: what overflows there is no small gradient that was lifted too high, but one of
 # more than 65504, and a training that has diverged.
 SMALLEST = 1.0
-FIRST = 2.0**16
-GROWTH_INTERVAL = 2000  # updates in a row after which twice the scale is tried; the three numbers are PyTorch's
+FIRST = 2.0**16  # as PyTorch's scaler, like the next
+GROWTH_INTERVAL = 2000  # updates in a row after which twice the scale is tried
 
 
 class LossScaling:
