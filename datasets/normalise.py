@@ -17,10 +17,15 @@ class Normalisation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    @property
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """[C] float32 each: network input is pixel · the first − the second, rounded after each."""
+        std = np.asarray(self.std, np.float32)
+        return 1 / (255 * std), np.asarray(self.mean, np.float32) / std
+
     def __call__(self, image: np.ndarray) -> Tensor:
         """[H, W, C] uint8 → [C, H, W] float32."""
-        scale = 1 / (255 * np.asarray(self.std, np.float32))
-        shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
+        scale, shift = self.factors
         return torch.from_numpy(np.ascontiguousarray((image * scale - shift).transpose(2, 0, 1)))
 
     def to_dict(self) -> dict[str, list[float]]:
