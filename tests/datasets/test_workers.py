@@ -67,8 +67,8 @@ def test_a_hanging_worker_is_told_with_its_sample(monkeypatch):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_unreadable_sample_is_told_in_one_line(workers):
-    with pytest.raises(DataError) as told:
-        list(loader(damaged, workers))
+    with pytest.raises(DataError) as told, loader(damaged, workers) as batches:
+        list(batches)
     assert str(told.value) == "cell_5.png: not a readable image"
 
 
