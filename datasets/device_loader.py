@@ -22,6 +22,9 @@ class DeviceLoader:
     A batch is images [N, C, H, W] float32, normalised, in channels-last layout, and its target (see
     `Targets.to_tensor`), both on the device. Nothing waits for the device.
 
+    Attributes:
+        on_device, description: as `TrainingLoader`'s.
+
     Args:
         source: what a batch's keys mean, and seed, windows and normalisation; its own augmentation is not used.
         batches: as `TrainingLoader`'s.

@@ -31,10 +31,11 @@ SHARED_MEMORY = Path("/dev/shm")
 class TrainingLoader(DataLoader):
     """Batches in the order of `batches`, whatever the number of workers; a lost worker is told with its sample.
 
-    Attributes:
-        on_device: where samples are kept and changed; see `DeviceLoader`.
-
     A context: at its end the workers are gone. They ignore SIGTERM, by which Python ends what is left of them at exit.
+
+    Attributes:
+        on_device: whether samples are kept and changed on the device, as `DeviceLoader` does.
+        description: how samples come, in a line.
 
     Args:
         dataset: key → sample.
