@@ -134,7 +134,7 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
             progress, val_counts = training.progress, SegmentationCounts(data.classes, **counting)
             train_loader.start(epoch=history.start_epoch(), done=progress.steps)
             stepping = {"seed": config.seed, "clip_norm": settings.clip_norm, "decide": decide}
-            stepping |= {"guard": saver.guard, "after_step": saver.after_step}
+            stepping |= {"guard": saver.guard, "after_step": saver.after_step, "scaling": training.scaling}
             losses = train_epoch(model, train_loader, criterion, optimizer, progress, runtime=runtime, **stepping)
             seen = progress.losses.images - progress.images_before
             history.end_training(images=seen, waited=progress.seconds_waited)

@@ -20,7 +20,9 @@ from benchmarks.table import Row, timed_row
 from datasets.augment import Augmentation
 from datasets.device_loader import DeviceLoader
 from datasets.loaders import training_loader
+from datasets.normalise import Normalisation
 from datasets.resize import resize_image, resize_mask
+from datasets.samples import Samples
 from datasets.survey import TrainingData, load_training_data
 from datasets.synthetic import write_synthetic
 from datasets.workers import TrainingLoader
@@ -68,17 +70,27 @@ def _endless(data: TrainingData, settings: Settings, *, on_device: bool | str) -
 
 
 def file_batches(settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches whose samples are decoded, resized, changed and normalised each time they are drawn."""
+    """Endless batches of the training images whose samples are prepared each time they are drawn."""
     data = _load(settings.data, settings.size)
-    size, change = (settings.size, settings.size), Augmentation(square=True, colour=data.reader.channels == 3)
+    return batches_from_files(data.train, data.normalise, settings.batch, augment=True)
+
+
+def batches_from_files(
+    samples: Samples, normalise: Normalisation, batch: int, *, augment: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches in the order of the files; each sample is decoded, resized, changed and normalised anew."""
+    height, width = samples.size
+    change = Augmentation(square=height == width, colour=samples.reader.channels == 3)
     drawn = 0
     while True:
         images, targets = [], []
-        for _ in range(settings.batch):
-            image, masks = data.train.at_file_size(drawn % len(data.train))
-            masks = np.stack([resize_mask(masks[..., k], size) for k in range(masks.shape[-1])], axis=-1)
-            image, masks = change(resize_image(image, size), masks, seed=drawn)
-            images.append(data.normalise(image))
+        for _ in range(batch):
+            image, masks = samples.at_file_size(drawn % len(samples))
+            masks = np.stack([resize_mask(masks[..., k], samples.size) for k in range(masks.shape[-1])], axis=-1)
+            image = resize_image(image, samples.size)
+            if augment:
+                image, masks = change(image, masks, seed=drawn)
+            images.append(normalise(image))
             targets.append(torch.from_numpy(np.ascontiguousarray(masks.transpose(2, 0, 1))).float())
             drawn += 1
         yield torch.stack(images), torch.stack(targets)

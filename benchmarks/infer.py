@@ -44,7 +44,7 @@ def infer_rows(settings: Settings, limits: Limits) -> list[Row]:
             # A compiled network does what the folded one does, though in fewer operators.
             counted = answers["ours" if kind == "compiled" else kind]
             shares = shares_of(counted, timing.median(kind), limits)
-            asking = asked[settings.precision] if name == "NestedUNet" else ""
+            asking = asked.get(settings.precision, "") if name == "NestedUNet" else ""
             rows.append(timed_row(work + label, timing, ours=kind, other="plain", asked=asking, shares=shares))
     return rows
 

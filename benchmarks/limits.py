@@ -31,7 +31,7 @@ class Limits:
 
 def measure_limits(device: str, precision: str) -> Limits:
     """The fastest of a few 3 × 3 convolutions, and the copy of 256 MiB into memory that is there already."""
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     rates = []
     for width, side in ((64, 48), (128, 24)):
         x = torch.randn(16, width, side, side, device=device, dtype=dtype).to(memory_format=torch.channels_last)

@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", choices=(*WORKS, "prune", "all"), help="all: without prune")
     parser.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of ours; plain is fp32")
+    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32", help="of ours; plain is fp32")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--size", type=int, default=96, help="side in pixels, a multiple of 32 (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (default: %(default)s)")

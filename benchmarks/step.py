@@ -17,6 +17,7 @@ from engine.device import choose_runtime
 from engine.divergence import UpdateGuard, WatchedStep
 from engine.errors import DivergedError
 from engine.loops import train_step
+from engine.loss_scaling import build_loss_scaling
 from engine.optimisers import build_optimizer
 from inference.masks import to_masks
 from losses import DeepSupervisionLoss, build_loss
@@ -34,7 +35,7 @@ def make_step(
     Args:
         model_name: of `models.MODELS`, at full width.
         loss_name: of `losses.LOSSES`.
-        precision: auto, fp32 or bf16.
+        precision: auto, fp32, bf16 or fp16.
         batch: images.
         size: their side in pixels.
         device: cpu, cuda or mps.
@@ -51,13 +52,15 @@ def step_on(
     model = runtime.place(build_model(model_name)).train()
     criterion = DeepSupervisionLoss(build_loss(loss_name))
     optimizer = build_optimizer("AdamW", model.parameters(), lr=1e-3)
-    guard = UpdateGuard(optimizer, deferred=runtime.on_cuda, on_bad_step=_refuse)
+    scaling = build_loss_scaling(runtime, optimizer)
+    guard = UpdateGuard(optimizer, deferred=runtime.on_cuda, on_bad_step=_refuse, scaling=scaling)
     counts, numbers = SegmentationCounts(), itertools.count()
 
     def step() -> Tensor:
         images, target = runtime.move(*next_batch())
         watching = guard.watching(next(numbers), images, target)
-        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, before_update=watching)
+        stepping = {"runtime": runtime, "before_update": watching, "scaling": scaling}
+        loss, logits = train_step(model, criterion, optimizer, images, target, **stepping)
         counts.update(to_masks(logits), target)
         return loss
 

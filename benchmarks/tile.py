@@ -61,7 +61,7 @@ def main() -> None:
     with torch.inference_mode():
         if path == "ours":  # as Predictor.masks
             model = TiledModel(network, tile=(TILE, TILE), overlap=OVERLAP)
-            strips = model.strips(lambda top, bottom: IMAGENET(image[top:bottom]), (side, side))
+            strips = model.strips(torch.from_numpy(image).permute(2, 0, 1), device="cpu", prepare=IMAGENET.planes)
             masks = masks_of_strips(strips, (1, side, side))
         else:
             logits = sliding_window_inference(

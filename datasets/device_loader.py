@@ -39,9 +39,7 @@ class DeviceLoader:
     ) -> None:
         self.source, self.batch_sampler, self.augment, self.device = source, batches, augment, device
         self.samples = DeviceSamples(source.samples, source.window, device)
-        self._scale, self._shift = (
-            torch.from_numpy(factor)[:, None, None].to(device) for factor in source.normalise.factors
-        )
+        self._scale, self._shift = (factor.to(device) for factor in source.normalise.factors)
 
     @property
     def description(self) -> str:

@@ -15,6 +15,7 @@ Format 2 is a dict with the keys
     model           the network's state dict
     optimizer       the optimiser's state dict
     scheduler       {"lr": rate of the newest step, "state": the schedule's state dict}
+    scaling         the scale of the loss (engine.loss_scaling); None but in fp16, and absent in older files
     machine         what the bits of a result depend on besides: torch, device, threads, …
 Format 1 had neither a seal nor data, timing, progress and machine; its weights still start a training.
 """

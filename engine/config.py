@@ -192,7 +192,7 @@ class TrainConfig(Section):
     batch_size: PositiveInt = 16
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
     early_stopping: PositiveInt | None = None  # epochs without a better val_iou
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16: GPUs without bf16
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     workers: Workers = "auto"  # processes that read and augment
     save_every_minutes: PositiveFloat = 10.0  # a checkpoint within an epoch that takes longer

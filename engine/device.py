@@ -17,7 +17,7 @@ class Runtime:
     """A device, and the precision that networks run in on it; weights, losses and scores stay float32."""
 
     device: torch.device
-    precision: str  # fp32 or bf16
+    precision: str  # fp32, bf16 or fp16
 
     @property
     def on_cuda(self) -> bool:
@@ -40,7 +40,8 @@ class Runtime:
         return images.to(self.device, memory_format=self.layout, non_blocking=True)
 
     def autocast(self) -> AbstractContextManager:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        half = torch.float16 if self.precision == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, half, enabled=self.precision != "fp32")
 
     def __str__(self) -> str:
         if self.on_cuda:
@@ -51,16 +52,16 @@ class Runtime:
 
 
 def choose_runtime(device: str = "auto", precision: str = "auto", *, deterministic: bool = False) -> Runtime:
-    """The device and precision for `auto | cuda | mps | cpu` and `auto | fp32 | bf16`.
+    """The device and precision for `auto | cuda | mps | cpu` and `auto | fp32 | bf16 | fp16`.
 
     `auto` is CUDA where present, else the CPU; and bf16 where the hardware computes in it: elsewhere it is emulated and
-    slow, and on MPS it has not been measured.
+    slow, and on MPS it has not been measured. It is never fp16, whose range is small.
 
     Args:
         deterministic: from now on this process computes only with kernels that give the same bits every time.
 
     Raises:
-        ConfigError: CUDA or MPS is asked for and absent.
+        ConfigError: CUDA or MPS is asked for and absent, or fp16 on MPS, where no optimiser is fused.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
@@ -68,6 +69,8 @@ def choose_runtime(device: str = "auto", precision: str = "auto", *, determinist
         )
     if device == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("train.device: mps, but PyTorch sees no Apple GPU here; use auto or cpu")
+    if device == "mps" and precision == "fp16":
+        raise ConfigError("train.precision: fp16 needs a CUDA device or the CPU; on mps use fp32")
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
         torch.use_deterministic_algorithms(True)

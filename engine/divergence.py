@@ -11,6 +11,7 @@ from torch import Tensor, nn, optim
 
 from engine.checkpoint import save_checkpoint
 from engine.errors import DivergedError
+from engine.loss_scaling import SMALLEST, LossScaling
 
 
 @dataclass
@@ -24,12 +25,17 @@ class WatchedStep:
     loss: Tensor
     gradient_norm: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
+    scale: Tensor | None = None  # of the loss
     flag: Tensor | None = None  # bool scalar on the host, once `copied` has happened
     copied: torch.cuda.Event | None = None
 
     @property
-    def finite(self) -> Tensor:
-        return self.loss.isfinite() & self.gradient_norm.isfinite()
+    def good(self) -> Tensor:
+        """Whether loss and gradient are finite, bool scalar; a gradient may overflow as long as its scale can fall."""
+        gradient = self.gradient_norm.isfinite()
+        if self.scale is not None:
+            gradient = gradient | (self.scale > SMALLEST)
+        return self.loss.isfinite() & gradient
 
 
 class UpdateGuard:
@@ -44,6 +50,7 @@ class UpdateGuard:
         deferred: see above.
         on_bad_step: called with the first bad step; raises.
         parts_of_loss: the newest values of the loss's named parts.
+        scaling: of the loss; it leaves out updates of gradients that overflow by itself.
     """
 
     def __init__(
@@ -53,11 +60,12 @@ class UpdateGuard:
         deferred: bool,
         on_bad_step: Callable[[WatchedStep], None],
         parts_of_loss: Callable[[], Mapping[str, Tensor]] = dict,
+        scaling: LossScaling | None = None,
     ) -> None:
         if deferred and not all(group.get("fused") for group in optimizer.param_groups):
             raise ValueError("a deferred guard needs an optimiser built with fused=True")
         self.optimizer, self.deferred = optimizer, deferred
-        self.on_bad_step, self.parts_of_loss = on_bad_step, parts_of_loss
+        self.on_bad_step, self.parts_of_loss, self.scaling = on_bad_step, parts_of_loss, scaling or LossScaling()
         self._pending: WatchedStep | None = None
 
     def watching(self, step: int, images: Tensor, target: Tensor) -> Callable[[Tensor, Tensor], None]:
@@ -65,10 +73,11 @@ class UpdateGuard:
 
         def before_update(loss: Tensor, gradient_norm: Tensor) -> None:
             lr = self.optimizer.param_groups[0]["lr"]
-            watched = WatchedStep(step, images, target, lr, loss, gradient_norm, dict(self.parts_of_loss()))
+            parts, scale = dict(self.parts_of_loss()), self.scaling.scale
+            watched = WatchedStep(step, images, target, lr, loss, gradient_norm, parts, scale)
             if self.deferred:
                 self._suppress(watched)
-            elif not watched.finite:
+            elif not watched.good:
                 self.on_bad_step(watched)
 
         return before_update
@@ -84,16 +93,16 @@ class UpdateGuard:
             self.on_bad_step(watched)
 
     def _suppress(self, watched: WatchedStep) -> None:
-        finite = watched.finite
-        self.optimizer.found_inf = (~finite).float()
+        good = watched.good
+        self.optimizer.found_inf = (~good).float()
         self.settle()
-        if finite.is_cuda:
+        if good.is_cuda:
             watched.flag = torch.empty((), dtype=torch.bool, pin_memory=True)
-            watched.flag.copy_(finite, non_blocking=True)
+            watched.flag.copy_(good, non_blocking=True)
             watched.copied = torch.cuda.Event()
             watched.copied.record()
         else:
-            watched.flag = finite
+            watched.flag = good
         self._pending = watched
 
 

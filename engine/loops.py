@@ -12,9 +12,12 @@ from tqdm import tqdm
 
 from engine.device import Runtime
 from engine.divergence import UpdateGuard
+from engine.loss_scaling import LossScaling
 from engine.progress import Counts, EpochProgress, MeanLosses
 from engine.seeding import seed_step
 from inference.masks import Decision, to_masks
+
+NO_SCALING = LossScaling()
 
 
 class Criterion(Protocol):
@@ -37,6 +40,7 @@ def train_step(
     runtime: Runtime,
     clip_norm: float | None = None,
     before_update: Callable[[Tensor, Tensor], None] = lambda loss, gradient_norm: None,
+    scaling: LossScaling = NO_SCALING,
 ) -> tuple[Tensor, Tensor]:
     """One update of the weights.
 
@@ -45,6 +49,7 @@ def train_step(
         target: [N, K, H, W] float32 {0, 1}, or [N, H, W] int64 class indices in a multiclass task, likewise.
         clip_norm: the gradient's 2-norm is scaled down to this where it is larger.
         before_update: called with the loss and the gradient's 2-norm, two scalars on the device; may raise.
+        scaling: of the loss, for float16.
 
     Returns:
         The loss, a scalar, and the logits [N, K, H, W] it was computed from, both detached and on the device.
@@ -54,13 +59,14 @@ def train_step(
         outputs = model(images)
     outputs = outputs.float() if isinstance(outputs, Tensor) else [logits.float() for logits in outputs]
     loss = criterion(outputs, target)
-    loss.backward()
+    scaling.scaled(loss).backward()
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    scaling.unscale_(gradients)
     gradient_norm = nn.utils.get_total_norm(gradients)
     if clip_norm is not None:
         nn.utils.clip_grads_with_norm_(model.parameters(), clip_norm, gradient_norm)
     before_update(loss.detach(), gradient_norm)
-    optimizer.step()
+    scaling.step(optimizer, loss.detach(), gradient_norm)
     return loss.detach(), criterion.prediction(outputs).detach()
 
 
@@ -77,6 +83,7 @@ def train_epoch(
     guard: UpdateGuard | None = None,
     after_step: Callable[[], None] = lambda: None,
     decide: Decision = to_masks,
+    scaling: LossScaling = NO_SCALING,
 ) -> dict[str, float]:
     """Trains on every batch of `loader`; losses and predictions made on the way are added to `progress`.
 
@@ -86,6 +93,7 @@ def train_epoch(
         guard: keeps a loss or gradient that is not finite away from the weights.
         after_step: called when a step is done and counted; may save the training as it is, and may raise.
         decide: turns logits into those predictions, see `inference.masks.decision`.
+        scaling: of the loss, for float16.
 
     Returns:
         The mean loss per image of the whole epoch as "loss", and the terms of a weighted sum by their names.
@@ -98,7 +106,7 @@ def train_epoch(
     for images, target in progress.waiting_for(batches):
         images, target = runtime.move(images, target)
         seed_step(seed, progress.epoch, progress.steps)
-        stepping = {"clip_norm": clip_norm}
+        stepping = {"clip_norm": clip_norm, "scaling": scaling}
         if guard is not None:
             stepping["before_update"] = guard.watching(progress.steps, images, target)
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, **stepping)

@@ -127,14 +127,14 @@ def _of_torch() -> dict:
 
     runtime = choose_runtime()
     native = runtime.precision == "bf16"
-    what = "the GPU" if runtime.on_cuda else "the CPU"
+    what, otherwise = ("the GPU", "; try train.precision: fp16") if runtime.on_cuda else ("the CPU", "")
     checks = {"AVX2": "_is_avx2_supported", "AVX-512": "_is_avx512_supported"}
     checks |= {"bf16": "_is_avx512_bf16_supported", "AMX": "_is_amx_tile_supported"}
     has = {name: getattr(torch.cpu, check, lambda: False) for name, check in checks.items()}
     return {
         "device": str(runtime),
         "precision": runtime.precision,
-        "reason": f"{what} computes in bf16" if native else f"{what} only emulates bf16, which is slow",
+        "reason": f"{what} computes in bf16" if native else f"{what} only emulates bf16, which is slow{otherwise}",
         "cuda_build": torch.version.cuda,
         "cpu": tuple(name for name, check in has.items() if check()),
         "threads": torch.get_num_threads(),

@@ -52,6 +52,7 @@ class Saver:
             deferred=training.runtime.on_cuda,
             on_bad_step=self._tell_bad_step,
             parts_of_loss=lambda: criterion.parts,
+            scaling=training.scaling,
         )
         self._saved = time.monotonic()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn, optim
@@ -11,6 +11,7 @@ from torch import nn, optim
 from engine.device import Runtime
 from engine.errors import DivergedError
 from engine.history import History
+from engine.loss_scaling import LossScaling, build_loss_scaling
 from engine.optimisers import Schedule
 from engine.progress import EpochProgress
 
@@ -21,6 +22,7 @@ class Training:
 
     Attributes:
         progress: of the epoch that is under way.
+        scaling: of the loss, as the runtime's precision needs it.
     """
 
     model: nn.Module
@@ -29,6 +31,10 @@ class Training:
     history: History
     progress: EpochProgress
     runtime: Runtime
+    scaling: LossScaling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scaling = build_loss_scaling(self.runtime, self.optimizer)
 
     def state_dict(self) -> dict:
         """The keys of a checkpoint that change from step to step.
@@ -50,6 +56,7 @@ class Training:
             "model": model,
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.schedule.state_dict(),
+            "scaling": self.scaling.state_dict(),
             "machine": machine(self.runtime),
         }
 
@@ -63,6 +70,7 @@ class Training:
         groups = [group | kernels for group in groups]
         self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": groups})
         self.schedule.load_state_dict(state["scheduler"], epochs_changed=epochs_changed)
+        self.scaling.load_state_dict(state.get("scaling"))
         self.history.load(state["history"], state["timing"])
         self.progress.epoch = state["epoch"] + 1
         if state["progress"] is not None:

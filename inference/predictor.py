@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from datasets.image_reader import ImageReader
 from datasets.names import faults_of_classes
@@ -88,13 +88,13 @@ class Predictor:
         decide, size = decision(threshold_of(self.task, threshold)), image.shape[:2]
         with self.runtime.autocast():
             if self.size is None:
-                strips = self.folded.strips(lambda top, bottom: self._network_input(image[top:bottom])[0], size)
+                prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
+                pixels = torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1)
+                strips = self.folded.strips(pixels, device=self.runtime.device, prepare=prepare)
                 return masks_of_strips(strips, (len(self.classes), *size), decide)
-            logits = self.folded(self._network_input(resize_image(image, self.size)))[0].float()
+            images = self.normalise(resize_image(image, self.size))[None]
+            logits = self.folded(self.runtime.move_images(images))[0].float()
         return masks_at_size(logits, size, decide).numpy()
-
-    def _network_input(self, image: np.ndarray) -> Tensor:
-        return self.runtime.move_images(self.normalise(image)[None])
 
 
 def load_run(

@@ -21,8 +21,10 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     return [round(number * (length - tile) / max(1, count - 1)) for number in range(count)]
 
 
-def blending_weights(length: int, tile: int, overlap: int) -> list[tuple[int, Tensor]]:
-    """The tiles along one axis: (first pixel, weights [tile] float32 in (0, 1]).
+def blending_weights(
+    length: int, tile: int, overlap: int, *, device: torch.device | str = "cpu"
+) -> list[tuple[int, Tensor]]:
+    """The tiles along one axis: (first pixel, weights [tile] float32 in (0, 1], on `device`).
 
     Weights fall linearly over `overlap` pixels towards a tile's ends; at every pixel those of all tiles sum to one.
     """
@@ -32,66 +34,73 @@ def blending_weights(length: int, tile: int, overlap: int) -> list[tuple[int, Te
     total = torch.zeros(length)
     for start in starts:
         total[start : start + tile] += ramp
-    return [(start, ramp / total[start : start + tile]) for start in starts]
+    return [(start, (ramp / total[start : start + tile]).to(device)) for start in starts]
 
 
 def predict_strips(
     model: nn.Module,
-    read_rows: Callable[[int, int], Tensor],
-    size: tuple[int, int],
+    image: Tensor,
     *,
     tile: tuple[int, int],
     overlap: int,
+    device: torch.device | str,
+    prepare: Callable[[Tensor], Tensor] = lambda tiles: tiles,
 ) -> Iterator[Tensor]:
     """Logits of one image from tiles of the size that the network was trained with, a strip of rows at a time.
 
     The network's up-sampling aligns corners, so that its answer depends a little on the size of what it sees: the
-    tile is part of a run. Where tiles overlap their logits are averaged, with less weight near a tile's edge. Memory
-    grows with the image's width and not with its height.
+    tile is part of a run. Where tiles overlap their logits are averaged, with less weight near a tile's edge. Memory,
+    beyond the image, grows with its width and not with its height.
 
     Args:
         model: [N, C, *tile] → [N, K, *tile], in eval mode.
-        read_rows: (top, bottom) → those rows of the image, [C, bottom − top, W] float32, normalised.
-        size: (height, width) of the image; reflected outwards where it is smaller than a tile.
+        image: [C, H, W]; reflected outwards where it is smaller than a tile.
         tile: (height, width) in pixels.
         overlap: least overlap of neighbouring tiles in pixels.
+        device: of the network.
+        prepare: a batch of tiles as they are in the image → what the network takes, on `device`.
 
     Yields:
-        [K, rows, W] float32 on the rows' device, from top to bottom; together they are the image.
+        [K, rows, W] float32 on `device`, from top to bottom; together they are the image.
     """
-    height, width = size
-    columns = blending_weights(max(width, tile[1]), tile[1], overlap)
-    rows = blending_weights(max(height, tile[0]), tile[0], overlap)
+    height, width = image.shape[1:]
+    columns = blending_weights(max(width, tile[1]), tile[1], overlap, device=device)
+    rows = blending_weights(max(height, tile[0]), tile[0], overlap, device=device)
     next_tops = [top for top, _ in rows[1:]] + [height]
     carried = None  # the share of the tiles above in rows that this row of tiles covers too
     for (top, weights), next_top in zip(rows, next_tops, strict=True):
-        strip = pad_to_tile(read_rows(top, min(top + tile[0], height)), tile)
-        logits = _predict_row(model, strip, columns) * weights.to(strip.device)[:, None]
+        logits = _predict_row(model, image[:, top : top + tile[0]], columns, tile=tile, prepare=prepare)
+        logits *= weights[:, None]
         if carried is not None:
             logits[:, : carried.shape[1]] += carried
         yield logits[:, : next_top - top, :width]
         carried = logits[:, next_top - top :]
 
 
-def _predict_row(model: nn.Module, strip: Tensor, columns: list[tuple[int, Tensor]]) -> Tensor:
-    """[C, tile height, W] → [K, tile height, W]: one row of tiles, blended from side to side."""
-    tile = strip.shape[1], len(columns[0][1])
+def _predict_row(
+    model: nn.Module,
+    rows: Tensor,
+    columns: list[tuple[int, Tensor]],
+    *,
+    tile: tuple[int, int],
+    prepare: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """One row of tiles of `rows`, [C, at most a tile's height, W] → [K, tile height, W], blended from side to side."""
     per_batch = max(1, PIXELS_PER_BATCH // (tile[0] * tile[1]))
     blended = None
     for first in range(0, len(columns), per_batch):
         batch = columns[first : first + per_batch]
-        tiles = torch.stack([strip[:, :, left : left + tile[1]] for left, _ in batch])
-        for (left, weights), logits in zip(batch, model(tiles).float(), strict=True):
+        tiles = torch.stack([pad_to_tile(rows[:, :, left : left + tile[1]], tile) for left, _ in batch])
+        for (left, weights), logits in zip(batch, model(prepare(tiles)).float(), strict=True):
             if blended is None:
-                blended = logits.new_zeros((len(logits), *strip.shape[1:]))
-            blended[:, :, left : left + tile[1]] += logits * weights.to(logits.device)
+                blended = logits.new_zeros((len(logits), tile[0], columns[-1][0] + tile[1]))
+            blended[:, :, left : left + tile[1]].addcmul_(logits, weights)
     return blended
 
 
 def predict_tiled(model: nn.Module, image: Tensor, *, tile: tuple[int, int], overlap: int) -> Tensor:
     """`predict_strips` of an image in memory: [C, H, W] float32, normalised → [K, H, W] float32."""
-    rows = lambda top, bottom: image[:, top:bottom]
-    return torch.cat(list(predict_strips(model, rows, image.shape[-2:], tile=tile, overlap=overlap)), dim=1)
+    return torch.cat(list(predict_strips(model, image, tile=tile, overlap=overlap, device=image.device)), dim=1)
 
 
 def pad_to_tile(image: Tensor, tile: tuple[int, int]) -> Tensor:
@@ -110,9 +119,9 @@ class TiledModel(nn.Module):
         super().__init__()
         self.model, self.tile, self.overlap = model, tile, overlap
 
-    def strips(self, read_rows: Callable[[int, int], Tensor], size: tuple[int, int]) -> Iterator[Tensor]:
-        """`predict_strips` with this network, tile and overlap."""
-        return predict_strips(self.model, read_rows, size, tile=self.tile, overlap=self.overlap)
+    def strips(self, image: Tensor, **placing: object) -> Iterator[Tensor]:
+        """`predict_strips` with this network, tile and overlap; `placing` is its `device` and `prepare`."""
+        return predict_strips(self.model, image, tile=self.tile, overlap=self.overlap, **placing)
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([predict_tiled(self.model, image, tile=self.tile, overlap=self.overlap) for image in images])

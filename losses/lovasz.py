@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from losses.targets import check_same_shape, full_precision, masks_of
+from losses.targets import check_same_shape, full_precision, masks_of, select_channels
 
 
 def ascending_order(values: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ class LovaszSoftmaxLoss(nn.Module):
         if not isinstance(self.classes, str):
             if not set(self.classes) <= set(range(channels)):
                 raise ValueError(f"classes {list(self.classes)} are not all among the channels, 0 to {channels - 1}")
-            errors, foreground = errors[:, self.classes], foreground[:, self.classes]
+            errors, foreground = (select_channels(values, self.classes, axis=1) for values in (errors, foreground))
         images, classes = len(errors) if self.per_image else 1, errors.shape[1]
         errors, foreground = (_rows(values, self.per_image) for values in (errors, foreground))
         losses = (errors * growth_of_pixels(-errors, foreground)).sum(1).view(images, classes)

@@ -8,7 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from losses.targets import checked_weight, full_precision, holds_class_indices, masks_of, per_channel
+from losses.targets import (
+    checked_weight,
+    full_precision,
+    holds_class_indices,
+    masks_of,
+    per_channel,
+    select_channels,
+)
 
 Activation = Literal["auto", "sigmoid", "softmax", "none"]
 Smooth = float | Sequence[float]
@@ -79,8 +86,9 @@ class OverlapLoss(nn.Module):
         weight = None if self.weight is None else per_channel(self.weight, "weight", logits)
         kept = self._kept_channels(logits.shape[1])
         if len(kept) < logits.shape[1]:
-            p, y, smooth = p[:, kept], y[:, kept], smooth[kept]
-            weight = None if weight is None else weight[kept]
+            p, y = (select_channels(values, kept, axis=1) for values in (p, y))
+            smooth = select_channels(smooth, kept, axis=0)
+            weight = None if weight is None else select_channels(weight, kept, axis=0)
         axes = [axis for axis, pooled in ((0, not self.per_image), (1, not self.per_class), (2, True)) if pooled]
         p, y = p.reshape(*p.shape[:2], -1), y.reshape(*y.shape[:2], -1)
         py, p, y = (values.sum(axes, keepdim=True).squeeze(2) for values in (p * y, self._powered(p), self._powered(y)))

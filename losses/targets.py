@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -113,7 +114,19 @@ def per_channel(numbers: float | Sequence[float], name: str, logits: Tensor) -> 
             f"{name} has {len(numbers)} numbers and the logits have {channels} channels; give one number per class, "
             f"in the order of the classes"
         )
-    return logits.new_tensor(numbers)
+    return _on_device(tuple(numbers), logits.dtype, logits.device)
+
+
+@lru_cache(maxsize=256)
+def _on_device(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Kept, because to copy them in every step would mean to wait for a GPU in every step."""
+    with torch.inference_mode(False):  # the first to ask may be a scoring pass, the next a training
+        return torch.tensor(numbers, dtype=dtype, device=device)
+
+
+def select_channels(values: Tensor, kept: Sequence[int], *, axis: int) -> Tensor:
+    """The channels in `kept` alone; torch's own indexing with a list would copy that to a GPU and wait."""
+    return torch.stack([values.select(axis, channel) for channel in kept], dim=axis)
 
 
 def along_channels(numbers: Tensor, like: Tensor) -> Tensor:

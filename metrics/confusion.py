@@ -37,7 +37,7 @@ class ConfusionMatrix:
         if prediction.shape[1] != len(self.counts):
             raise ValueError(f"{prediction.shape[1]} channels, but {len(self.counts)} classes")
         rows = [torch.stack([(t & counted[:, 0] & p).sum() for p in prediction.unbind(1)]) for t in truth.unbind(1)]
-        self.counts = self.counts.to(truth.device) + torch.stack(rows)
+        self.counts = self.counts.to(truth.device, non_blocking=True) + torch.stack(rows)
 
     def compute(self) -> Tensor:
         """[K, K] float64 on the CPU: each row divided by its sum, so that the diagonal is the recall."""

@@ -16,6 +16,12 @@ def interpolation_matrix(length: int) -> Tensor:
     return (1 - (position[:, None] - torch.arange(length)).abs()).clamp(min=0)
 
 
+@lru_cache(maxsize=256)
+def _transposed(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """`interpolation_matrix(length).mT`, kept on a device: to copy it in every step would mean to wait for a GPU."""
+    return interpolation_matrix(length).to(dtype).to(device).mT
+
+
 class _Up(torch.autograd.Function):
     """y = R x Cᵀ in every channel, with R and C as above for rows and columns; so the gradient is Rᵀ g C.
 
@@ -34,7 +40,7 @@ class _Up(torch.autograd.Function):
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
         n, c, height, width = ctx.size
-        rows, columns = (interpolation_matrix(side).to(gradient.dtype).to(gradient.device).mT for side in ctx.size[2:])
+        rows, columns = (_transposed(side, gradient.dtype, gradient.device) for side in (height, width))
         # In channels last a product runs over contiguous channels, and part of a concatenation needs no copy.
         g = gradient.permute(0, 2, 3, 1).reshape(n * 2 * height, 2 * width, c)
         g = torch.bmm(columns.expand(len(g), -1, -1), g)

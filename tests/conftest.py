@@ -2,6 +2,7 @@
 
 import os
 
+os.environ["GPUS_OF_THE_TESTS"] = os.environ.get("CUDA_VISIBLE_DEVICES", "all")  # for those in processes of their own
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the suite gives the same answers on any machine
 
 import sys

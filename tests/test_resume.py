@@ -14,7 +14,7 @@ from torch import nn
 import predict
 import train
 import val
-from engine.checkpoint import load_checkpoint
+from engine.checkpoint import load_checkpoint, save_checkpoint
 from engine.config_file import load_config
 from engine.loops import evaluate, train_step
 from engine.resume import require_same_config
@@ -252,6 +252,36 @@ def test_out_of_memory_ends_with_5(small_config, run_main, monkeypatch):
     code, _, err = run_main(train, "--config", small_config)
     assert code == 5
     assert "try train.batch_size=2" in err
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_the_scale_of_a_float16_training_is_resumed_too(small_config, run_main, run, tmp_path, monkeypatch, forgotten):
+    """It begins so large that it is still falling when the run is stopped; forgotten, the runs differ: the control."""
+    monkeypatch.setattr("engine.loss_scaling.FIRST", 2.0**80)
+    words = ["--config", small_config, EPOCHS, "train.precision=fp16", "optimizer={name: SGD, lr: 0.1}", "--resume"]
+    run_main(train, *words, "name=whole")
+    with monkeypatch.context() as patch:
+        stop_in(patch, "engine.loops.train_step", 3)
+        assert run_main(train, *words)[0] == 143
+    whole = tmp_path / "outputs" / "whole"
+    scales = [load_checkpoint(folder / "last.pth")["scaling"]["scale"] for folder in (run, whole)]
+    assert 2.0**80 > scales[0] > scales[1]
+    if forgotten:
+        monkeypatch.setattr("engine.loss_scaling.DynamicLossScaling.load_state_dict", lambda self, state: None)
+    assert run_main(train, *words)[0] == 0
+    assert (digest(run) == digest(whole)) is not forgotten
+
+
+def test_a_checkpoint_from_before_there_was_a_scale(small_config, run_main, run, whole, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_in(patch, "engine.loops.train_step", 3)
+        assert run_main(train, "--config", small_config, EPOCHS)[0] == 143
+    state = load_checkpoint(run / "last.pth")
+    assert state.pop("scaling") is None
+    del state["format"]
+    save_checkpoint(run / "last.pth", state)
+    assert run_main(train, "--config", small_config, EPOCHS, "--resume")[0] == 0
+    assert digest(run) == digest(whole)
 
 
 def test_a_networks_own_randomness_is_resumed_too(small_config, run_main, run, tmp_path, monkeypatch):

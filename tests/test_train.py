@@ -10,6 +10,7 @@ import torch
 import yaml
 from conftest import write_set
 
+import predict
 import train
 import val
 from engine.config_file import load_config
@@ -60,6 +61,27 @@ def test_optimisers_and_schedules_of_a_run(small_config, run_main, tmp_path, opt
     state = torch.load(tmp_path / "outputs" / "small" / "last.pth", weights_only=True)
     assert state["scheduler"]
     assert state["optimizer"]["state"]
+
+
+@pytest.mark.parametrize(("precision", "scheduler"), [("bf16", "plateau"), ("fp16", "one_cycle")])
+def test_half_precision_learns_and_is_scored_alike(small_config, run_main, tmp_path, precision, scheduler):
+    words = [f"train.precision={precision}", f"scheduler={{name: {scheduler}}}", "train.clip_norm=1.0"]
+    code, out, err = run_main(train, "--config", small_config, *words, "train.epochs=6")
+    assert (code, err) == (0, "")
+    assert f"threads, {precision}" in out
+    run = tmp_path / "outputs" / "small"
+    rows = rows_of(run / "log.csv")
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    state = torch.load(run / "best.pth", weights_only=True)
+    assert all(weight.dtype == torch.float32 for weight in state["model"].values() if weight.is_floating_point())
+    code, out, _ = run_main(val, "--run", run)
+    assert code == 0
+    assert f"threads, {precision}" in out
+    assert f"at network size: IoU {max(float(row['val_iou']) for row in rows):.4f}" in out
+    images = tmp_path / "inputs" / "small" / "images"
+    code, out, _ = run_main(predict, "--run", run, "--input", images, "--out", tmp_path / "out")
+    assert code == 0
+    assert f"threads, {precision}" in out
 
 
 def test_it_learns_and_the_run_folder_is_complete(small_config, run_main, tmp_path):

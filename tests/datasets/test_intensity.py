@@ -109,3 +109,23 @@ def test_grey_is_repeated_and_rgb_becomes_luminance():
 def test_other_channels_are_refused(found, asked):
     with pytest.raises(ValueError, match=f"{found} channels to {asked}; allowed are 1 and 3"):
         to_channels(np.zeros((4, 5, found), np.uint8), asked)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_counted_percentiles_are_numpys(dtype):
+    draw = np.random.default_rng(0)
+    for count in [1, 2, 3, 999, 1001, 2**20 + 7, *draw.integers(2, 3000, 50)]:
+        values = (draw.random(count) ** 3 * draw.integers(1, 256)).astype(dtype).reshape(-1, 1, 1)
+        low, high = np.percentile(values.astype(np.float32), (0.1, 99.9)).tolist()
+        if low < high:
+            expected = np.rint((values.astype(np.float32) - low) * (255 / (high - low))).clip(0, 255)
+            assert np.array_equal(to_uint8(values, stretch=True), expected.astype(np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
+def test_an_image_of_many_blocks_is_converted_like_its_rows(dtype):
+    image = (np.random.default_rng(0).random((1100, 1000, 3)) * 250).astype(dtype)
+    rows = [to_uint8(row, (20, 200), stretch=True) for row in image[:, None]]
+    assert np.array_equal(to_uint8(image, (20, 200), stretch=True), np.concatenate(rows))
+    eight_bits = image.astype(np.uint8)
+    assert np.array_equal(to_channels(eight_bits, 1), np.concatenate([to_channels(row[None], 1) for row in eight_bits]))

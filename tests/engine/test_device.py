@@ -28,6 +28,20 @@ def test_mps_that_is_absent_is_refused(monkeypatch):
         choose_runtime("mps")
 
 
+def test_fp16_needs_fused_optimisers_which_mps_does_not_have_here(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(ConfigError, match="fp16 needs a CUDA device or the CPU"):
+        choose_runtime("mps", "fp16")
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_auto_on_a_gpu_is_never_fp16(monkeypatch, native, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    assert choose_runtime().precision == choose_runtime("cuda").precision == expected
+    assert choose_runtime("cuda", "fp16").precision == "fp16"
+
+
 def test_mps_that_is_present_runs_in_fp32_and_without_float64(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     runtime = choose_runtime("mps")
@@ -37,8 +51,10 @@ def test_mps_that_is_present_runs_in_fp32_and_without_float64(monkeypatch):
     assert cpu.layout == torch.channels_last
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
-def test_autocast_is_on_for_bf16_alone(precision, dtype):
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+def test_autocast_is_on_below_fp32(precision, dtype):
     runtime = choose_runtime("cpu", precision)
     model = runtime.place(torch.nn.Conv2d(3, 8, 3))
     images, target = runtime.move(torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8))

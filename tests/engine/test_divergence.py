@@ -12,6 +12,7 @@ from engine.device import choose_runtime
 from engine.divergence import UpdateGuard, save_bad_step
 from engine.errors import DivergedError
 from engine.loops import train_epoch
+from engine.loss_scaling import DynamicLossScaling
 from engine.optimisers import OPTIMIZERS, build_optimizer
 from engine.progress import EpochProgress
 from losses import DeepSupervisionLoss
@@ -83,6 +84,58 @@ def test_a_finite_epoch_passes_and_unfused_kernels_are_refused():
     assert train(model, optimizer, UpdateGuard(optimizer, deferred=False, on_bad_step=stop), [], [])["loss"] > 0
     with pytest.raises(ValueError, match="fused=True"):
         UpdateGuard(optimizer, deferred=True, on_bad_step=stop)
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "norm", "scale", "bad"),
+    [
+        (1, 1, 4, False),
+        (1, 1, 1, False),
+        (1, "inf", 4, False),
+        (1, "nan", 2, False),
+        (1, "inf", 1, True),
+        ("nan", 1, 4, True),
+        ("inf", "nan", 4, True),
+    ],
+)
+def test_a_gradient_may_overflow_as_long_as_its_scale_can_fall(deferred, loss, norm, scale, bad):
+    """Loss and gradient's norm of a step that scaled its loss by `scale`: whether it is a divergence."""
+    optimizer = build_optimizer("SGD", network().parameters(), lr=0.1, fused=True)
+    scaling = DynamicLossScaling(optimizer, CPU.device)
+    scaling.scale.fill_(scale)
+    told = []
+    guard = UpdateGuard(optimizer, deferred=deferred, on_bad_step=told.append, scaling=scaling)
+    guard.watching(7, torch.zeros(1), torch.zeros(1))(torch.tensor(float(loss)), torch.tensor(float(norm)))
+    guard.settle()
+    assert [watched.step for watched in told] == ([7] if bad else [])
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+def test_overflows_end_a_training_where_the_scale_has_come_to_its_end(deferred):
+    """A gradient that is infinite at any scale: after 16 halvings, from 65536 to 1, it is taken for what it is."""
+    model, seen = network(), []
+    optimizer = build_optimizer("SGD", model.parameters(), lr=0.1)
+    scaling = DynamicLossScaling(optimizer, CPU.device)
+    guard = UpdateGuard(optimizer, deferred=deferred, on_bad_step=stop, scaling=scaling)
+    model.weight.register_hook(lambda gradient: gradient * float("inf"))
+    keywords = {
+        "runtime": CPU,
+        "guard": guard,
+        "scaling": scaling,
+        "after_step": lambda: seen.append(scaling.scale.item()),
+    }
+    criterion, progress = DeepSupervisionLoss(nn.BCEWithLogitsLoss()), EpochProgress(SegmentationCounts())
+    start = copy.deepcopy(model.state_dict())
+
+    def train_epochs():
+        for _ in range(4):
+            train_epoch(model, batches([]), criterion, optimizer, progress, **keywords)
+
+    with pytest.raises(DivergedError, match="step 16"):
+        train_epochs()
+    assert seen[:16] == [2.0**power for power in range(15, -1, -1)]
+    torch.testing.assert_close(model.state_dict(), start, rtol=0, atol=0)
 
 
 def test_the_batch_is_named_and_saved_for_a_replay(tmp_path):

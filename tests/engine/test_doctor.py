@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine import doctor, machine
+from engine.device import Runtime
 from engine.doctor import CHECKS, describe, find_problems, satisfies
 from engine.errors import run_script
 from engine.machine import Facts, gather
@@ -135,3 +137,11 @@ def test_it_works_without_torch():
     assert "pip install --force-reinstall torch torchvision" in done.stdout
     assert "unknown without torch" in done.stdout
     assert "UnfitError" in done.stderr
+
+
+def test_a_gpu_without_bf16_is_told_of_fp16(monkeypatch):
+    monkeypatch.setattr("engine.device.choose_runtime", lambda: Runtime(torch.device("cuda"), "fp32"))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    told = dict(line.split(maxsplit=1) for line in describe(gather()))
+    assert told["device"] == "Tesla T4, fp32"
+    assert told["precision"] == "auto picks fp32: the GPU only emulates bf16, which is slow; try train.precision: fp16"

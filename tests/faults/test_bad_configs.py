@@ -77,7 +77,7 @@ VALUES = [
     ("train.epochs", -3, "greater than 0"),
     ("train.epochs", WITHOUT, "is required"),
     ("train.batch_size", 0, "greater than 0"),
-    ("train.precision", "fp16", "allowed: auto, fp32, bf16"),
+    ("train.precision", "fp8", "allowed: auto, fp32, bf16, fp16"),
     ("train.device", "gpu", "allowed: auto, cuda, mps, cpu"),
     ("train.workers", -1, "greater than or equal to 0"),
     ("train.clip_norm", 0, "greater than 0"),

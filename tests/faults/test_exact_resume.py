@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEEP = ("model={name: NestedUNet, deep_supervision: true, filters: [4, 4, 4, 4, 4]}", "loss.name=LovaszHingeLoss")
 SGD = "optimizer={name: SGD, lr: 0.05, nesterov: true}"
 COSINE = "scheduler={name: cosine}"
-BF16 = "train.precision=bf16"
+BF16, FP16 = "train.precision=bf16", "train.precision=fp16"
 KINDS = {
     "UNet, one_cycle, AdamW, workers 2 then 0": ("workers",),  # the tiny configuration as it is
     "NestedUNet with deep supervision, cosine, SGD, workers 2 then 0": (
@@ -27,6 +27,7 @@ KINDS = {
         "workers",
     ),
     "UNet, bf16, plateau, AdamW": (BF16, "scheduler={name: plateau, patience: 0}"),
+    "UNet, fp16, one_cycle, SGD": (FP16, SGD),
     "UNet, multi_step, SGD, two threads then one": (SGD, "scheduler={name: multi_step, milestones: [1, 2]}", "threads"),
     "NestedUNet, constant, Adam, crops": (
         *("model={name: NestedUNet, filters: [4, 4, 4]}", "scheduler={name: constant}"),

@@ -17,12 +17,12 @@ def test_signals_at_random(config, launchers, unstopped, tmp_path, trials, tell)
     expected, seconds = unstopped
 
     def one_run(launcher, number):
-        name = list(CODES)[number % 3]
-        root = tmp_path / str(number)
+        name, answer = list(CODES)[number % 3], {"ended_before": True}
         moment = random.Random(number).uniform(0.05, 0.8) * seconds
-        answer = launcher.trial(root, config, "--resume", signal=getattr(signal, name), signal_after=moment)
-        if "ended_before" in answer:
-            return None
+        while "ended_before" in answer:  # the machine has become quicker since `seconds` were taken
+            root = tmp_path / f"{number} {moment}"
+            answer = launcher.trial(root, config, "--resume", signal=getattr(signal, name), signal_after=moment)
+            moment *= 0.7
         first_line = next(line for line in answer["output"].splitlines() if line.startswith("stopped"))
         right = answer["code"] == CODES[name] and first_line.startswith(f"stopped by {name} ")
         again = launcher.trial(root, config, "--resume")
@@ -33,7 +33,7 @@ def test_signals_at_random(config, launchers, unstopped, tmp_path, trials, tell)
             "saved in" in first_line,
         )
 
-    found = [result for result in shared(launchers, range(trials(4, 45)), one_run) if result]
+    found = shared(launchers, range(trials(4, 45)), one_run)
     slowest = max(after for _, after, _, _ in found)
     in_mid_run = sum(saved for *_, saved in found)
     tell(
@@ -44,5 +44,4 @@ def test_signals_at_random(config, launchers, unstopped, tmp_path, trials, tell)
     )
     assert all(right and same for right, _, same, _ in found)
     assert slowest < STEP + 1
-    assert len(found) >= trials(3, 20)
     assert in_mid_run >= trials(1, 10)

@@ -82,16 +82,17 @@ def test_weights_of_two_tiles():
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 70), (33, 3), (16, 20), (50, 70), (47, 20)])
 @torch.inference_mode()
-def test_strips_are_the_image_from_top_to_bottom_read_a_tile_at_a_time(size):
-    image = torch.randn(2, *size)
-    asked = []
+def test_strips_are_the_image_from_top_to_bottom_prepared_some_tiles_at_a_time(size):
+    image = torch.randint(0, 256, (2, *size), dtype=torch.uint8)
+    seen = []
 
-    def read_rows(top, bottom):
-        asked.append((top, bottom))
-        return image[:, top:bottom]
+    def prepare(tiles):
+        seen.append(tiles)
+        return tiles / 255
 
     layer = nn.Conv2d(2, 3, 1)
-    strips = list(predict_strips(layer, read_rows, size, tile=(16, 20), overlap=5))
-    torch.testing.assert_close(torch.cat(strips, dim=1), layer(image[None])[0])
-    assert len(strips) == len(asked) == len(tile_starts(max(size[0], 16), 16, 5))
-    assert all(bottom - top <= 16 for top, bottom in asked)
+    strips = list(predict_strips(layer, image, tile=(16, 20), overlap=5, device="cpu", prepare=prepare))
+    torch.testing.assert_close(torch.cat(strips, dim=1), layer(image[None] / 255)[0])
+    assert len(strips) == len(tile_starts(max(size[0], 16), 16, 5))
+    assert {(tiles.dtype, tiles.shape[1:]) for tiles in seen} == {(torch.uint8, (2, 16, 20))}
+    assert sum(map(len, seen)) == len(strips) * len(tile_starts(max(size[1], 20), 20, 5))

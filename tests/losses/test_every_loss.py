@@ -132,3 +132,18 @@ def test_void_alone_has_no_gradient(loss, task):
     assert (logits.grad == 0).all()
     if type(loss).__name__ not in NOT_ZERO_AT_BEST:
         assert value.item() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["BCEWithLogitsLoss", "FocalLoss", "DiceLoss", "TverskyLoss"])
+def test_numbers_per_class_that_scoring_asked_for_first_serve_training(name):
+    """They are kept; made in inference mode they would be of no use to a gradient."""
+    logits, target = random_pair("multilabel", (2, 3, 4, 4), dtype=torch.float64)
+    weight = [0.1, 0.2, 0.3 + len(name)]  # of no other test
+    loss = build_loss(name, weight=weight)
+    with torch.inference_mode():
+        value = loss(logits, target)
+    logits.requires_grad_()
+    trained = loss(logits, target)
+    trained.backward()
+    assert trained.item() == value.item()
+    assert logits.grad.abs().max() > 0

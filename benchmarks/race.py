@@ -1,0 +1,134 @@
+"""Time from the start of a training to a score: ours against the classic recipe on the plain path.
+
+    python -m benchmarks.race --ours outputs/dsb2018_96_fast --classic outputs/dsb2018_96_unet [--iou 0.83]
+
+Both are finished trainings of whole images with train.py, whose log.csv says in which epoch they reached the score. An
+epoch, with its validation, is then timed anew, in turns: ours as train.py does it, and that of the classic run on the
+path of benchmarks/plain.py, with files read, resized and changed per sample. The time to the score is that of the epoch
+times their number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from benchmarks.data import batches_from_files
+from benchmarks.measure import take_turns
+from benchmarks.plain import PlainNet, plain_step
+from datasets.loaders import scoring_loader, training_loader
+from datasets.survey import TrainingData, load_training_data
+from engine.config import Config, arguments_of
+from engine.config_file import load_config
+from engine.device import choose_runtime
+from engine.errors import ConfigError, run_script
+from engine.loops import evaluate, train_epoch
+from engine.loss_arguments import loss_arguments
+from engine.optimisers import build_optimizer
+from engine.progress import EpochProgress
+from losses import DeepSupervisionLoss, build_loss
+from metrics import SegmentationCounts
+from models import build_model
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", type=Path, required=True, help="run folder")
+    parser.add_argument("--classic", type=Path, required=True, help="run folder")
+    parser.add_argument("--iou", type=float, default=0.83, help="validation IoU to reach (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=2, help="epochs of each that are timed (default: %(default)s)")
+    parser.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    arguments = parser.parse_args()
+    runs = {"ours": arguments.ours, "classic": arguments.classic}
+    configs = {name: load_config(run / "config.yaml") for name, run in runs.items()}
+    epochs = {name: epochs_to(run, arguments.iou) for name, run in runs.items()}
+    if not epochs["ours"][1]:
+        raise ConfigError(f"{arguments.ours} never reaches {arguments.iou}; give a lower --iou or another run")
+    work = {
+        "ours": our_epoch(configs["ours"], device=arguments.device),
+        "classic": plain_epoch(configs["classic"], device=arguments.device),
+    }
+    timing = take_turns(work, rounds=arguments.rounds, seconds=float("inf"), device=arguments.device)
+    for name, run in runs.items():
+        count, reached = epochs[name]
+        seconds = statistics.median(timing.seconds[name])
+        print(
+            f"{name}: {run}, {configs[name].model.name}, {seconds:.1f} s an epoch, "
+            f"{count} epochs {'to' if reached else 'without reaching'} {arguments.iou}: {count * seconds / 60:.1f} min"
+        )
+    ratio = timing.ratio("classic", "ours")[0] * epochs["classic"][0] / epochs["ours"][0]
+    print(f"ratio: {'' if epochs['classic'][1] else 'more than '}{ratio:.1f}")
+    if warning := timing.warning("classic", "ours"):
+        print(f"disturbed: {warning}")
+
+
+def epochs_to(run: Path, iou: float) -> tuple[int, bool]:
+    """The first epoch of a run whose validation IoU is at least `iou`, and True; or how many it has, and False."""
+    with (run / "log.csv").open(newline="", encoding="utf-8") as file:
+        scores = [float(row["val_iou"]) for row in csv.DictReader(file)]
+    reached = next((epoch for epoch, score in enumerate(scores, start=1) if score >= iou), None)
+    return (reached or len(scores)), reached is not None
+
+
+def our_epoch(config: Config, *, device: str) -> Callable[[], None]:
+    """One epoch and its validation, as train.py does them."""
+    data, runtime = _load(config), choose_runtime(device, config.train.precision)
+    batches = {"batch_size": config.train.batch_size, "pin_memory": runtime.on_cuda}
+    loader = training_loader(
+        data.train, data.normalise, seed=config.seed, workers=config.train.workers, **config.data.sampling, **batches
+    )
+    val_loader = scoring_loader(data.val, data.normalise, **batches)
+    channels = {"num_classes": len(data.classes), "input_channels": data.reader.channels}
+    model = runtime.place(build_model(config.model.name, **channels, **arguments_of(config.model)))
+    criterion = DeepSupervisionLoss(build_loss(config.loss.name, **loss_arguments(config.loss, void=False)))
+    optimizer = build_optimizer(config.optimizer.name, model.parameters(), **arguments_of(config.optimizer))
+    numbers = itertools.count(1)
+
+    def epoch() -> None:
+        loader.start(epoch=next(numbers))
+        train_epoch(model, loader, criterion, optimizer, EpochProgress(SegmentationCounts()), runtime=runtime)
+        evaluate(model, val_loader, criterion, SegmentationCounts(), runtime=runtime)
+
+    return epoch
+
+
+def plain_epoch(config: Config, *, device: str) -> Callable[[], None]:
+    """One epoch and its validation on the plain path."""
+    data, batch = _load(config), config.train.batch_size
+    model = PlainNet(config.model.name, len(data.classes), data.reader.channels, tuple(config.model.filters))
+    drawn = batches_from_files(data.train, data.normalise, batch, augment=config.data.augment)
+    step = plain_step(model, config.loss.name, drawn.__next__, device=device)
+
+    def epoch() -> None:
+        model.train()
+        for _ in range(-(-len(data.train) // batch)):
+            step()
+        model.eval()
+        validation = batches_from_files(data.val, data.normalise, batch, augment=False)
+        with torch.inference_mode():
+            for images, target in itertools.islice(validation, -(-len(data.val) // batch)):
+                found, truth = model(images.to(device)) > 0, target.to(device) > 0
+                ((found & truth).sum() / (found | truth).sum()).item()
+
+    return epoch
+
+
+def _load(config: Config) -> TrainingData:
+    if config.data.height_width is None or config.task != "binary":
+        raise ConfigError(f"{config.name}: a binary run of whole images (data.size) is compared, no other")
+    options = {"task": config.task, "size": config.data.height_width, **config.data.loading}
+    return load_training_data(ROOT / config.data.root, **options)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

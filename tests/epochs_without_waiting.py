@@ -1,0 +1,83 @@
+"""Epochs of every loss, network and precision, on a device; on CUDA a step that waits for it is an error.
+
+python tests/epochs_without_waiting.py cuda
+"""
+
+import sys
+
+import torch
+from losses_cases import every_choice, random_pair
+from torch.utils.data import DataLoader
+
+from engine.device import choose_runtime
+from engine.divergence import UpdateGuard
+from engine.errors import DivergedError
+from engine.loops import train_epoch
+from engine.loss_scaling import build_loss_scaling
+from engine.optimisers import OPTIMIZERS, build_optimizer
+from engine.progress import EpochProgress
+from inference.masks import decision, threshold_of
+from losses import DeepSupervisionLoss, build_loss
+from metrics import SegmentationCounts
+from models import build_model
+
+STEPS = 4
+NETWORKS = (("UNet", False), ("NestedUNet", False), ("NestedUNet", True))
+
+
+def kinds():
+    """Keywords of `train`: every loss with UNet in fp32, then every network, precision, optimiser and clipping."""
+    for loss, task in every_choice():
+        yield {"loss": loss, "task": task}
+    for name, deep_supervision in NETWORKS:
+        for precision in ("fp32", "bf16", "fp16"):
+            network = {"name": name, "deep_supervision": deep_supervision}
+            yield {"loss": {"name": "LovaszHingeLoss"}, "task": "binary", "network": network, "precision": precision}
+    for optimizer in OPTIMIZERS:
+        for precision in ("bf16", "fp16"):
+            others = {"optimizer": optimizer, "precision": precision, "clip_norm": 0.1}
+            yield {"loss": {"name": "CrossEntropyLoss"}, "task": "multiclass", **others}
+
+
+def refuse(bad):
+    raise DivergedError(f"step {bad.step}: loss {bad.loss.item()}, gradient {bad.gradient_norm.item()}")
+
+
+def train(device, *, loss, task, network=None, precision="fp32", optimizer="AdamW", clip_norm=None):
+    """One epoch as train.py makes it; between its first step and its last, waiting for CUDA raises RuntimeError."""
+    runtime = choose_runtime(device, precision)
+    shape = (STEPS * 2, 1 if task == "binary" else 3, 32, 32)
+    _, target = random_pair(task, shape, dtype=torch.float32)
+    samples = list(zip(torch.randn(shape[0], 3, 32, 32), target, strict=True))
+    loader = DataLoader(samples, batch_size=2, pin_memory=runtime.on_cuda)
+    network = {"name": "UNet"} | (network or {})
+    model = runtime.place(build_model(num_classes=shape[1], filters=(4, 4, 4), **network))
+    criterion = DeepSupervisionLoss(build_loss(**loss))
+    optimizer = build_optimizer(optimizer, model.parameters(), lr=1e-3)
+    scaling, progress = build_loss_scaling(runtime, optimizer), EpochProgress(SegmentationCounts())
+
+    def after_step():
+        if runtime.on_cuda:  # the first step fills caches, the epoch's end reads its results
+            torch.cuda.set_sync_debug_mode("error" if progress.steps < STEPS else "default")
+
+    stepping = {"after_step": after_step, "clip_norm": clip_norm, "scaling": scaling}
+    stepping["guard"] = UpdateGuard(optimizer, deferred=True, on_bad_step=refuse, scaling=scaling)
+    stepping["decide"] = decision(threshold_of(task))
+    return train_epoch(model, loader, criterion, optimizer, progress, runtime=runtime, **stepping)["loss"]
+
+
+def main(device):
+    failures = 0
+    for kind in kinds():
+        try:
+            train(device, **kind)
+        except (RuntimeError, DivergedError) as error:
+            torch.cuda.set_sync_debug_mode("default")
+            failures += 1
+            print(f"{kind}: {str(error).splitlines()[0]}")
+    print(f"{failures} of {sum(1 for _ in kinds())} kinds of training failed")
+    return failures
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(sys.argv[1]), 1))
