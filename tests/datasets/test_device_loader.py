@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from host_waits import META, HostCopies
 
 from datasets import device_samples
 from datasets.batch_augment import CHANGED, BatchAugmentation
@@ -135,17 +136,28 @@ def test_the_eight_elements_are_the_symmetries_of_the_square(root, task):
 
 
 @pytest.mark.parametrize("geometry", [RESIZED, CROPPED], ids=["resized", "crops"])
-def test_nothing_waits_for_the_device(root, task, geometry, monkeypatch):
-    """The meta device has no values to wait for: an operator that needs one fails."""
+def test_nothing_waits_for_the_device(root, task, geometry):
     whole = loader_of(root, task, **geometry)
-    loader = DeviceLoader(whole.source, whole.batch_sampler, whole.augment, device=torch.device("meta"))
-    batches = list(loader)
+    loader = DeviceLoader(whole.source, whole.batch_sampler, whole.augment, device=META)
+    with HostCopies() as copies:
+        batches = list(loader)
+    assert copies.found == []
     assert [images.shape for images, _ in batches] == [images.shape for images, _ in whole]
-    assert {images.device.type for images, _ in batches} == {"meta"}
-    # The control: how many of them there are is a value.
+    assert {images.device for images, _ in batches} == {META}
+
+
+@pytest.mark.parametrize("task", ["binary"], indirect=True)
+def test_a_change_that_waits_is_caught(root, task, monkeypatch):
+    """The control: a look that asks how many samples it is for, and one that sends a list."""
+    whole = loader_of(root, task, **RESIZED)
+    loader = DeviceLoader(whole.source, whole.batch_sampler, whole.augment, device=META)
     monkeypatch.setattr(BatchAugmentation, "change", lambda self, images, looks: images[looks[:, 5] > 0])
-    with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
+    with pytest.raises(RuntimeError, match=r"(?i)meta"):
         list(loader)
+    monkeypatch.setattr(BatchAugmentation, "change", lambda self, images, looks: images * images.new_tensor([2.0]))
+    with HostCopies() as copies:
+        list(loader)
+    assert copies.found != []
 
 
 def test_what_is_sent_arrives():
