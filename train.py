@@ -68,7 +68,7 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
 
     settings = config.train
     if state := run.open(resume=resume, fresh=fresh):
-        require_same_config(state, config)
+        config = require_same_config(state, config)
     runtime = choose_runtime(settings.device, settings.precision, deterministic=settings.deterministic)
     print(f"device  {runtime}")
 
@@ -84,9 +84,10 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
     )
     print(f"data    {config.data.root}: {data.description}; {len(data.train)} train, {len(data.val)} val")
     loading = {"batch_size": settings.batch_size, "pin_memory": runtime.on_cuda}
-    train_loader = training_loader(
-        data.train, data.normalise, seed=config.seed, workers=settings.workers, **config.data.sampling, **loading
-    )
+    drawing = {"seed": config.seed, "workers": settings.workers, "device": runtime.device, **config.data.sampling}
+    train_loader = training_loader(data.train, data.normalise, **drawing, **loading)
+    config = config.settled(on_device=train_loader.on_device)
+    print(f"load    {train_loader.description}")
     val_loader = scoring_loader(data.val, data.normalise, **loading)
     if (batch_size := train_loader.batch_sampler.batch_size) < settings.batch_size:
         print(f"batch   lowered from {settings.batch_size} to {batch_size}, all that an epoch has")

@@ -1,4 +1,4 @@
-"""Batches of training: from samples kept in memory, and from files read, resized and changed one by one."""
+"""Batches of training: from samples kept in memory or on the device, and from files read and changed one by one."""
 
 from __future__ import annotations
 
@@ -12,35 +12,50 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from benchmarks.limits import Limits
 from benchmarks.measure import take_turns
 from benchmarks.settings import Settings
 from benchmarks.table import Row, timed_row
 from datasets.augment import Augmentation
+from datasets.device_loader import DeviceLoader
 from datasets.loaders import training_loader
 from datasets.normalise import Normalisation
 from datasets.resize import resize_image, resize_mask
 from datasets.samples import Samples
 from datasets.survey import TrainingData, load_training_data
 from datasets.synthetic import write_synthetic
+from datasets.workers import TrainingLoader
+from engine.device import choose_runtime
 
 
 def data_rows(settings: Settings, limits: Limits) -> list[Row]:
-    cached, files = cached_batches(settings), file_batches(settings)
-    timing = take_turns({"ours": lambda: next(cached), "files per sample": lambda: next(files)}, **settings.timing)
+    """Batches until they are on the device."""
+    other, move = "files per sample", choose_runtime(settings.device).move
+    sources = {
+        "cached": cached_batches(settings, on_device=False),
+        "on the device": cached_batches(settings, on_device=True),
+        other: file_batches(settings),
+    }
+    batches = {name: (lambda source=source: move(*next(source))) for name, source in sources.items()}
+    timing = take_turns(batches, **settings.timing)
     images = settings.batch * settings.size**2
     moved = images * (3 + 1) * (1 + 4)  # uint8 read, float32 written, image and mask
-    shares = 0.0, moved / limits.copy / timing.median("ours")
-    work = f"input of {settings.batch} images, {_name(settings)}, cached, in this process"
-    return [timed_row(work, timing, other="files per sample", asked="≥ 3, stretch 10", shares=shares)]
+    rows = []
+    for ours, how in (
+        ("cached", "cached, in this process"),
+        ("on the device", f"kept and changed on {settings.device}"),
+    ):
+        work = f"input of {settings.batch} images, {_name(settings)}, {how}"
+        shares = 0.0, moved / limits.copy / timing.median(ours)
+        rows.append(timed_row(work, timing, other=other, asked="≥ 3, stretch 10", ours=ours, shares=shares))
+    return rows
 
 
-def cached_batches(settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches as train.py draws them, with `train.workers: 0`."""
+def cached_batches(settings: Settings, *, on_device: bool | str = "auto") -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches as train.py draws them, with `train.workers: 0` and `data.on_device` as given."""
     data = _load(settings.data, settings.size)
-    loader = _endless(data, settings.batch)
+    loader = _endless(data, settings, on_device=on_device)
     while True:
         for batch in loader:
             if len(batch[0]) == settings.batch:
@@ -48,9 +63,10 @@ def cached_batches(settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
         loader.batch_sampler.epoch += 1
 
 
-def _endless(data: TrainingData, batch: int) -> DataLoader:
-    sampling = {"augment": True, "crop": None, "crops_per_image": 1, "seed": 0}
-    return training_loader(data.train, data.normalise, **sampling, batch_size=batch, workers=0, pin_memory=False)
+def _endless(data: TrainingData, settings: Settings, *, on_device: bool | str) -> TrainingLoader | DeviceLoader:
+    sampling = {"augment": True, "crop": None, "crops_per_image": 1, "seed": 0, "on_device": on_device}
+    loading = {"batch_size": settings.batch, "workers": 0, "pin_memory": settings.device == "cuda"}
+    return training_loader(data.train, data.normalise, **sampling, **loading, device=settings.device)
 
 
 def file_batches(settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:

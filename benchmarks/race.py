@@ -84,9 +84,8 @@ def our_epoch(config: Config, *, device: str) -> Callable[[], None]:
     """One epoch and its validation, as train.py does them."""
     data, runtime = _load(config), choose_runtime(device, config.train.precision)
     batches = {"batch_size": config.train.batch_size, "pin_memory": runtime.on_cuda}
-    loader = training_loader(
-        data.train, data.normalise, seed=config.seed, workers=config.train.workers, **config.data.sampling, **batches
-    )
+    drawing = {"seed": config.seed, "workers": config.train.workers, "device": runtime.device, **config.data.sampling}
+    loader = training_loader(data.train, data.normalise, **drawing, **batches)
     val_loader = scoring_loader(data.val, data.normalise, **batches)
     channels = {"num_classes": len(data.classes), "input_channels": data.reader.channels}
     model = runtime.place(build_model(config.model.name, **channels, **arguments_of(config.model)))

@@ -20,14 +20,21 @@ def random_crop(
     Returns:
         [*size, C] and [*size, K].
     """
-    image, masks = _at_least(image, size), _at_least(masks, size)
-    rng = np.random.default_rng(seed)
-    top, left = (int(rng.integers(0, have - want + 1)) for have, want in zip(image.shape[:2], size, strict=True))
+    image, masks = at_least(image, size), at_least(masks, size)
+    top, left = random_corner(image.shape[:2], size, seed=seed)
     window = np.s_[top : top + size[0], left : left + size[1]]
     return image[window], masks[window]
 
 
-def _at_least(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def random_corner(shape: tuple[int, int], size: tuple[int, int], *, seed: int) -> tuple[int, int]:
+    """(top, left) of a window of `size` in an image of `shape`, both (height, width), every position equally likely."""
+    rng = np.random.default_rng(seed)
+    top, left = (int(rng.integers(0, have - want + 1)) for have, want in zip(shape, size, strict=True))
+    return top, left
+
+
+def at_least(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[H, W, C] uint8, mirrored at its lower and right edge where it is smaller than `size`, (height, width)."""
     bottom, right = (max(0, want - have) for have, want in zip(array.shape[:2], size, strict=True))
     if not bottom and not right:
         return array

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+import torch
 from torch.utils.data import DataLoader
 
 from datasets.augment import Augmentation
+from datasets.batch_augment import BatchAugmentation
+from datasets.device_loader import DeviceLoader
+from datasets.device_samples import keep_on_device
 from datasets.normalise import Normalisation
 from datasets.samples import Samples, ScoringSet, TrainingSet
-from datasets.workers import TrainingLoader
+from datasets.workers import TrainingLoader, choose_workers
 from engine.seeding import epoch_order
 
 
@@ -53,21 +57,36 @@ def training_loader(
     crops_per_image: int,
     seed: int,
     batch_size: int,
-    workers: int,
+    workers: int | str,
     pin_memory: bool,
-) -> TrainingLoader:
+    on_device: bool | str = False,
+    device: torch.device | str = "cpu",
+) -> TrainingLoader | DeviceLoader:
     """The loader of the training loop; `loader.start(epoch=n)` chooses the epoch.
 
     Args:
         augment: whether samples are changed at random.
         crop, crops_per_image: see `TrainingSet`.
         seed: of order, windows and changes.
-        workers: processes that prepare batches; they do not change what comes.
+        workers: processes that prepare batches, or "auto"; they do not change what comes.
+        on_device: whether samples are kept, cut and changed on the device, or "auto"; its changes are other draws.
+        device: of the training.
+
+    Raises:
+        ConfigError: the samples do not fit on the device.
     """
-    height, width = samples.size or crop
-    change = Augmentation(square=height == width, colour=samples.reader.channels == 3) if augment else None
-    dataset = TrainingSet(samples, normalise, change, seed=seed, crop=crop, crops_per_image=crops_per_image)
+    device, (height, width) = torch.device(device), samples.size or crop
+    on_device = keep_on_device(on_device, samples, (height, width), device)
+    kind = BatchAugmentation if on_device else Augmentation
+    change = kind(square=height == width, colour=samples.reader.channels == 3) if augment else None
+    sampling = {"seed": seed, "crop": crop, "crops_per_image": crops_per_image}
+    dataset = TrainingSet(samples, normalise, None if on_device else change, **sampling)
     batches = EpochBatches(len(dataset), batch_size, seed=seed)
+    if on_device:
+        return DeviceLoader(dataset, batches, change, device=device)
+    if workers == "auto":
+        sample_bytes = sum(tensor.nbytes for tensor in dataset[0, 0])
+        workers = choose_workers(on_gpu=device.type != "cpu", batch_bytes=batches.batch_size * sample_bytes)
     return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
 
 

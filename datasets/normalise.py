@@ -17,14 +17,19 @@ class Normalisation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    @property
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """[C, 1, 1] float32 each: network input is pixel · the first − the second, rounded after each."""
+        mean, std = (torch.tensor(values)[:, None, None] for values in (self.mean, self.std))
+        return 1 / (255 * std), mean / std
+
     def __call__(self, image: np.ndarray) -> Tensor:
         """[H, W, C] uint8 → [C, H, W] float32."""
         return self.planes(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))))
 
     def planes(self, pixels: Tensor) -> Tensor:
         """[…, C, H, W] uint8 → float32 of the same shape, on the same device."""
-        mean, std = (np.asarray(values, np.float32)[:, None, None] for values in (self.mean, self.std))
-        scale, shift = (torch.from_numpy(values).to(pixels.device) for values in (1 / (255 * std), mean / std))
+        scale, shift = (factor.to(pixels.device) for factor in self.factors)
         return pixels.float().mul_(scale).sub_(shift)
 
     def to_dict(self) -> dict[str, list[float]]:

@@ -47,6 +47,12 @@ class Samples:
         """How many of the samples read so far are kept; the others are read anew each time."""
         return len(self._kept)
 
+    def size_of(self, index: int) -> tuple[int, int]:
+        """(height, width) of `self[index]`; reads it only where its size is not known yet."""
+        if self.size is None and index not in self.image_sizes:
+            self[index]
+        return self.size or self.image_sizes[index]
+
     def at_file_size(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """`samples[index]` before any resizing, read anew: image [H, W, C] uint8 and encoded target."""
         image, truth = read_sample(self.samples[index], self.reader, self.targets)
@@ -90,6 +96,11 @@ class TrainingSet(Dataset):
 
     def __len__(self) -> int:
         return len(self.samples) * self.crops_per_image
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """(height, width) of every sample."""
+        return self.samples.size or self.crop
 
     def id_of(self, key: tuple[int, int]) -> str:
         """The image that `key` is taken from."""

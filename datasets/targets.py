@@ -134,6 +134,12 @@ class Targets:
             return torch.from_numpy(target[..., 0].astype(np.int64))
         return torch.from_numpy(np.ascontiguousarray(target.transpose(2, 0, 1))).float()
 
+    def batch_to_tensor(self, target: Tensor) -> Tensor:
+        """Encoded targets [N, H, W, channels] uint8, on any device → a batch of what `to_tensor` gives, there."""
+        if self.task == "multiclass":
+            return target[..., 0].long()
+        return target.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+
     def foreground(self, target: np.ndarray) -> np.ndarray:
         """Encoded target → masks [H, W, classes without the background] uint8 {0, 1}; void is in none."""
         numbers = np.arange(1, len(self.classes)) if self.task == "multiclass" else 1

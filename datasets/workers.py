@@ -4,9 +4,13 @@ for in vain.
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import torch
@@ -18,6 +22,10 @@ from datasets.samples import TrainingSet
 from engine.errors import DataError
 
 PATIENCE = 300  # seconds for one batch; then its worker counts as hanging
+MOST_WORKERS = 8
+CORES_PER_WORKER = 8  # where a CPU trains: its threads want all cores, and would wait for one that a worker has
+AHEAD = 3  # batches of each worker in shared memory: two that wait, one on its way
+SHARED_MEMORY = Path("/dev/shm")
 
 
 class TrainingLoader(DataLoader):
@@ -25,11 +33,17 @@ class TrainingLoader(DataLoader):
 
     A context: at its end the workers are gone. They ignore SIGTERM, by which Python ends what is left of them at exit.
 
+    Attributes:
+        on_device: whether samples are kept and changed on the device, as `DeviceLoader` does.
+        description: how samples come, in a line.
+
     Args:
         dataset: key → sample.
         batches: lists of keys; has `epoch`, `done` and `batch(number)`.
         workers: processes.
     """
+
+    on_device = False
 
     def __init__(self, dataset: TrainingSet, batches: Sampler, *, workers: int, pin_memory: bool) -> None:
         watched = _Watched(dataset, workers)
@@ -42,6 +56,12 @@ class TrainingLoader(DataLoader):
             pin_memory=pin_memory,
             timeout=PATIENCE if workers else 0,
         )
+
+    @property
+    def description(self) -> str:
+        where = f"by {self.num_workers} workers" if self.num_workers else "in this process"
+        how = "augmented one by one, by albumentations" if self.dataset.source.augment else "not augmented"
+        return f"samples prepared {where}; {how}"
 
     def start(self, *, epoch: int, done: int = 0) -> None:
         """Makes the next iteration that of `epoch`, without its first `done` batches."""
@@ -83,6 +103,28 @@ class TrainingLoader(DataLoader):
             for process in iterator._workers:
                 process.kill()
             iterator._shutdown_workers()
+
+
+def choose_workers(*, on_gpu: bool, batch_bytes: int) -> int:
+    """How many worker processes suit this machine.
+
+    Beside a GPU all cores but one, at most 8; where a CPU trains, one for each 8 cores. Processes of one training on
+    one machine (torchrun's LOCAL_WORLD_SIZE) share its cores and the shared memory that batches come through. None
+    where processes are not forked: each would hold all samples anew.
+
+    Args:
+        on_gpu: whether something else than the CPU trains.
+        batch_bytes: of a batch of images and targets.
+    """
+    if multiprocessing.get_context().get_start_method() != "fork":
+        return 0
+    sharing = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = allowed // sharing
+    workers = cores - 1 if on_gpu else cores // CORES_PER_WORKER
+    if SHARED_MEMORY.is_dir():
+        workers = min(workers, shutil.disk_usage(SHARED_MEMORY).free // sharing // (AHEAD * batch_bytes))
+    return max(0, min(workers, MOST_WORKERS))
 
 
 class _Watched(Dataset):

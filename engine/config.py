@@ -6,6 +6,7 @@ against `models`, `losses` and `engine.optimisers`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -35,9 +36,23 @@ def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
     return (size, size) if isinstance(size, int) else size and tuple(size)
 
 
+def _auto_or(allowed: Callable[[object], bool], expected: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if value != "auto" and not allowed(value):
+            raise ValueError(f"got {value!r}; expected auto, or {expected}")
+        return value
+
+    return BeforeValidator(check)
+
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
 Size = Annotated[int | list[int], BeforeValidator(_check_size)]
+Workers = Annotated[
+    int | Literal["auto"],
+    _auto_or(lambda value: type(value) is int and value >= 0, "a whole number greater than or equal to 0"),
+]
+Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is bool, "true or false")]
 
 
 class DataConfig(Section):
@@ -57,6 +72,7 @@ class DataConfig(Section):
     split_seed: NonNegativeInt = 41
     split_file: str | None = None  # CSV with the columns id,split
     augment: bool = True
+    on_device: Choice = "auto"  # keep training samples on the device and change them there
 
     @property
     def height_width(self) -> tuple[int, int] | None:
@@ -82,7 +98,8 @@ class DataConfig(Section):
     @property
     def sampling(self) -> dict:
         """The keys that say what a training sees of an image."""
-        return {"augment": self.augment, "crop": self.tile, "crops_per_image": self.crops_per_image}
+        keys = {"augment", "crops_per_image", "on_device"}
+        return self.model_dump(include=keys) | {"crop": self.tile}
 
     @property
     def tile_overlap(self) -> int:
@@ -177,7 +194,7 @@ class TrainConfig(Section):
     early_stopping: PositiveInt | None = None  # epochs without a better val_iou
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16: GPUs without bf16
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
-    workers: NonNegativeInt = 0  # processes that read and augment
+    workers: Workers = "auto"  # processes that read and augment
     save_every_minutes: PositiveFloat = 10.0  # a checkpoint within an epoch that takes longer
     deterministic: bool = False  # on CUDA: only kernels that give the same bits again; the CPU's always do
 
@@ -200,6 +217,10 @@ class Config(Section):
     optimizer: OptimizerConfig
     scheduler: SchedulerConfig
     train: TrainConfig
+
+    def settled(self, *, on_device: bool) -> Config:
+        """The same with what data.on_device: auto came to, which decides over the random draws."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"on_device": on_device})})
 
     @model_validator(mode="after")
     def _borders_are_classes(self) -> Config:

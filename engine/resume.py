@@ -15,18 +15,25 @@ from engine.training import Training, machine
 FREE = {"train.workers", "train.device", "train.save_every_minutes"}
 
 
-def require_same_config(state: Mapping, config: Config) -> None:
+def require_same_config(state: Mapping, config: Config) -> Config:
     """Compares the configuration of a checkpoint with the one that is to go on; train.epochs may grow.
+
+    Returns:
+        `config`, where data.on_device: auto has become what it was when the run began: another device draws alike.
 
     Raises:
         ConfigError: anything else differs; the message shows each key with both values.
         CheckpointError: the checkpoint's configuration is none of this version.
     """
     try:
-        before = dict(_flat(Config.model_validate(state["config"]).model_dump()))
+        begun = Config.model_validate(state["config"])
     except ValidationError as error:
         raise CheckpointError(f"the run was configured for another version of this project: {error}") from error
-    now = dict(_flat(config.model_dump()))
+    on_device = begun.data.on_device is True  # a run from before there was this key: no
+    if config.data.on_device == "auto":
+        config = config.settled(on_device=on_device)
+    begun = begun.settled(on_device=on_device)
+    before, now = (dict(_flat(each.model_dump())) for each in (begun, config))
     free = FREE | {"train.epochs"} if now["train.epochs"] > before["train.epochs"] else FREE
     changed = [key for key in sorted(before | now) if before.get(key) != now.get(key) and key not in free]
     if changed:
@@ -36,6 +43,7 @@ def require_same_config(state: Mapping, config: Config) -> None:
             + "\n".join(lines)
             + f"\n  train.epochs may grow, {', '.join(sorted(FREE))} may change; otherwise give name=… or --fresh"
         )
+    return config
 
 
 def go_on(run: RunFolder, training: Training, state: Mapping, facts: Mapping, *, root: str) -> None:

@@ -17,7 +17,18 @@ def seed_everything(seed: int) -> None:
 
 def sample_seed(seed: int, epoch: int, index: int, purpose: str) -> int:
     """A 32-bit seed for one sample in one epoch; each purpose (crop, augment) gets one of its own."""
-    return int(np.random.SeedSequence([seed, epoch, index, *purpose.encode()]).generate_state(1)[0])
+    return int(_sequence(seed, epoch, index, purpose).generate_state(1)[0])
+
+
+def sample_numbers(seed: int, epoch: int, index: int, purpose: str, *, count: int) -> np.ndarray:
+    """[count] float64, uniform in [0, 1): the numbers of one sample in one epoch, for one purpose."""
+    return _sequence(seed, epoch, index, purpose).generate_state(count) / 2**32
+
+
+def _sequence(seed: int, epoch: int, index: int, purpose: str) -> np.random.SeedSequence:
+    words = [seed, epoch, index, *purpose.encode()]
+    # Words of 32 bits as an array are the same entropy, taken in less than half the time.
+    return np.random.SeedSequence(np.array(words, np.uint32) if seed < 2**32 else words)
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> list[int]:

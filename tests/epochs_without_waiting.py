@@ -4,11 +4,19 @@ python tests/epochs_without_waiting.py cuda
 """
 
 import sys
+from types import SimpleNamespace
 
 import torch
 from losses_cases import every_choice, random_pair
 from torch.utils.data import DataLoader
 
+from datasets.batch_augment import BatchAugmentation
+from datasets.device_loader import DeviceLoader
+from datasets.image_reader import ImageReader
+from datasets.loaders import EpochBatches
+from datasets.normalise import IMAGENET
+from datasets.samples import TrainingSet
+from datasets.targets import Targets
 from engine.device import choose_runtime
 from engine.divergence import UpdateGuard
 from engine.errors import DivergedError
@@ -33,23 +41,53 @@ def kinds():
         for precision in ("fp32", "bf16", "fp16"):
             network = {"name": name, "deep_supervision": deep_supervision}
             yield {"loss": {"name": "LovaszHingeLoss"}, "task": "binary", "network": network, "precision": precision}
+    for crop in (None, (32, 32)):
+        yield {"loss": {"name": "BCEDiceLoss"}, "task": "binary", "kept": {"crop": crop}}
     for optimizer in OPTIMIZERS:
         for precision in ("bf16", "fp16"):
             others = {"optimizer": optimizer, "precision": precision, "clip_norm": 0.1}
             yield {"loss": {"name": "CrossEntropyLoss"}, "task": "multiclass", **others}
 
 
+class Noise:
+    """What `DeviceLoader` asks of `datasets.samples.Samples`: images of noise, and masks."""
+
+    reader, targets = ImageReader(), Targets(task="binary", source="masks", classes=("cell",))
+
+    def __init__(self, *, crop):
+        self.size, self.side = (None, 40) if crop else ((32, 32), 32)
+        self.samples = [SimpleNamespace(id=str(index)) for index in range(STEPS * 2)]
+
+    def __len__(self):
+        return len(self.samples)
+
+    def size_of(self, index):
+        return self.side, self.side
+
+    def __getitem__(self, index):
+        image = torch.randint(0, 256, (self.side, self.side, 3), dtype=torch.uint8).numpy()
+        return image, (image[..., :1] > 200).astype("uint8")
+
+
+def kept_on(device, *, crop):
+    """The batches of samples that are kept and changed on the device."""
+    noise, change = TrainingSet(Noise(crop=crop), IMAGENET, None, seed=0, crop=crop), BatchAugmentation(square=True)
+    return DeviceLoader(noise, EpochBatches(len(noise), 2, seed=0), change, device=device)
+
+
 def refuse(bad):
     raise DivergedError(f"step {bad.step}: loss {bad.loss.item()}, gradient {bad.gradient_norm.item()}")
 
 
-def train(device, *, loss, task, network=None, precision="fp32", optimizer="AdamW", clip_norm=None):
+def train(device, *, loss, task, network=None, precision="fp32", optimizer="AdamW", clip_norm=None, kept=None):
     """One epoch as train.py makes it; between its first step and its last, waiting for CUDA raises RuntimeError."""
     runtime = choose_runtime(device, precision)
     shape = (STEPS * 2, 1 if task == "binary" else 3, 32, 32)
     _, target = random_pair(task, shape, dtype=torch.float32)
     samples = list(zip(torch.randn(shape[0], 3, 32, 32), target, strict=True))
     loader = DataLoader(samples, batch_size=2, pin_memory=runtime.on_cuda)
+    if kept:
+        loader = kept_on(runtime.device, **kept)
     network = {"name": "UNet"} | (network or {})
     model = runtime.place(build_model(num_classes=shape[1], filters=(4, 4, 4), **network))
     criterion = DeepSupervisionLoss(build_loss(**loss))

@@ -15,7 +15,9 @@ import predict
 import train
 import val
 from engine.checkpoint import load_checkpoint, save_checkpoint
+from engine.config_file import load_config
 from engine.loops import evaluate, train_step
+from engine.resume import require_same_config
 from engine.saver import Saver
 
 EPOCHS = "train.epochs=3"
@@ -144,6 +146,36 @@ def test_a_changed_configuration_is_refused_with_both_values(small_config, run_m
     assert "lr: 0.01 → 0.5" in err
     assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
     assert run_main(train, *words, EPOCHS, "train.workers=1", "train.save_every_minutes=3")[0] == 0
+
+
+def test_samples_on_the_device_are_resumed_within_an_epoch(small_config, run_main, run, tmp_path, monkeypatch):
+    words = ("--config", small_config, EPOCHS)
+    run_main(train, *words, "name=whole", "data.on_device=true")
+    run_main(train, *words, "name=host")
+    with monkeypatch.context() as patch:
+        stop_in(patch, "engine.loops.train_step", 3)
+        assert run_main(train, *words, "data.on_device=true")[0] == 143
+    code, _, err = run_main(train, *words, "data.on_device=false", "--resume")
+    assert code == 2
+    assert "data.on_device: True → False" in err
+    code, out, _ = run_main(train, *words, "--resume")  # auto, which would be false on this device
+    assert code == 0
+    assert "8 samples kept on cpu" in out
+    assert digest(run) == digest(tmp_path / "outputs" / "whole")
+    logs = [(tmp_path / "outputs" / name / "log.csv").read_bytes() for name in ("whole", "host")]
+    assert logs[0] != logs[1]  # the same distribution, not the same draws
+
+
+def test_auto_is_what_it_was_when_the_run_began(small_config, run_main, whole):
+    state = load_checkpoint(whole / "last.pth")
+    assert state["config"]["data"]["on_device"] is False
+    config = load_config(small_config, ["name=whole", EPOCHS])
+    assert config.data.on_device == "auto"
+    assert require_same_config(state, config).data.on_device is False
+    state["config"]["data"]["on_device"] = True
+    assert require_same_config(state, config).data.on_device is True
+    del state["config"]["data"]["on_device"]  # begun before there was the key
+    assert require_same_config(state, config).data.on_device is False
 
 
 @pytest.mark.parametrize("scheduler", ["constant", "cosine", "one_cycle", "plateau"])

@@ -148,6 +148,32 @@ def test_workers_do_not_change_the_log(small_config, run_main, tmp_path):
     assert logs[0] == logs[1]
 
 
+def test_the_run_says_which_augmentation_it_used_and_how_many_workers(small_config, run_main, tmp_path):
+    for changes, told in [
+        (("train.workers=1",), "samples prepared by 1 workers; augmented one by one, by albumentations"),
+        (("train.workers=0", "data.augment=false"), "samples prepared in this process; not augmented"),
+        (("data.on_device=true",), "8 samples kept on cpu, 0.0 MiB; augmented there in batches, with draws of its own"),
+        (("data={on_device: true, augment: false, crop: 16, root: %s}",), "8 samples kept on cpu, 0.0 MiB; not augmen"),
+    ]:
+        changes = [change.replace("%s", str(tmp_path / "inputs" / "small")) for change in changes]
+        code, out, _ = run_main(train, "--config", small_config, "--fresh", *changes)
+        assert code == 0
+        assert f"load    {told}" in out
+        state = torch.load(tmp_path / "outputs" / "small" / "last.pth", weights_only=True)
+        assert state["config"]["data"]["on_device"] is ("kept" in told)
+        assert run_main(val, "--run", tmp_path / "outputs" / "small")[0] == 0
+
+
+def test_samples_that_do_not_fit_on_the_device_end_with_2_and_leave_no_run(
+    small_config, run_main, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("datasets.device_samples.CACHE_BYTES", 1000)
+    code, _, err = run_main(train, "--config", small_config, "data.on_device=true")
+    assert code == 2
+    assert "cpu has room for 0 MiB; free some" in err
+    assert not (tmp_path / "outputs").exists()
+
+
 def test_validation_repeats_the_logged_number_and_writes_masks(small_config, run_main, tmp_path, monkeypatch):
     root = tmp_path / "inputs" / "small"
     for kind in ("images", "masks/nucleus"):  # one validation image of another size and shape

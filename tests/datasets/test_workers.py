@@ -8,8 +8,9 @@ import time
 import pytest
 import torch
 
+from datasets import workers as workers_module
 from datasets.loaders import EpochBatches
-from datasets.workers import TrainingLoader
+from datasets.workers import TrainingLoader, choose_workers
 from engine.errors import DataError
 from engine.seeding import epoch_order
 
@@ -66,8 +67,8 @@ def test_a_hanging_worker_is_told_with_its_sample(monkeypatch):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_unreadable_sample_is_told_in_one_line(workers):
-    with pytest.raises(DataError) as told:
-        list(loader(damaged, workers))
+    with pytest.raises(DataError) as told, loader(damaged, workers) as batches:
+        list(batches)
     assert str(told.value) == "cell_5.png: not a readable image"
 
 
@@ -84,6 +85,35 @@ def test_signals_to_the_whole_group_do_not_take_the_workers():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             os.kill(process.pid, number)
     assert len(list(pairs)) == 3
+
+
+@pytest.mark.parametrize(
+    ("on_gpu", "cores", "processes", "free", "chosen"),
+    [
+        (True, 1, 1, 2**34, 0),
+        (True, 2, 1, 2**34, 1),
+        (True, 6, 1, 2**34, 5),
+        (True, 64, 1, 2**34, 8),
+        (True, 64, 16, 2**34, 3),  # four cores for each process
+        (True, 2, 4, 2**34, 0),
+        (False, 2, 1, 2**34, 0),
+        (False, 7, 1, 2**34, 0),
+        (False, 16, 1, 2**34, 2),
+        (False, 16, 4, 2**34, 0),
+        (False, 256, 1, 2**34, 8),
+        (True, 64, 1, 64 * 2**20, 2),  # a container's: seven batches of 9 MiB, three for each worker
+        (True, 64, 2, 64 * 2**20, 1),
+    ],
+)
+def test_workers_are_chosen_by_cores_and_shared_memory(monkeypatch, tmp_path, on_gpu, cores, processes, free, chosen):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    monkeypatch.setattr(workers_module, "SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("", (), {"free": free})())
+    batch_bytes = 9 * 2**20
+    assert choose_workers(on_gpu=on_gpu, batch_bytes=batch_bytes) == chosen
+    monkeypatch.setattr("multiprocessing.get_context", lambda: type("", (), {"get_start_method": lambda s: "spawn"})())
+    assert choose_workers(on_gpu=on_gpu, batch_bytes=batch_bytes) == 0  # each would hold all samples anew
 
 
 def test_no_worker_outlives_the_context():
