@@ -172,7 +172,9 @@ class MultiStepConfig(Section):
 
 class TrainConfig(Section):
     epochs: PositiveInt
-    batch_size: PositiveInt = 16
+    batch_size: PositiveInt = 16  # of a step, of all processes and parts together
+    accumulate: PositiveInt = 1  # parts that a process's share of a batch goes through the network in
+    sync_batch_norm: bool = False  # over the images of all processes
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
     early_stopping: PositiveInt | None = None  # epochs without a better val_iou
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -180,6 +182,16 @@ class TrainConfig(Section):
     workers: NonNegativeInt = 0  # processes that read and augment
     save_every_minutes: PositiveFloat = 10.0  # a checkpoint within an epoch that takes longer
     deterministic: bool = False  # on CUDA: only kernels that give the same bits again; the CPU's always do
+
+    def part_size(self, ranks: int) -> int:
+        """Images that go through the network at once, on each of so many processes."""
+        return max(1, self.batch_size // (ranks * self.accumulate))
+
+    @model_validator(mode="after")
+    def _whole_parts(self) -> TrainConfig:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} is not divisible by accumulate {self.accumulate}")
+        return self
 
 
 OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]

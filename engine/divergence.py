@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -30,6 +30,12 @@ class WatchedStep:
     @property
     def finite(self) -> Tensor:
         return self.loss.isfinite() & self.gradient_norm.isfinite()
+
+    def on_host(self) -> WatchedStep:
+        """The same, for another process."""
+        tensors = {name: getattr(self, name).cpu() for name in ("images", "target", "loss", "gradient_norm")}
+        parts = {name: value.cpu() for name, value in self.parts.items()}
+        return replace(self, **tensors, parts=parts, flag=None, copied=None)
 
 
 class UpdateGuard:
