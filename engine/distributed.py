@@ -72,8 +72,27 @@ class Ranks:
             if on_cuda and self.local < torch.cuda.device_count():
                 torch.cuda.set_device(self.local)
             # Gradients go the device's way; all else lies on the host and goes by gloo, without waiting for a device.
-            distributed.init_process_group("cpu:gloo,cuda:nccl" if on_cuda else "gloo")
+            distributed.init_process_group("cpu:gloo,cuda:nccl" if on_cuda else "gloo", **self._store())
         return self
+
+    def _store(self) -> dict:
+        """Where ranks find each other: torchrun's store, but apart from what earlier attempts have left in it.
+
+        It outlives a restart, with the addresses of processes that are gone. On several machines the attempts are
+        counted by each for itself; docs/scaling.md has the variable that gives them a new store.
+        """
+        on_one_machine = os.environ.get("LOCAL_WORLD_SIZE") == str(self.count)
+        if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or not on_one_machine:
+            return {}
+        from torch import distributed
+
+        store = distributed.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        return {
+            "store": distributed.PrefixStore(f"attempt {attempt}", store),
+            "rank": self.rank,
+            "world_size": self.count,
+        }
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.alone:
