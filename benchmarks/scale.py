@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -46,7 +45,10 @@ def main() -> None:
 
 def measure(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], float]:
     """Seconds of each turn by shape, and the share of the cores that other processes took meanwhile (Linux)."""
-    groups = {name: start(arguments, *shape) for name, shape in SHAPES.items()}
+    from torch.distributed import TCPStore
+
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # where the ranks find each other
+    groups = {name: start(arguments, *shape, port=store.port) for name, shape in SHAPES.items()}
     processes = [process for group in groups.values() for process in group]
     seconds: dict[str, list[float]] = {name: [] for name in groups}
     try:
@@ -86,19 +88,17 @@ def _seconds_of_others(processes: list[subprocess.Popen]) -> float:
     return (user + nice + system + irq + soft_irq + steal - own) / os.sysconf("SC_CLK_TCK")
 
 
-def start(arguments: argparse.Namespace, ranks: int, threads: int) -> list[subprocess.Popen]:
+def start(arguments: argparse.Namespace, ranks: int, threads: int, *, port: int) -> list[subprocess.Popen]:
     """The ranks of one shape, as torchrun would start them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "benchmarks.scale", "--worker", str(threads), "--model", arguments.model]
     command += ["--batch", str(arguments.batch), "--size", str(arguments.size)]
-    shared = os.environ | {"OMP_NUM_THREADS": str(threads), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    shared = os.environ | {"OMP_NUM_THREADS": str(threads), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared |= {"TORCHELASTIC_USE_AGENT_STORE": "True", "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks)}
     return [
         subprocess.Popen(
             command,
             cwd=ROOT,
-            env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)},
+            env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

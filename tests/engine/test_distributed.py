@@ -15,11 +15,13 @@ from faults.runs import digest
 from torch import nn
 
 from engine.config import TrainConfig
+from engine.config_file import load_config
 from engine.device import choose_runtime
 from engine.distributed import ALONE, Ranks
 from engine.errors import ConfigError
 from engine.loops import train_step
 from engine.progress import EpochProgress
+from engine.resume import require_same_config
 from engine.seeding import epoch_order
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
@@ -201,6 +203,29 @@ def test_a_batch_is_divided_evenly(batch_size, ranks, accumulate, fits):
     else:
         with pytest.raises(ConfigError, match=f"{batch_size}, of all {ranks} processes together"):
             Ranks(0, ranks).require(settings, CPU)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "accumulate", "sync", "refused"),
+    [
+        (4, 2, False, None),
+        (8, 1, False, None),
+        (1, 8, False, None),
+        (2, 2, False, "processes: 4 → 2"),
+        (4, 1, False, "train.accumulate: 2 → 1"),
+        (8, 1, True, "processes: 4 → 8"),
+    ],
+)
+def test_which_numbers_of_processes_may_go_on(folder, ranks, accumulate, sync, refused):
+    """A run of 4 processes, each of which accumulated 2 parts."""
+    changes = ("train.batch_size=16", f"train.sync_batch_norm={str(sync).lower()}")
+    before, now = (load_config(folder / "tiny.yaml", [*changes, f"train.accumulate={k}"]) for k in (2, accumulate))
+    state = {"config": before.model_dump(), "machine": {"processes": 4}}
+    if refused is None:
+        require_same_config(state, now, ranks=ranks)
+    else:
+        with pytest.raises(ConfigError, match=re.escape(refused)):
+            require_same_config(state, now, ranks=ranks)
 
 
 def progress_of(*batches):
