@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine.config import Config, arguments_of
 from engine.config_file import dump_config, load_config
+from engine.distributed import Ranks
 from engine.errors import ConfigError, leave, run_script
 from engine.loss_arguments import loss_arguments
 from engine.signals import StopSignals
@@ -32,18 +33,21 @@ def main() -> None:
     used.add_argument("--fresh", action="store_true", help="move a run of the same name aside and start anew")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_intermixed_args()
-    config = load_config(arguments.config, arguments.overrides)
-    with StopSignals() as stop:
+    with Ranks.of_torchrun() as ranks, StopSignals() as stop:
+        config = load_config(arguments.config, arguments.overrides)
         # torch, as all that train() imports: --help and a wrong configuration are answered before it has loaded.
         from engine.run_folder import RunFolder
 
         with RunFolder(ROOT / "outputs" / config.name) as run:
-            train(config, run, stop, resume=arguments.resume, fresh=arguments.fresh)
+            train(config, run, stop, ranks, resume=arguments.resume, fresh=arguments.fresh)
 
 
-def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = False, fresh: bool = False) -> None:
+def train(
+    config: Config, run: RunFolder, stop: StopSignals, ranks: Ranks, *, resume: bool = False, fresh: bool = False
+) -> None:
     """Trains what `config` describes in the folder of `run`, or goes on with it, until it is done or `stop` says so."""
     from datasets.balance import balanced_weights
+    from datasets.device_samples import keep_on_device
     from datasets.fingerprint import fingerprint
     from datasets.loaders import scoring_loader, training_loader
     from datasets.split import split_to_csv
@@ -67,14 +71,16 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
     from models import build_model
 
     settings = config.train
-    if state := run.open(resume=resume, fresh=fresh):
-        config = require_same_config(state, config)
+    if state := ranks.first(run.open, resume=resume, fresh=fresh):
+        config = require_same_config(state, config, ranks=ranks.count)
     runtime = choose_runtime(settings.device, settings.precision, deterministic=settings.deterministic)
-    print(f"device  {runtime}")
+    ranks.require(settings, runtime)
+    print(f"device  {runtime}{ranks}")
 
     data_root = ROOT / config.data.root
-    if data_root == ROOT / "inputs/demo" and not data_root.exists():
-        print(f"draw    the built-in data set, {write_synthetic(data_root)} nuclei, into {config.data.root}")
+    if data_root == ROOT / "inputs/demo" and ranks.first(lambda: not data_root.exists()):
+        nuclei = ranks.first(write_synthetic, data_root)
+        print(f"draw    the built-in data set, {nuclei} nuclei, into {config.data.root}")
     data = load_training_data(
         data_root,
         task=config.task,
@@ -83,12 +89,14 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
         **config.data.loading,
     )
     print(f"data    {config.data.root}: {data.description}; {len(data.train)} train, {len(data.val)} val")
-    loading = {"batch_size": settings.batch_size, "pin_memory": runtime.on_cuda}
-    drawing = {"seed": config.seed, "workers": settings.workers, "device": runtime.device, **config.data.sampling}
+    on_device = ranks.first(keep_on_device, config.data.on_device, data.train, config.data.window, runtime.device)
+    config = config.settled(on_device=on_device)
+    loading = {"pin_memory": runtime.on_cuda, **ranks.place}
+    drawing = {"seed": config.seed, "device": runtime.device, **config.data.sampling}
+    drawing |= settings.model_dump(include={"batch_size", "accumulate", "workers"})
     train_loader = training_loader(data.train, data.normalise, **drawing, **loading)
-    config = config.settled(on_device=train_loader.on_device)
     print(f"load    {train_loader.description}")
-    val_loader = scoring_loader(data.val, data.normalise, **loading)
+    val_loader = scoring_loader(data.val, data.normalise, batch_size=settings.part_size(ranks.count), **loading)
     if (batch_size := train_loader.batch_sampler.batch_size) < settings.batch_size:
         print(f"batch   lowered from {settings.batch_size} to {batch_size}, all that an epoch has")
 
@@ -111,7 +119,7 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
 
     decide, counting = decision(threshold_of(config.task)), {"background": config.task == "multiclass"}
     history, progress = History(), EpochProgress(SegmentationCounts(**counting))
-    training = Training(model, optimizer, schedule, history, progress, runtime)
+    training = Training(model, optimizer, schedule, history, progress, runtime, ranks)
     facts = {
         "config": config.model_dump(),
         "classes": list(data.classes),
@@ -124,21 +132,23 @@ def train(config: Config, run: RunFolder, stop: StopSignals, *, resume: bool = F
     if state:
         go_on(run, training, state, facts, root=config.data.root)
     stop.defer()
-    run.start(config_yaml=dump_config(config), split_csv=split_to_csv(data.split))
+    ranks.first(run.start, config_yaml=dump_config(config), split_csv=split_to_csv(data.split))
     if not state:
         saver.save()
+    network = ranks.begin(model, sync_batch_norm=settings.sync_batch_norm)
     print(f"run     {run.path}", flush=True)
 
     with train_loader, memory_told(batch_size=batch_size, side_key="data.size" if config.data.size else "data.crop"):
         while not history.is_over(epochs=settings.epochs, patience=settings.early_stopping):
             progress, val_counts = training.progress, SegmentationCounts(data.classes, **counting)
             train_loader.start(epoch=history.start_epoch(), done=progress.steps)
-            stepping = {"seed": config.seed, "clip_norm": settings.clip_norm, "decide": decide}
+            stepping = {"seed": config.seed, "clip_norm": settings.clip_norm, "decide": decide, "ranks": ranks}
             stepping |= {"guard": saver.guard, "after_step": saver.after_step, "scaling": training.scaling}
-            losses = train_epoch(model, train_loader, criterion, optimizer, progress, runtime=runtime, **stepping)
+            stepping |= {"accumulate": settings.accumulate, "weight_of": train_loader.weight_of}
+            losses = train_epoch(network, train_loader, criterion, optimizer, progress, runtime=runtime, **stepping)
             seen = progress.losses.images - progress.images_before
             history.end_training(images=seen, waited=progress.seconds_waited)
-            scoring = {"decide": decide, "on_logits": saver.after_scoring_step}
+            scoring = {"decide": decide, "on_logits": saver.after_scoring_step, "ranks": ranks}
             val_losses = evaluate(scored, val_loader, criterion, val_counts, runtime=runtime, **scoring)
             schedule.after_epoch(val_losses["loss"])
             scores, val_scores = (counts.compute().columns() for counts in (progress.counts, val_counts))

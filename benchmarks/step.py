@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.device import choose_runtime
+from engine.distributed import ALONE, Ranks
 from engine.divergence import UpdateGuard, WatchedStep
 from engine.errors import DivergedError
 from engine.loops import train_step
@@ -45,22 +46,22 @@ def make_step(
 
 
 def step_on(
-    next_batch: Batches, *, model_name: str, loss_name: str, precision: str, device: str
+    next_batch: Batches, *, model_name: str, loss_name: str, precision: str, device: str, ranks: Ranks = ALONE
 ) -> Callable[[], Tensor]:
-    """`make_step` on batches that come from elsewhere: the body of `engine.loops.train_epoch`."""
+    """`make_step` on batches that come from elsewhere: the body of `engine.loops.train_epoch`, on one of `ranks`."""
     runtime = choose_runtime(device, precision)
     model = runtime.place(build_model(model_name)).train()
     criterion = DeepSupervisionLoss(build_loss(loss_name))
     optimizer = build_optimizer("AdamW", model.parameters(), lr=1e-3)
     scaling = build_loss_scaling(runtime, optimizer)
     guard = UpdateGuard(optimizer, deferred=runtime.on_cuda, on_bad_step=_refuse, scaling=scaling)
-    counts, numbers = SegmentationCounts(), itertools.count()
+    counts, numbers, network = SegmentationCounts(), itertools.count(), ranks.begin(model)
 
     def step() -> Tensor:
         images, target = runtime.move(*next_batch())
         watching = guard.watching(next(numbers), images, target)
         stepping = {"runtime": runtime, "before_update": watching, "scaling": scaling}
-        loss, logits = train_step(model, criterion, optimizer, images, target, **stepping)
+        loss, logits = train_step(network, criterion, optimizer, images, target, **stepping)
         counts.update(to_masks(logits), target)
         return loss
 

@@ -50,6 +50,10 @@ class DeviceLoader:
         """Makes the next iteration that of `epoch`, without its first `done` batches."""
         self.batch_sampler.epoch, self.batch_sampler.done = epoch, done
 
+    def weight_of(self, number: int) -> float:
+        """See `EpochBatches.weight`."""
+        return self.batch_sampler.weight(number)
+
     def ids_of(self, number: int) -> list[str]:
         """The images of a batch of this epoch, from 0."""
         return [self.source.id_of(key) for key in self.batch_sampler.batch(number)]

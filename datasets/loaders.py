@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from datasets.augment import Augmentation
 from datasets.batch_augment import BatchAugmentation
@@ -15,6 +15,7 @@ from datasets.device_samples import keep_on_device
 from datasets.normalise import Normalisation
 from datasets.samples import Samples, ScoringSet, TrainingSet
 from datasets.workers import TrainingLoader, choose_workers
+from engine.errors import ConfigError
 from engine.seeding import epoch_order
 
 
@@ -22,30 +23,60 @@ class EpochBatches:
     """Batches of (epoch, index) in an order that is a function of (seed, epoch); set `epoch` before iterating, and
     `done` to pass over so many batches.
 
-    A batch is at most all samples, and no sample is dropped. A last batch of a single sample joins the one before it:
-    batch norm cannot use it alone.
+    A batch is at most all samples, and no sample is dropped. A last batch that leaves a single sample for some part
+    (of the ranks, times those that a rank accumulates) joins the one before it: batch norm cannot use it alone.
+
+    Args:
+        rank, ranks: of every batch comes the rank's own stretch; all stretches together are the batch of one rank.
+        accumulate: parts that each stretch is to have.
+
+    Raises:
+        ConfigError: there are fewer samples than parts.
     """
 
-    def __init__(self, count: int, batch_size: int, *, seed: int) -> None:
+    def __init__(
+        self, count: int, batch_size: int, *, seed: int, rank: int = 0, ranks: int = 1, accumulate: int = 1
+    ) -> None:
         self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
+        self.rank, self.ranks, self.parts = rank, ranks, ranks * accumulate
         self.epoch = self.done = 0
+        if count < self.parts:
+            raise ConfigError(
+                f"an epoch has {count} samples for {ranks} processes × train.accumulate {accumulate}; "
+                f"lower them until their product is at most {count}, or raise data.crops_per_image"
+            )
 
     def __len__(self) -> int:
-        single = self.count % self.batch_size == 1 and self.batch_size > 1 and self.count > 1
-        return -(-self.count // self.batch_size) - single
+        left = self.count % self.batch_size
+        joins = left > 0 and left // self.parts < min(2, self.batch_size // self.parts)
+        return -(-self.count // self.batch_size) - joins
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         return itertools.islice(self._batches(), self.done, None)
 
     def batch(self, number: int) -> list[tuple[int, int]]:
-        """The batch of that number in this epoch, from 0."""
+        """The batch of that number in this epoch, from 0, as far as it is this rank's."""
         return next(itertools.islice(self._batches(), number, None))
+
+    def weight(self, number: int) -> float:
+        """Of the rank's own mean in the mean over the ranks, so that this is the mean over all samples of the batch."""
+        start, stop = self._bounds(number)
+        own = stretch(stop - start, self.rank, self.ranks)
+        return len(own) * self.ranks / (stop - start)
+
+    def _bounds(self, number: int) -> tuple[int, int]:
+        last = number == len(self) - 1
+        return number * self.batch_size, self.count if last else (number + 1) * self.batch_size
 
     def _batches(self) -> Iterator[list[tuple[int, int]]]:
         order = [(self.epoch, index) for index in epoch_order(self.seed, self.epoch, self.count)]
-        for number in range(len(self)):
-            last = number == len(self) - 1
-            yield order[number * self.batch_size : None if last else (number + 1) * self.batch_size]
+        for start, stop in map(self._bounds, range(len(self))):
+            yield [order[start + position] for position in stretch(stop - start, self.rank, self.ranks)]
+
+
+def stretch(count: int, rank: int, ranks: int) -> range:
+    """The rank's part of 0 … count − 1; the parts follow each other and differ by at most one in length."""
+    return range(count * rank // ranks, count * (rank + 1) // ranks)
 
 
 def training_loader(
@@ -61,6 +92,7 @@ def training_loader(
     pin_memory: bool,
     on_device: bool | str = False,
     device: torch.device | str = "cpu",
+    **parts: int,
 ) -> TrainingLoader | DeviceLoader:
     """The loader of the training loop; `loader.start(epoch=n)` chooses the epoch.
 
@@ -71,9 +103,10 @@ def training_loader(
         workers: processes that prepare batches, or "auto"; they do not change what comes.
         on_device: whether samples are kept, cut and changed on the device, or "auto"; its changes are other draws.
         device: of the training.
+        parts: rank, ranks and accumulate, see `EpochBatches`.
 
     Raises:
-        ConfigError: the samples do not fit on the device.
+        ConfigError: the samples do not fit on the device, or are fewer than the parts.
     """
     device, (height, width) = torch.device(device), samples.size or crop
     on_device = keep_on_device(on_device, samples, (height, width), device)
@@ -81,7 +114,7 @@ def training_loader(
     change = kind(square=height == width, colour=samples.reader.channels == 3) if augment else None
     sampling = {"seed": seed, "crop": crop, "crops_per_image": crops_per_image}
     dataset = TrainingSet(samples, normalise, None if on_device else change, **sampling)
-    batches = EpochBatches(len(dataset), batch_size, seed=seed)
+    batches = EpochBatches(len(dataset), batch_size, seed=seed, **parts)
     if on_device:
         return DeviceLoader(dataset, batches, change, device=device)
     if workers == "auto":
@@ -90,7 +123,13 @@ def training_loader(
     return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
 
 
-def scoring_loader(samples: Samples, normalise: Normalisation, *, batch_size: int, pin_memory: bool) -> DataLoader:
-    """All samples in their order, none dropped; one by one at native size, where their shapes differ."""
+def scoring_loader(
+    samples: Samples, normalise: Normalisation, *, batch_size: int, pin_memory: bool, rank: int = 0, ranks: int = 1
+) -> DataLoader:
+    """All samples in their order, none dropped; one by one at native size, where their shapes differ.
+
+    Of several ranks each gets its stretch of them, which may be empty.
+    """
     batch_size = 1 if samples.size is None else batch_size
-    return DataLoader(ScoringSet(samples, normalise), batch_size=batch_size, pin_memory=pin_memory)
+    own = Subset(ScoringSet(samples, normalise), stretch(len(samples), rank, ranks))
+    return DataLoader(own, batch_size=batch_size, pin_memory=pin_memory)

@@ -85,6 +85,11 @@ class DataConfig(Section):
         return _pair(self.crop)
 
     @property
+    def window(self) -> tuple[int, int]:
+        """What the network sees, either way."""
+        return self.height_width or self.tile
+
+    @property
     def loading(self) -> dict:
         """The keys that say how a data folder is split and read."""
         keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "max_pixels"}
@@ -189,7 +194,9 @@ class MultiStepConfig(Section):
 
 class TrainConfig(Section):
     epochs: PositiveInt
-    batch_size: PositiveInt = 16
+    batch_size: PositiveInt = 16  # of a step, of all processes and parts together
+    accumulate: PositiveInt = 1  # parts that a process's share of a batch goes through the network in
+    sync_batch_norm: bool = False  # over the images of all processes
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
     early_stopping: PositiveInt | None = None  # epochs without a better val_iou
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16: GPUs without bf16
@@ -197,6 +204,16 @@ class TrainConfig(Section):
     workers: Workers = "auto"  # processes that read and augment
     save_every_minutes: PositiveFloat = 10.0  # a checkpoint within an epoch that takes longer
     deterministic: bool = False  # on CUDA: only kernels that give the same bits again; the CPU's always do
+
+    def part_size(self, ranks: int) -> int:
+        """Images that go through the network at once, on each of so many processes."""
+        return max(1, self.batch_size // (ranks * self.accumulate))
+
+    @model_validator(mode="after")
+    def _whole_parts(self) -> TrainConfig:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} is not divisible by accumulate {self.accumulate}")
+        return self
 
 
 OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]

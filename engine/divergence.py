@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -36,6 +36,12 @@ class WatchedStep:
         if self.scale is not None:
             gradient = gradient | (self.scale > SMALLEST)
         return self.loss.isfinite() & gradient
+
+    def on_host(self) -> WatchedStep:
+        """The same, for another process."""
+        tensors = {name: getattr(self, name).cpu() for name in ("images", "target", "loss", "gradient_norm")}
+        parts = {name: value.cpu() for name, value in self.parts.items()}
+        return replace(self, **tensors, parts=parts, flag=None, copied=None)
 
 
 class UpdateGuard:

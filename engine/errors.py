@@ -58,6 +58,10 @@ class LockedError(ReportedError):
     exit_code = 7
 
 
+class LostRankError(ReportedError):
+    """Another process of the same training is gone."""
+
+
 class Stopped(BaseException):
     """A signal asked the process to end; like KeyboardInterrupt no error, and not caught as one."""
 

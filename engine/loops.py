@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from engine.device import Runtime
+from engine.distributed import ALONE, Ranks, unreduced
 from engine.divergence import UpdateGuard
 from engine.loss_scaling import LossScaling
 from engine.progress import Counts, EpochProgress, MeanLosses
@@ -23,7 +24,7 @@ NO_SCALING = LossScaling()
 class Criterion(Protocol):
     """A loss that knows which of a network's outputs counts as its answer, and the terms of its last value."""
 
-    parts: Mapping[str, Tensor]  # name → detached scalar; empty where there is a single term
+    parts: Mapping[str, Tensor]  # name → detached scalar; empty where there is a single term; `train_step` may set it
 
     def __call__(self, outputs: object, target: Tensor) -> Tensor: ...
 
@@ -41,6 +42,8 @@ def train_step(
     clip_norm: float | None = None,
     before_update: Callable[[Tensor, Tensor], None] = lambda loss, gradient_norm: None,
     scaling: LossScaling = NO_SCALING,
+    accumulate: int = 1,
+    weight: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """One update of the weights.
 
@@ -50,24 +53,35 @@ def train_step(
         clip_norm: the gradient's 2-norm is scaled down to this where it is larger.
         before_update: called with the loss and the gradient's 2-norm, two scalars on the device; may raise.
         scaling: of the loss, for float16.
+        accumulate: parts that go through the network one after the other, so that only one needs memory.
+        weight: of this rank's gradient in the mean over the ranks.
 
     Returns:
         The loss, a scalar, and the logits [N, K, H, W] it was computed from, both detached and on the device.
     """
     optimizer.zero_grad(set_to_none=True)
-    with runtime.autocast():
-        outputs = model(images)
-    outputs = outputs.float() if isinstance(outputs, Tensor) else [logits.float() for logits in outputs]
-    loss = criterion(outputs, target)
-    scaling.scaled(loss).backward()
+    means, predictions = {}, []
+    parts = list(zip(images.tensor_split(accumulate), target.tensor_split(accumulate), strict=True))
+    for number, (part, part_target) in enumerate(parts, start=1):
+        with unreduced(model, unless=number == len(parts)):
+            with runtime.autocast():
+                outputs = model(part)
+            outputs = outputs.float() if isinstance(outputs, Tensor) else [logits.float() for logits in outputs]
+            loss, share = criterion(outputs, part_target), len(part) / len(images)
+            # A loss that is no number makes the gradients of all ranks none, so that they end in the same step.
+            scaling.scaled(loss * (weight * share + 0 * loss.detach())).backward()
+        for name, value in {"loss": loss, **criterion.parts}.items():
+            means[name] = means.get(name, 0) + share * value.detach()
+        predictions.append(criterion.prediction(outputs).detach())
+    loss, criterion.parts = means.pop("loss"), means
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     scaling.unscale_(gradients)
     gradient_norm = nn.utils.get_total_norm(gradients)
     if clip_norm is not None:
         nn.utils.clip_grads_with_norm_(model.parameters(), clip_norm, gradient_norm)
-    before_update(loss.detach(), gradient_norm)
-    scaling.step(optimizer, loss.detach(), gradient_norm)
-    return loss.detach(), criterion.prediction(outputs).detach()
+    before_update(loss, gradient_norm)
+    scaling.step(optimizer, loss, gradient_norm)
+    return loss, torch.cat(predictions)
 
 
 def train_epoch(
@@ -84,6 +98,9 @@ def train_epoch(
     after_step: Callable[[], None] = lambda: None,
     decide: Decision = to_masks,
     scaling: LossScaling = NO_SCALING,
+    accumulate: int = 1,
+    weight_of: Callable[[int], float] = lambda step: 1.0,
+    ranks: Ranks = ALONE,
 ) -> dict[str, float]:
     """Trains on every batch of `loader`; losses and predictions made on the way are added to `progress`.
 
@@ -94,6 +111,8 @@ def train_epoch(
         after_step: called when a step is done and counted; may save the training as it is, and may raise.
         decide: turns logits into those predictions, see `inference.masks.decision`.
         scaling: of the loss, for float16.
+        accumulate, weight_of: see `train_step`; the weight belongs to the number of the step, from 0.
+        ranks: at the end, losses and predictions become those of all of them.
 
     Returns:
         The mean loss per image of the whole epoch as "loss", and the terms of a weighted sum by their names.
@@ -105,8 +124,9 @@ def train_epoch(
     batches = tqdm(loader, "train", leave=False, disable=None, initial=progress.steps)
     for images, target in progress.waiting_for(batches):
         images, target = runtime.move(images, target)
-        seed_step(seed, progress.epoch, progress.steps)
-        stepping = {"clip_norm": clip_norm, "scaling": scaling}
+        seed_step(seed, progress.epoch, progress.steps, rank=ranks.rank)
+        stepping = {"clip_norm": clip_norm, "accumulate": accumulate, "weight": weight_of(progress.steps)}
+        stepping["scaling"] = scaling
         if guard is not None:
             stepping["before_update"] = guard.watching(progress.steps, images, target)
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, **stepping)
@@ -116,6 +136,7 @@ def train_epoch(
         after_step()
     if guard is not None:
         guard.settle()
+    ranks.pool(progress.losses, progress.counts)
     return progress.losses.compute("training")
 
 
@@ -129,8 +150,12 @@ def evaluate(
     runtime: Runtime,
     decide: Decision = to_masks,
     on_logits: Callable[[Tensor], None] = lambda logits: None,
+    ranks: Ranks = ALONE,
 ) -> dict[str, float]:
     """Scores every batch of `loader` into `counts`; train.py and val.py both score with this.
+
+    Of several ranks each has a part of the set, and all get the whole set's losses and counts; the running statistics
+    are the first rank's.
 
     Args:
         decide: turns logits into predictions, see `inference.masks.decision`.
@@ -140,6 +165,7 @@ def evaluate(
         The mean loss per image as "loss", and the terms of a weighted sum by their names.
     """
     model.eval()
+    ranks.share_buffers(model)
     losses = MeanLosses()
     for images, target in tqdm(loader, "score", leave=False, disable=None):
         images, target = runtime.move(images, target)
@@ -149,4 +175,5 @@ def evaluate(
         losses.add(criterion(logits, target), criterion.parts, images=len(images))
         counts.update(decide(logits), target)
         on_logits(logits)
+    ranks.pool(losses, counts)
     return losses.compute("validation")

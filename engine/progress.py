@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import torch
@@ -65,7 +65,7 @@ class EpochProgress:
 
     Attributes:
         epoch: its number, from 1.
-        images_before: images seen before the process was stopped and resumed.
+        images_before: images seen, by all ranks, before the process was stopped and resumed.
         seconds_waited: for batches, in this process.
     """
 
@@ -88,15 +88,37 @@ class EpochProgress:
                 self.seconds_waited += time.perf_counter() - started
             yield batch
 
-    def state_dict(self) -> dict:
-        return {"steps": self.steps, "losses": self.losses.state_dict(), "counts": self.counts.state_dict()}
+    def state_dict(self, others: Sequence[Mapping] = ()) -> dict:
+        """Of this rank; on the first, `others` are those of the ranks after it."""
+        state = {"steps": self.steps, "losses": self.losses.state_dict(), "counts": self.counts.state_dict()}
+        return state | ({"others": list(others)} if others else {})
 
-    def load_state_dict(self, state: Mapping, *, device: torch.device) -> None:
+    def load_state_dict(self, state: Mapping, *, device: torch.device, rank: int = 0, ranks: int = 1) -> None:
+        """Takes over the first rank's `state`: this rank's own part, or, of another number of ranks, an equal share."""
+        parts = [state, *state.get("others", ())]
         self.steps = state["steps"]
-        self.losses.load_state_dict(state["losses"], device=device)
-        self.images_before = self.losses.images
-        on_device = {name: None if value is None else value.to(device) for name, value in state["counts"].items()}
-        self.counts.load_state_dict(on_device)
+        self.images_before = sum(part["losses"]["images"] for part in parts)
+        if own := parts[rank::ranks]:
+            self.losses.load_state_dict(merged(part["losses"] for part in own), device=device)
+            counts = merged(part["counts"] for part in own)
+            on_device = {name: None if value is None else value.to(device) for name, value in counts.items()}
+            self.counts.load_state_dict(on_device)
+
+
+def merged(states: Iterable[Mapping]) -> dict:
+    """The states of several ranks' losses as one, or of their counts: sums are added, counts of images put in a row."""
+    first, *others = states
+    whole = dict(first)
+    for state in others:
+        for name, value in state.items():
+            mine = whole.get(name)
+            if mine is None or value is None:
+                whole[name] = value if mine is None else mine
+            elif isinstance(value, Mapping):
+                whole[name] = mine | {key: mine.get(key, 0) + part for key, part in value.items()}
+            else:
+                whole[name] = torch.cat([mine, value]) if isinstance(value, Tensor) else mine + value
+    return whole
 
 
 def _widest(device: torch.device) -> torch.dtype:

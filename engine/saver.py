@@ -9,6 +9,7 @@ from typing import Protocol
 from torch import Tensor
 
 from engine.divergence import UpdateGuard, WatchedStep, save_bad_step
+from engine.errors import DivergedError
 from engine.loops import Criterion
 from engine.run_folder import RunFolder
 from engine.signals import StopSignals
@@ -46,6 +47,7 @@ class Saver:
         minutes: float,
     ) -> None:
         self.run, self.training, self.stop, self.loader = run, training, stop, loader
+        self.ranks = training.ranks
         self.facts, self.minutes = facts, minutes
         self.guard = UpdateGuard(
             training.optimizer,
@@ -56,35 +58,56 @@ class Saver:
         )
         self._saved = time.monotonic()
 
-    def save(self, *, epoch_ended: bool = False) -> None:
-        """Writes a checkpoint of the training as it is."""
+    def save(self, *, epoch_ended: bool = False, pooled: bool = False) -> None:
+        """Writes a checkpoint of the training as it is. All ranks have to call it, and the first one writes.
+
+        Args:
+            pooled: the first rank has the others' progress already, and saves without them.
+        """
         self.guard.settle()
-        state = {**self.facts, **self.training.state_dict()}
-        self.run.save(self.training.history, state, epoch_ended=epoch_ended)
+        within = self.training.progress.steps and not pooled
+        others = self.ranks.gathered(self.training.progress.state_dict())[1:] if within and not self.ranks.alone else []
+        if self.ranks.is_first:
+            state = {**self.facts, **self.training.state_dict(others)}
+            self.run.save(self.training.history, state, epoch_ended=epoch_ended)
         self._saved = time.monotonic()
 
     def after_step(self) -> None:
         """Moves the schedule on, saves where it is time to, and ends the process where a signal asked for it."""
         self.training.schedule.after_step()
-        if self.stop.requested is not None or time.monotonic() - self._saved > 60 * self.minutes:
+        due = time.monotonic() - self._saved > 60 * self.minutes
+        stop, due = self.ranks.agree(self.stop.requested, due)
+        if stop is not None or due:
             self.save()
-        self._stop_if_asked()
+        self._stop_if_asked(stop)
 
     def after_scoring_step(self, logits: Tensor | None = None) -> None:
-        """Between two batches of a validation, which a resumed run repeats from its first batch."""
-        if self.stop.requested is not None:
-            self.save()
-        self._stop_if_asked()
+        """Between two batches of a validation, which a resumed run repeats from its first batch.
+
+        Ranks have different numbers of them: the first one saves without asking, the others' signals wait.
+        """
+        if self.stop.requested is not None and self.ranks.is_first:
+            self.save(pooled=True)
+            self._stop_if_asked(self.stop.requested)
 
     def after_epoch(self) -> None:
         self.save(epoch_ended=True)
-        self._stop_if_asked()
+        self._stop_if_asked(self.ranks.agree(self.stop.requested, False)[0])
 
     def _tell_bad_step(self, bad: WatchedStep) -> None:
-        path, ids = self.run.path / "diverged.pth", self.loader.ids_of(bad.step)
+        # The gradient is that of all ranks, and so all come here in the same step.
+        found = self.ranks.gathered((bad if self.ranks.alone else bad.on_host(), self.loader.ids_of(bad.step)))
+        bad, ids = next((one for one in found if not one[0].loss.isfinite()), found[0])
+        if not self.ranks.is_first:
+            raise DivergedError(f"step {bad.step + 1}: the loss is {bad.loss.item()}")  # the first rank tells it
+        path = self.run.path / "diverged.pth"
         save_bad_step(bad, path, epoch=self.training.progress.epoch, ids=ids, model=self.training.model)
 
-    def _stop_if_asked(self) -> None:
+    def _stop_if_asked(self, number: int | None) -> None:
+        """Ends the process if a signal of this number came, to this rank or another."""
+        if number is None:
+            return
+        self.stop.requested = number
         done, steps = len(self.training.history.rows), self.training.progress.steps
         at = f"after {steps} steps of epoch {done + 1}" if steps else f"after epoch {done}"
         self.stop.check(f"{at}; saved in {self.run.path}, --resume goes on")

@@ -36,6 +36,6 @@ def epoch_order(seed: int, epoch: int, count: int) -> list[int]:
     return np.random.default_rng([seed, epoch]).permutation(count).tolist()
 
 
-def seed_step(seed: int, epoch: int, step: int) -> None:
+def seed_step(seed: int, epoch: int, step: int, *, rank: int = 0) -> None:
     """Seeds torch on every device for one step, so that a network's own randomness needs nothing of what was before."""
-    torch.manual_seed(sample_seed(seed, epoch, step, "step"))
+    torch.manual_seed(sample_seed(seed, epoch, step, f"step of rank {rank}" if rank else "step"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn, optim
 
 from engine.device import Runtime
+from engine.distributed import ALONE, Ranks
 from engine.errors import DivergedError
 from engine.history import History
 from engine.loss_scaling import LossScaling, build_loss_scaling
@@ -31,13 +32,17 @@ class Training:
     history: History
     progress: EpochProgress
     runtime: Runtime
+    ranks: Ranks = ALONE
     scaling: LossScaling = field(init=False)
 
     def __post_init__(self) -> None:
         self.scaling = build_loss_scaling(self.runtime, self.optimizer)
 
-    def state_dict(self) -> dict:
+    def state_dict(self, others: Sequence[Mapping] = ()) -> dict:
         """The keys of a checkpoint that change from step to step.
+
+        Args:
+            others: the progress of the ranks after the first.
 
         Raises:
             DivergedError: a weight is not finite; such a state is never written.
@@ -52,12 +57,12 @@ class Training:
             "scores": rows[-1] if rows else None,
             "history": rows,
             "timing": self.history.timing,
-            "progress": self.progress.state_dict() if self.progress.steps else None,
+            "progress": self.progress.state_dict(others) if self.progress.steps else None,
             "model": model,
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.schedule.state_dict(),
             "scaling": self.scaling.state_dict(),
-            "machine": machine(self.runtime),
+            "machine": machine(self.runtime, self.ranks),
         }
 
     def load_state_dict(self, state: Mapping, *, epochs_changed: bool) -> None:
@@ -74,10 +79,10 @@ class Training:
         self.history.load(state["history"], state["timing"])
         self.progress.epoch = state["epoch"] + 1
         if state["progress"] is not None:
-            self.progress.load_state_dict(state["progress"], device=self.runtime.device)
+            self.progress.load_state_dict(state["progress"], device=self.runtime.device, **self.ranks.place)
 
 
-def machine(runtime: Runtime) -> dict[str, str | int]:
+def machine(runtime: Runtime, ranks: Ranks) -> dict[str, str | int]:
     """What the last bits of a result depend on, besides the configuration and the data."""
     return {
         "torch": str(torch.__version__),
@@ -85,4 +90,5 @@ def machine(runtime: Runtime) -> dict[str, str | int]:
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "precision": runtime.precision,
         "threads": torch.get_num_threads(),
+        "processes": ranks.count,
     }

@@ -12,7 +12,7 @@ from datasets.loaders import EpochBatches, scoring_loader, training_loader
 from datasets.normalise import IMAGENET, Normalisation, measure
 from datasets.samples import Samples
 from datasets.split import random_split, read_split, select, split_to_csv
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
 
 IDS = [f"i{n}" for n in range(20)]
 
@@ -119,6 +119,45 @@ def test_every_sample_once_per_epoch_and_no_batch_of_one(count, sizes):
         assert orders[0] != orders[1]
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("count", [24, 26, 31, 36])
+def test_the_ranks_together_see_the_batches_of_one(count, ranks):
+    alone = EpochBatches(count, 12, seed=1)
+    own = [EpochBatches(count, 12, seed=1, rank=rank, ranks=ranks) for rank in range(ranks)]
+    for batches in (alone, *own):
+        batches.epoch = 5
+    joined = [[key for share in shares for key in share] for shares in zip(*own, strict=True)]
+    assert [key for batch in joined for key in batch] == [key for batch in alone for key in batch]
+    assert joined[0] == next(iter(alone))
+    for number, batch in enumerate(joined):
+        shares = [len(batches.batch(number)) for batches in own]
+        assert min(shares) >= 2
+        assert max(shares) - min(shares) <= 1
+        # the mean over the ranks of weighted means is the mean over the images
+        weights = [batches.weight(number) for batches in own]
+        assert [weight * len(batch) / ranks for weight in weights] == pytest.approx(shares)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "ranks", "accumulate", "sizes"),
+    [
+        (10, 4, 2, 1, [4, 6]),
+        (9, 4, 2, 1, [4, 5]),
+        (11, 4, 1, 2, [4, 7]),
+        (12, 4, 2, 2, [4, 4, 4]),
+        (9, 2, 2, 1, [2, 2, 2, 3]),
+    ],
+)
+def test_no_part_of_a_batch_is_a_single_sample_unless_all_are(count, batch_size, ranks, accumulate, sizes):
+    own = [EpochBatches(count, batch_size, seed=0, rank=r, ranks=ranks, accumulate=accumulate) for r in range(ranks)]
+    assert [sum(map(len, shares)) for shares in zip(*own, strict=True)] == sizes
+
+
+def test_fewer_samples_than_parts_are_refused():
+    with pytest.raises(ConfigError, match=r"3 samples for 2 processes × train\.accumulate 2"):
+        EpochBatches(3, 16, seed=0, ranks=2, accumulate=2)
+
+
 def batches_of(root, workers, epoch, crop=None, crops_per_image=1):
     folder = list_folder(root, task="binary")
     samples = Samples(folder.samples, ImageReader(), folder.targets, size=None if crop else (32, 32))
@@ -149,6 +188,17 @@ def test_scoring_keeps_the_order_and_drops_nothing(small_set):
     assert [len(images) for images, _ in batches] == [4, 4, 2]
     torch.testing.assert_close(torch.cat([images for images, _ in batches])[7], IMAGENET(samples[7][0]))
     assert torch.cat([target for _, target in batches]).unique().tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 12])
+def test_the_ranks_together_score_every_sample_once_in_order(small_set, ranks):
+    folder = list_folder(small_set, task="binary")
+    samples = Samples(folder.samples, ImageReader(), folder.targets, size=(16, 16))
+    loaders = [
+        scoring_loader(samples, IMAGENET, batch_size=2, pin_memory=False, rank=r, ranks=ranks) for r in range(ranks)
+    ]
+    images = torch.cat([images for loader in loaders for images, _ in loader])
+    torch.testing.assert_close(images, torch.stack([IMAGENET(samples[i][0]) for i in range(10)]), rtol=0, atol=0)
 
 
 def test_select_keeps_the_order(small_set):

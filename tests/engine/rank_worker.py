@@ -1,0 +1,176 @@
+"""What torchrun starts in tests/engine/test_distributed.py, in each rank.
+
+rank_worker.py compare FOLDER                   trainings and sums of ranks, one after the other; findings in JSON
+rank_worker.py train FOLDER RANK:STEP,… ARGUMENT…
+                                                train.py's main; in attempt n that rank is killed at that step
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import torch
+from torch import distributed, nn
+
+import engine.loops
+import train
+from datasets.loaders import EpochBatches, scoring_loader
+from datasets.normalise import IMAGENET
+from engine.device import choose_runtime
+from engine.distributed import ALONE, Ranks
+from engine.errors import leave, run_script
+from engine.loops import evaluate, train_step
+from losses import DeepSupervisionLoss, build_loss
+from metrics import SegmentationCounts
+from models import UNet
+
+RANK = int(os.environ["RANK"])
+CPU = choose_runtime("cpu", "fp32")
+
+
+def main() -> None:
+    mode, folder, *rest = sys.argv[1:]
+    train.ROOT = Path(folder)
+    if mode == "train":
+        kills, *arguments = rest
+        train_with_kills(kills.split(","), arguments)
+    else:
+        found = compare(Path(folder))
+        (Path(folder) / f"found{RANK}.json").write_text(json.dumps(found))
+
+
+def train_with_kills(kills: list[str], arguments: list[str]) -> None:
+    attempt, steps = int(os.environ["TORCHELASTIC_RESTART_COUNT"]), []
+    rank, step = map(int, kills[attempt].split(":")) if attempt < len(kills) and kills[attempt] else (-1, -1)
+
+    def watched(*positional, **keywords):
+        steps.append(1)
+        if (rank, step) == (RANK, len(steps)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.2)  # for a signal to come in time
+        return train_step(*positional, **keywords)
+
+    engine.loops.train_step = watched
+    sys.argv = ["train.py", *arguments]
+    leave(run_script(train.main))
+
+
+def compare(folder: Path) -> dict:
+    written = []
+    sys.addaudithook(lambda event, arguments: _note(written, folder / "outputs", event, arguments))
+    config = str(folder / "tiny.yaml")
+    found = {
+        "plain": one_training(folder, config),
+        "seed": one_training(folder, config, "name=seed", "seed=7"),
+        "accumulate": one_training(folder, config, "name=accumulate", "train.accumulate=2"),
+        "batch": one_training(folder, config, "name=batch", "train.batch_size=3"),
+        "data": one_training(folder, config, "name=data", "data.root=nowhere"),
+        "used": one_training(folder, config),
+        "sync": one_training(folder, config, "name=sync", "train.sync_batch_norm=true"),
+    }
+    if RANK:
+        engine.loops.train_step = poisoned
+    found["diverged"] = one_training(folder, config, "name=diverged")
+    found["written"] = len(written)
+    meet_anew()
+    with Ranks.of_torchrun() as ranks:
+        gradients = [gradient_error(ranks, accumulate=k, count=count) for k, count in ((1, 6), (1, 5), (2, 7))]
+        found |= {"gradients": gradients, "scores": [scores(ranks, folder, count) for count in (1, 2, 7, 11)]}
+    return found
+
+
+def one_training(folder: Path, config: str, *changes: str) -> dict:
+    meet_anew()
+    sys.argv = ["train.py", "--config", config, *changes]
+    before, path = (sys.stdout, sys.stderr), folder / f"stderr{RANK}.txt"
+    sys.stderr = path.open("w", encoding="utf-8")
+    try:
+        code = run_script(train.main, debug=False)
+    except SystemExit as left:
+        code = left.code
+    finally:
+        sys.stderr.close()
+        sys.stdout, sys.stderr = before
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+    return {"code": code, "stderr": path.read_text(encoding="utf-8")}
+
+
+def meet_anew() -> None:
+    """As after a restart: torchrun's store still has the addresses of the last group."""
+    os.environ["TORCHELASTIC_RESTART_COUNT"] = str(int(os.environ["TORCHELASTIC_RESTART_COUNT"]) + 1)
+
+
+def poisoned(model, criterion, optimizer, images, target, **keywords):
+    """The second rank's third step."""
+    poisoned.steps = getattr(poisoned, "steps", 0) + 1
+    images = images * float("inf") if poisoned.steps == 3 else images
+    return train_step(model, criterion, optimizer, images, target, **keywords)
+
+
+def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
+    """Largest difference of the gradient of `count` images over all ranks from that of one process, over its norm."""
+
+    def gradient(of: Ranks, weight: float, own: list[int], parts: int) -> torch.Tensor:
+        torch.manual_seed(0)
+        model = UNet(filters=(4, 8))
+        network = of.begin(model)
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()  # its own statistics would be of other images
+        criterion = DeepSupervisionLoss(build_loss("BCEWithLogitsLoss"))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        settings = {"runtime": CPU, "weight": weight, "accumulate": parts}
+        train_step(network, criterion, optimizer, images[own], target[own], **settings)
+        return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+    generator = torch.Generator().manual_seed(3)
+    images = torch.randn(count, 3, 32, 32, generator=generator)
+    target = (torch.rand(count, 1, 32, 32, generator=generator) < 0.3).float()
+    batches = EpochBatches(count, count, seed=0, accumulate=accumulate, **ranks.place)
+    expected = gradient(ALONE, 1.0, [index for _, index in EpochBatches(count, count, seed=0).batch(0)], 1)
+    shared = gradient(ranks, batches.weight(0), [index for _, index in batches.batch(0)], accumulate)
+    return ((shared - expected).abs().max() / expected.norm()).item()
+
+
+def scores(ranks: Ranks, folder: Path, count: int) -> dict:
+    """Losses and counts of the same weights over `count` images: of all ranks, and of this process alone."""
+    from datasets.folder import list_folder
+    from datasets.image_reader import ImageReader
+    from datasets.samples import Samples
+
+    data = list_folder(folder / "small", task="binary")
+    samples = Samples(data.samples[:count], ImageReader(), data.targets, size=(32, 32))
+    torch.manual_seed(RANK)
+    model = UNet(filters=(4, 8))
+    if RANK:  # the first rank's running statistics count
+        nn.init.uniform_(next(buffer for buffer in model.buffers() if buffer.is_floating_point()), 5, 6)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            distributed.broadcast(parameter, src=0)
+    criterion, found = DeepSupervisionLoss(build_loss("BCEWithLogitsLoss")), {}
+    for name, of, batch_size in (("ranks", ranks, 2), ("alone", ALONE, 4)):
+        counts = SegmentationCounts()
+        loader = scoring_loader(samples, IMAGENET, batch_size=batch_size, pin_memory=False, **of.place)
+        loss = evaluate(model, loader, criterion, counts, runtime=CPU, ranks=of)
+        found[name] = {"loss": loss["loss"], "counts": counts.per_image().tolist()}
+    return found
+
+
+def _note(written: list, root: Path, event: str, arguments: tuple) -> None:
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        path = str(arguments[0])
+        if path.startswith(str(root)):
+            written.append(path)
+
+
+if __name__ == "__main__":
+    main()
