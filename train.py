@@ -78,7 +78,7 @@ def train(
 
     data_root = ROOT / config.data.root
     if data_root == ROOT / "inputs/demo" and ranks.first(lambda: not data_root.exists()):
-        print(f"draw    the built-in data set, {ranks.first(write_synthetic, data_root)} nuclei, into {data_root}")
+        print(f"draw    the built-in data set, {ranks.first(write_synthetic, data_root)} nuclei, in {config.data.root}")
     data = load_training_data(
         data_root,
         task=config.task,
