@@ -13,6 +13,7 @@ STATE = {
     "model": {"w": torch.ones(3)},
     "optimizer": {"state": {0: {"step": 1.0}}},
     "scheduler": {"lr": 0.1},
+    "scaling": {"scale": 2.0},
 }
 
 
@@ -36,6 +37,7 @@ def one_bit(tensor):
         {"optimizer": {"state": {0: {"step": 2.0}}}},
         {"history": [{"lr": 0.1 + 2**-55}]},
         {"epoch": 3},
+        {"scaling": {"scale": 4.0}},
     ],
 )
 def test_the_digest_of_a_run_sees_one_bit(tmp_path, change):
