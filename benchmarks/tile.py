@@ -11,6 +11,10 @@ import sys
 import time
 from importlib.util import find_spec
 
+import numpy as np
+import torch
+from torch import Tensor, nn
+
 from benchmarks.limits import Limits
 from benchmarks.peak import peak_memory, resident_memory, run_alone
 from benchmarks.settings import Settings
@@ -34,7 +38,7 @@ def tile_rows(settings: Settings, _limits: Limits) -> list[Row]:
     rows = []
     for label, values, unit, asked in (
         ("extra memory above the uint8 image", memory, "MiB", "≤ 0.1"),
-        ("overhead: seconds with a 1×1 convolution as network", seconds, "s", "≤ 0.8"),
+        ("overhead: seconds with a network that costs nothing", seconds, "s", "≤ 0.8"),
     ):
         ours, other = (f"{values[side]:,.1f} {unit}" for side in ("ours", "monai"))
         ratio = f"{values['ours'] / values['monai']:.3f}"
@@ -42,19 +46,22 @@ def tile_rows(settings: Settings, _limits: Limits) -> list[Row]:
     return rows
 
 
+class FirstChannel(nn.Module):
+    """[N, C, H, W] → [N, 1, H, W], a network that costs nothing."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images[:, :1]
+
+
 def main() -> None:
     path, side = sys.argv[1], int(sys.argv[2])
-    import numpy as np
-    import torch
-    from torch import nn
-
     from datasets.normalise import IMAGENET
     from inference.masks import masks_of_strips, to_masks
     from inference.tiling import TiledModel
 
     piece = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     image = np.tile(piece, (side // 256, side // 256, 1))
-    network = nn.Conv2d(3, 1, 1)
+    network = FirstChannel()
     if path == "monai":
         from monai.inferers import sliding_window_inference
     before, started = resident_memory(), time.perf_counter()
