@@ -138,13 +138,14 @@ def train(
     network = ranks.begin(model, sync_batch_norm=settings.sync_batch_norm)
     print(f"run     {run.path}", flush=True)
 
-    with train_loader, memory_told(batch_size=batch_size, side_key="data.size" if config.data.size else "data.crop"):
+    side_key = "data.size" if config.data.size else "data.crop"
+    with train_loader, memory_told(settings, ranks=ranks.count, side_key=side_key):
         while not history.is_over(epochs=settings.epochs, patience=settings.early_stopping):
             progress, val_counts = training.progress, SegmentationCounts(data.classes, **counting)
             train_loader.start(epoch=history.start_epoch(), done=progress.steps)
             stepping = {"seed": config.seed, "clip_norm": settings.clip_norm, "decide": decide, "ranks": ranks}
             stepping |= {"guard": saver.guard, "after_step": saver.after_step, "scaling": training.scaling}
-            stepping |= {"accumulate": settings.accumulate, "weight_of": train_loader.weight_of}
+            stepping["share_of"] = train_loader.share_of
             losses = train_epoch(network, train_loader, criterion, optimizer, progress, runtime=runtime, **stepping)
             seen = progress.losses.images - progress.images_before
             history.end_training(images=seen, waited=progress.seconds_waited)

@@ -31,6 +31,7 @@ from engine.device import choose_runtime
 from engine.errors import ConfigError, run_script
 from engine.loops import evaluate, train_epoch
 from engine.loss_arguments import loss_arguments
+from engine.loss_scaling import build_loss_scaling
 from engine.optimisers import build_optimizer
 from engine.progress import EpochProgress
 from losses import DeepSupervisionLoss, build_loss
@@ -91,11 +92,13 @@ def our_epoch(config: Config, *, device: str) -> Callable[[], None]:
     model = runtime.place(build_model(config.model.name, **channels, **arguments_of(config.model)))
     criterion = DeepSupervisionLoss(build_loss(config.loss.name, **loss_arguments(config.loss, void=False)))
     optimizer = build_optimizer(config.optimizer.name, model.parameters(), **arguments_of(config.optimizer))
+    stepping = {"clip_norm": config.train.clip_norm, "scaling": build_loss_scaling(runtime, optimizer)}
     numbers = itertools.count(1)
 
     def epoch() -> None:
         loader.start(epoch=next(numbers))
-        train_epoch(model, loader, criterion, optimizer, EpochProgress(SegmentationCounts()), runtime=runtime)
+        progress = EpochProgress(SegmentationCounts())
+        train_epoch(model, loader, criterion, optimizer, progress, runtime=runtime, **stepping)
         evaluate(model, val_loader, criterion, SegmentationCounts(), runtime=runtime)
 
     return epoch

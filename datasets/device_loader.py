@@ -23,7 +23,7 @@ class DeviceLoader:
     `Targets.to_tensor`), both on the device. Nothing waits for the device.
 
     Attributes:
-        on_device, description: as `TrainingLoader`'s.
+        description: as `TrainingLoader`'s.
 
     Args:
         source: what a batch's keys mean, and seed, windows and normalisation; its own augmentation is not used.
@@ -31,8 +31,6 @@ class DeviceLoader:
         augment: the changes; None for none.
         device: where the samples are put.
     """
-
-    on_device = True
 
     def __init__(
         self, source: TrainingSet, batches: Sampler, augment: BatchAugmentation | None, *, device: torch.device
@@ -50,9 +48,9 @@ class DeviceLoader:
         """Makes the next iteration that of `epoch`, without its first `done` batches."""
         self.batch_sampler.epoch, self.batch_sampler.done = epoch, done
 
-    def weight_of(self, number: int) -> float:
-        """See `EpochBatches.weight`."""
-        return self.batch_sampler.weight(number)
+    def share_of(self, number: int) -> tuple[list[int], float]:
+        """See `EpochBatches.share`."""
+        return self.batch_sampler.share(number)
 
     def ids_of(self, number: int) -> list[str]:
         """The images of a batch of this epoch, from 0."""

@@ -58,11 +58,17 @@ class EpochBatches:
         """The batch of that number in this epoch, from 0, as far as it is this rank's."""
         return next(itertools.islice(self._batches(), number, None))
 
-    def weight(self, number: int) -> float:
-        """Of the rank's own mean in the mean over the ranks, so that this is the mean over all samples of the batch."""
+    def share(self, number: int) -> tuple[list[int], float]:
+        """Of a batch of this epoch, from 0: the samples in each part of the rank's stretch, and its weight.
+
+        The batch is cut into as many parts whatever rank has them. The weight is that of the rank's own mean in the
+        mean over the ranks, which then is the mean over all samples of the batch.
+        """
         start, stop = self._bounds(number)
-        own = stretch(stop - start, self.rank, self.ranks)
-        return len(own) * self.ranks / (stop - start)
+        accumulate = self.parts // self.ranks
+        own = range(self.rank * accumulate, (self.rank + 1) * accumulate)
+        lengths = [len(stretch(stop - start, part, self.parts)) for part in own]
+        return lengths, sum(lengths) * self.ranks / (stop - start)
 
     def _bounds(self, number: int) -> tuple[int, int]:
         last = number == len(self) - 1
@@ -119,7 +125,9 @@ def training_loader(
         return DeviceLoader(dataset, batches, change, device=device)
     if workers == "auto":
         sample_bytes = sum(tensor.nbytes for tensor in dataset[0, 0])
-        workers = choose_workers(on_gpu=device.type != "cpu", batch_bytes=batches.batch_size * sample_bytes)
+        workers = choose_workers(
+            on_gpu=device.type != "cpu", batch_bytes=-(-batches.batch_size // batches.ranks) * sample_bytes
+        )
     return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
 
 

@@ -34,7 +34,6 @@ class TrainingLoader(DataLoader):
     A context: at its end the workers are gone. They ignore SIGTERM, by which Python ends what is left of them at exit.
 
     Attributes:
-        on_device: whether samples are kept and changed on the device, as `DeviceLoader` does.
         description: how samples come, in a line.
 
     Args:
@@ -42,8 +41,6 @@ class TrainingLoader(DataLoader):
         batches: lists of keys; has `epoch`, `done` and `batch(number)`.
         workers: processes.
     """
-
-    on_device = False
 
     def __init__(self, dataset: TrainingSet, batches: Sampler, *, workers: int, pin_memory: bool) -> None:
         watched = _Watched(dataset, workers)
@@ -67,9 +64,9 @@ class TrainingLoader(DataLoader):
         """Makes the next iteration that of `epoch`, without its first `done` batches."""
         self.batch_sampler.epoch, self.batch_sampler.done = epoch, done
 
-    def weight_of(self, number: int) -> float:
-        """See `EpochBatches.weight`."""
-        return self.batch_sampler.weight(number)
+    def share_of(self, number: int) -> tuple[list[int], float]:
+        """See `EpochBatches.share`."""
+        return self.batch_sampler.share(number)
 
     def ids_of(self, number: int) -> list[str]:
         """The images of a batch of this epoch, from 0."""

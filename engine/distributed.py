@@ -16,7 +16,7 @@ from typing import TypeVar
 from engine.errors import INTERRUPTED, ConfigError, DivergedError, LostRankError, Stopped
 
 if typing.TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from engine.config import TrainConfig
     from engine.device import Runtime
@@ -218,6 +218,16 @@ class Ranks:
         distributed.all_reduce(wishes, distributed.ReduceOp.MAX)
         stop, save = wishes.tolist()
         return stop or None, bool(save)
+
+    def everywhere(self, flag: Tensor) -> Tensor:
+        """Whether `flag`, a bool scalar, is true on all ranks: the same, on its device, without waiting for that."""
+        if self.alone:
+            return flag
+        from torch import distributed
+
+        common = flag.float()
+        distributed.all_reduce(common, distributed.ReduceOp.MIN)
+        return common > 0
 
     def pool(self, losses: MeanLosses, counts: Counts) -> None:
         """Makes of both what all ranks have added, in the order of the ranks, on every rank."""

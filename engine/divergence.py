@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,7 +24,8 @@ class WatchedStep:
     lr: float
     loss: Tensor
     gradient_norm: Tensor
-    parts: dict[str, Tensor] = field(default_factory=dict)
+    parts: dict[str, Tensor]
+    loss_is_finite: Tensor  # bool scalar; in fp16, on all ranks
     scale: Tensor | None = None  # of the loss
     flag: Tensor | None = None  # bool scalar on the host, once `copied` has happened
     copied: torch.cuda.Event | None = None
@@ -35,13 +36,14 @@ class WatchedStep:
         gradient = self.gradient_norm.isfinite()
         if self.scale is not None:
             gradient = gradient | (self.scale > SMALLEST)
-        return self.loss.isfinite() & gradient
+        return self.loss_is_finite & gradient
 
     def on_host(self) -> WatchedStep:
         """The same, for another process."""
-        tensors = {name: getattr(self, name).cpu() for name in ("images", "target", "loss", "gradient_norm")}
+        names = ("images", "target", "loss", "gradient_norm", "loss_is_finite")
+        tensors = {name: getattr(self, name).cpu() for name in names}
         parts = {name: value.cpu() for name, value in self.parts.items()}
-        return replace(self, **tensors, parts=parts, flag=None, copied=None)
+        return replace(self, **tensors, parts=parts, scale=None, flag=None, copied=None)
 
 
 class UpdateGuard:
@@ -57,6 +59,7 @@ class UpdateGuard:
         on_bad_step: called with the first bad step; raises.
         parts_of_loss: the newest values of the loss's named parts.
         scaling: of the loss; it leaves out updates of gradients that overflow by itself.
+        everywhere: makes of this rank's flag, a bool scalar on the device, whether it is true on all ranks.
     """
 
     def __init__(
@@ -67,11 +70,13 @@ class UpdateGuard:
         on_bad_step: Callable[[WatchedStep], None],
         parts_of_loss: Callable[[], Mapping[str, Tensor]] = dict,
         scaling: LossScaling | None = None,
+        everywhere: Callable[[Tensor], Tensor] = lambda flag: flag,
     ) -> None:
         if deferred and not all(group.get("fused") for group in optimizer.param_groups):
             raise ValueError("a deferred guard needs an optimiser built with fused=True")
         self.optimizer, self.deferred = optimizer, deferred
         self.on_bad_step, self.parts_of_loss, self.scaling = on_bad_step, parts_of_loss, scaling or LossScaling()
+        self.everywhere = everywhere
         self._pending: WatchedStep | None = None
 
     def watching(self, step: int, images: Tensor, target: Tensor) -> Callable[[Tensor, Tensor], None]:
@@ -79,8 +84,10 @@ class UpdateGuard:
 
         def before_update(loss: Tensor, gradient_norm: Tensor) -> None:
             lr = self.optimizer.param_groups[0]["lr"]
-            parts, scale = dict(self.parts_of_loss()), self.scaling.scale
-            watched = WatchedStep(step, images, target, lr, loss, gradient_norm, parts, scale)
+            parts, scale, finite = dict(self.parts_of_loss()), self.scaling.scale, loss.isfinite()
+            if scale is not None:  # a gradient may overflow then, and tells the others nothing of this rank's loss
+                finite = self.everywhere(finite)
+            watched = WatchedStep(step, images, target, lr, loss, gradient_norm, parts, finite, scale)
             if self.deferred:
                 self._suppress(watched)
             elif not watched.good:

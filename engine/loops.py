@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -42,7 +42,7 @@ def train_step(
     clip_norm: float | None = None,
     before_update: Callable[[Tensor, Tensor], None] = lambda loss, gradient_norm: None,
     scaling: LossScaling = NO_SCALING,
-    accumulate: int = 1,
+    parts: Sequence[int] | None = None,
     weight: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """One update of the weights.
@@ -53,16 +53,16 @@ def train_step(
         clip_norm: the gradient's 2-norm is scaled down to this where it is larger.
         before_update: called with the loss and the gradient's 2-norm, two scalars on the device; may raise.
         scaling: of the loss, for float16.
-        accumulate: parts that go through the network one after the other, so that only one needs memory.
+        parts: images of each part that goes through the network, one after the other, so that only one needs memory;
+            None for the whole.
         weight: of this rank's gradient in the mean over the ranks.
 
     Returns:
         The loss, a scalar, and the logits [N, K, H, W] it was computed from, both detached and on the device.
     """
     optimizer.zero_grad(set_to_none=True)
-    means, predictions = {}, []
-    parts = list(zip(images.tensor_split(accumulate), target.tensor_split(accumulate), strict=True))
-    for number, (part, part_target) in enumerate(parts, start=1):
+    means, predictions, parts = {}, [], parts or [len(images)]
+    for number, (part, part_target) in enumerate(zip(images.split(parts), target.split(parts), strict=True), start=1):
         with unreduced(model, unless=number == len(parts)):
             with runtime.autocast():
                 outputs = model(part)
@@ -98,8 +98,7 @@ def train_epoch(
     after_step: Callable[[], None] = lambda: None,
     decide: Decision = to_masks,
     scaling: LossScaling = NO_SCALING,
-    accumulate: int = 1,
-    weight_of: Callable[[int], float] = lambda step: 1.0,
+    share_of: Callable[[int], tuple[list[int] | None, float]] = lambda step: (None, 1.0),
     ranks: Ranks = ALONE,
 ) -> dict[str, float]:
     """Trains on every batch of `loader`; losses and predictions made on the way are added to `progress`.
@@ -111,7 +110,7 @@ def train_epoch(
         after_step: called when a step is done and counted; may save the training as it is, and may raise.
         decide: turns logits into those predictions, see `inference.masks.decision`.
         scaling: of the loss, for float16.
-        accumulate, weight_of: see `train_step`; the weight belongs to the number of the step, from 0.
+        share_of: number of the step, from 0 → parts and weight of `train_step`.
         ranks: at the end, losses and predictions become those of all of them.
 
     Returns:
@@ -125,8 +124,8 @@ def train_epoch(
     for images, target in progress.waiting_for(batches):
         images, target = runtime.move(images, target)
         seed_step(seed, progress.epoch, progress.steps, rank=ranks.rank)
-        stepping = {"clip_norm": clip_norm, "accumulate": accumulate, "weight": weight_of(progress.steps)}
-        stepping["scaling"] = scaling
+        parts, weight = share_of(progress.steps)
+        stepping = {"clip_norm": clip_norm, "scaling": scaling, "parts": parts, "weight": weight}
         if guard is not None:
             stepping["before_update"] = guard.watching(progress.steps, images, target)
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, **stepping)

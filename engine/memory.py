@@ -7,15 +7,16 @@ from contextlib import contextmanager
 
 import torch
 
+from engine.config import TrainConfig
 from engine.errors import MemoryExceededError, is_out_of_memory
 
 
 @contextmanager
-def memory_told(*, batch_size: int, side_key: str) -> Iterator[None]:
+def memory_told(settings: TrainConfig, *, ranks: int, side_key: str) -> Iterator[None]:
     """A context that turns a failed allocation into MemoryExceededError with what to change.
 
     Args:
-        batch_size: of the step.
+        settings, ranks: the size of a step, and in how many parts it goes through the network.
         side_key: the key that sets the size of what the network sees, for a batch that cannot be smaller.
     """
     try:
@@ -23,8 +24,14 @@ def memory_told(*, batch_size: int, side_key: str) -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        smaller = f"train.batch_size={batch_size // 2}" if batch_size > 1 else f"a smaller {side_key} or model.filters"
+        batch_size, accumulate, images = settings.batch_size, settings.accumulate, settings.part_size(ranks)
+        smaller = f"a smaller {side_key} or model.filters"
+        if images > 1:
+            smaller = f"train.batch_size={batch_size * (images // 2) // images}"
+        if images > 1 and images % 2 == 0:
+            smaller = f"train.accumulate={2 * accumulate}, which takes the same batch in smaller parts, or {smaller}"
         raise MemoryExceededError(
-            f"out of memory with train.batch_size {batch_size} ({str(error).splitlines()[0] or 'no memory'}); "
-            f"try {smaller}. Another batch size is another training: give name=… or --fresh with it"
+            f"out of memory with train.batch_size {batch_size}, {images} images at once "
+            f"({str(error).splitlines()[0] or 'no memory'}); try {smaller}. That is another training: give name=… or "
+            "--fresh with it"
         ) from error

@@ -55,6 +55,7 @@ class Saver:
             on_bad_step=self._tell_bad_step,
             parts_of_loss=lambda: criterion.parts,
             scaling=training.scaling,
+            everywhere=self.ranks.everywhere,
         )
         self._saved = time.monotonic()
 

@@ -66,8 +66,9 @@ class Training:
         }
 
     def load_state_dict(self, state: Mapping, *, epochs_changed: bool) -> None:
-        """Goes back to a checkpoint's state, to the bit, and to its number of CPU threads."""
-        torch.set_num_threads(state["machine"]["threads"])
+        """Goes back to a checkpoint's state, to the bit, and to its CPU threads if there are as many processes."""
+        if state["machine"].get("processes", 1) == self.ranks.count:
+            torch.set_num_threads(state["machine"]["threads"])
         self.model.load_state_dict(state["model"])
         groups = state["optimizer"]["param_groups"]
         own = self.optimizer.param_groups[0]

@@ -9,6 +9,7 @@ from scipy.stats import ks_2samp
 
 from datasets import batch_augment
 from datasets.batch_augment import BRIGHTNESS, CONTRAST, HUE, SATURATION, VALUE, BatchAugmentation, shift_hsv
+from datasets.device_loader import DeviceLoader
 from datasets.folder import list_folder
 from datasets.image_reader import ImageReader
 from datasets.loaders import training_loader
@@ -89,7 +90,7 @@ def draws_of(root, *, on_device, channels):
     plain = Normalisation(mean=(0.0,) * channels, std=(1 / 255,) * channels)  # leaves the grey levels as they are
     sampling = {"augment": True, "crop": (6, 6), "crops_per_image": DRAWS, "seed": 3, "batch_size": 500}
     loader = training_loader(samples, plain, **sampling, workers=0, pin_memory=False, on_device=on_device)
-    assert loader.on_device == on_device
+    assert isinstance(loader, DeviceLoader) == on_device
     return torch.cat([images for images, _ in loader]).numpy().round(3)
 
 

@@ -134,7 +134,7 @@ def test_the_ranks_together_see_the_batches_of_one(count, ranks):
         assert min(shares) >= 2
         assert max(shares) - min(shares) <= 1
         # the mean over the ranks of weighted means is the mean over the images
-        weights = [batches.weight(number) for batches in own]
+        weights = [batches.share(number)[1] for batches in own]
         assert [weight * len(batch) / ranks for weight in weights] == pytest.approx(shares)
 
 
@@ -151,6 +151,18 @@ def test_the_ranks_together_see_the_batches_of_one(count, ranks):
 def test_no_part_of_a_batch_is_a_single_sample_unless_all_are(count, batch_size, ranks, accumulate, sizes):
     own = [EpochBatches(count, batch_size, seed=0, rank=r, ranks=ranks, accumulate=accumulate) for r in range(ranks)]
     assert [sum(map(len, shares)) for shares in zip(*own, strict=True)] == sizes
+
+
+@pytest.mark.parametrize("count", [10, 17, 19, 531])
+def test_the_parts_of_a_batch_do_not_depend_on_who_has_them(count):
+    cut = {}
+    for ranks, accumulate in ((1, 6), (2, 3), (3, 2), (6, 1)):
+        own = [EpochBatches(count, count, seed=0, rank=r, ranks=ranks, accumulate=accumulate) for r in range(ranks)]
+        cut[ranks] = [length for batches in own for length in batches.share(0)[0]]
+        assert [sum(batches.share(0)[0]) for batches in own] == [len(batches.batch(0)) for batches in own]
+    assert cut[1] == cut[2] == cut[3] == cut[6]
+    assert sum(cut[1]) == count
+    assert max(cut[1]) - min(cut[1]) <= 1
 
 
 def test_fewer_samples_than_parts_are_refused():

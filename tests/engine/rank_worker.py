@@ -79,6 +79,8 @@ def compare(folder: Path) -> dict:
     if RANK:
         engine.loops.train_step = poisoned
     found["diverged"] = one_training(folder, config, "name=diverged")
+    poisoned.steps = 0
+    found["diverged_in_fp16"] = one_training(folder, config, "name=diverged_in_fp16", "train.precision=fp16")
     found["written"] = len(written)
     meet_anew()
     with Ranks.of_torchrun() as ranks:
@@ -119,7 +121,7 @@ def poisoned(model, criterion, optimizer, images, target, **keywords):
 def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
     """Largest difference of the gradient of `count` images over all ranks from that of one process, over its norm."""
 
-    def gradient(of: Ranks, weight: float, own: list[int], parts: int) -> torch.Tensor:
+    def gradient(of: Ranks, own: list[int], parts: list[int], weight: float) -> torch.Tensor:
         torch.manual_seed(0)
         model = UNet(filters=(4, 8))
         network = of.begin(model)
@@ -128,7 +130,7 @@ def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
                 module.eval()  # its own statistics would be of other images
         criterion = DeepSupervisionLoss(build_loss("BCEWithLogitsLoss"))
         optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-        settings = {"runtime": CPU, "weight": weight, "accumulate": parts}
+        settings = {"runtime": CPU, "parts": parts, "weight": weight}
         train_step(network, criterion, optimizer, images[own], target[own], **settings)
         return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
@@ -136,8 +138,8 @@ def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
     images = torch.randn(count, 3, 32, 32, generator=generator)
     target = (torch.rand(count, 1, 32, 32, generator=generator) < 0.3).float()
     batches = EpochBatches(count, count, seed=0, accumulate=accumulate, **ranks.place)
-    expected = gradient(ALONE, 1.0, [index for _, index in EpochBatches(count, count, seed=0).batch(0)], 1)
-    shared = gradient(ranks, batches.weight(0), [index for _, index in batches.batch(0)], accumulate)
+    expected = gradient(ALONE, [index for _, index in EpochBatches(count, count, seed=0).batch(0)], [count], 1.0)
+    shared = gradient(ranks, [index for _, index in batches.batch(0)], *batches.share(0))
     return ((shared - expected).abs().max() / expected.norm()).item()
 
 

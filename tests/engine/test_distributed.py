@@ -125,14 +125,15 @@ def test_an_error_is_told_once_and_ends_all_ranks(found, what, code, told):
     assert found[1][what]["stderr"] == ""
 
 
-def test_a_loss_that_is_no_number_on_one_rank_ends_all_with_its_batch(folder, found):
-    assert [of["diverged"]["code"] for of in found] == [4, 4]
-    assert found[1]["diverged"]["stderr"] == ""
-    message = found[0]["diverged"]["stderr"]
+@pytest.mark.parametrize("name", ["diverged", "diverged_in_fp16"])
+def test_a_loss_that_is_no_number_on_one_rank_ends_all_with_its_batch(folder, found, name):
+    assert [of[name]["code"] for of in found] == [4, 4]
+    assert found[1][name]["stderr"] == ""
+    message = found[0][name]["stderr"]
     assert "the training loss is nan in step 1 of epoch 2" in message
-    bad = torch.load(folder / "outputs" / "diverged" / "diverged.pth", weights_only=True)
-    assert all(name in message for name in bad["ids"])
-    split = (folder / "outputs" / "diverged" / "split.csv").read_text().split()
+    bad = torch.load(folder / "outputs" / name / "diverged.pth", weights_only=True)
+    assert all(image in message for image in bad["ids"])
+    split = (folder / "outputs" / name / "split.csv").read_text().split()
     train = [line.split(",")[0] for line in split if line.endswith(",train")]
     batch = [train[index] for index in epoch_order(41, 2, 11)[:4]]
     assert bad["ids"] == batch[2:]  # the second rank's
@@ -165,18 +166,18 @@ def test_a_signal_and_lost_ranks_change_nothing(folder, found):
     assert digest(run) == digest(folder / "outputs" / "tiny")
 
 
-@pytest.mark.parametrize("parts", [2, 3, 7])
+@pytest.mark.parametrize("parts", [[3, 4], [2, 2, 3], [1] * 7])
 def test_accumulation_gives_the_gradient_and_the_terms_of_the_whole_batch(parts):
     terms = [{"name": "BCEWithLogitsLoss", "factor": 0.5}, {"name": "DiceLoss", "per_image": True}]
     torch.manual_seed(0)
     images, target = torch.randn(7, 3, 8, 8), (torch.rand(7, 1, 8, 8) < 0.3).float()
     results = []
-    for accumulate in (1, parts):
+    for cut in (None, parts):
         torch.manual_seed(1)
         model, criterion = nn.Conv2d(3, 1, 3), DeepSupervisionLoss(build_loss("WeightedSumLoss", terms=terms))
         model.padding = (1, 1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=CPU, accumulate=accumulate)
+        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=CPU, parts=cut)
         results.append((loss, logits, criterion.parts, [parameter.grad for parameter in model.parameters()]))
     torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-7)
 

@@ -5,18 +5,32 @@ import sys
 import pytest
 import torch
 
+from engine.config import TrainConfig
 from engine.errors import MemoryExceededError
 from engine.memory import memory_told
 
-TELLING = {"side_key": "data.size"}
+TELLING = {"ranks": 1, "side_key": "data.size"}
+
+
+def settings(batch_size, accumulate=1):
+    return TrainConfig(epochs=1, batch_size=batch_size, accumulate=accumulate)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the allocator's words")
-@pytest.mark.parametrize(("batch_size", "told"), [(16, "try train.batch_size=8"), (1, "try a smaller data.size")])
-def test_a_failed_allocation(batch_size, told):
+@pytest.mark.parametrize(
+    ("batch_size", "accumulate", "ranks", "told"),
+    [
+        (16, 1, 1, "try train.accumulate=2, .* or train.batch_size=8"),
+        (16, 2, 4, "2 images at once .* try train.accumulate=4, .* or train.batch_size=8"),
+        (12, 1, 4, "try train.batch_size=4"),  # no other that four processes could share
+        (1, 1, 1, "try a smaller data.size"),
+        (8, 1, 8, "try a smaller data.size"),
+    ],
+)
+def test_a_failed_allocation(batch_size, accumulate, ranks, told):
     with (
         pytest.raises(MemoryExceededError, match=told) as error,
-        memory_told(batch_size=batch_size, **TELLING),
+        memory_told(settings(batch_size, accumulate), **TELLING | {"ranks": ranks}),
     ):
         torch.empty(2**60, dtype=torch.uint8)
     assert error.value.exit_code == 5
@@ -24,7 +38,7 @@ def test_a_failed_allocation(batch_size, told):
 
 def test_other_failures_pass():
     for failure in (RuntimeError("shapes differ"), ValueError("x")):
-        with pytest.raises(type(failure), match=str(failure)), memory_told(batch_size=2, **TELLING):
+        with pytest.raises(type(failure), match=str(failure)), memory_told(settings(2), **TELLING):
             raise failure
-    with pytest.raises(MemoryExceededError), memory_told(batch_size=2, **TELLING):
+    with pytest.raises(MemoryExceededError), memory_told(settings(2), **TELLING):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
