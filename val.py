@@ -57,7 +57,7 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
         )
     split = read_split(run.path / "split.csv", [sample.id for sample in folder.samples])
     samples = Samples(select(folder.samples, split, part), predictor.reader, folder.targets, size=predictor.size)
-    loading = {"batch_size": config.train.batch_size, "pin_memory": predictor.runtime.on_cuda}
+    loading = {"batch_size": predictor.batch_size, "pin_memory": predictor.runtime.on_cuda}
     loader = scoring_loader(samples, predictor.normalise, **loading)
     criterion = DeepSupervisionLoss(
         build_loss(config.loss.name, **loss_arguments(config.loss, void=folder.targets.has_void))

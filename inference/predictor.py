@@ -38,6 +38,7 @@ class Predictor:
         reader, normalise, size: the steps from a file to the network's input; `size` is None in a run of crops.
         classes: names of the K channels.
         epoch: that the weights are of.
+        batch_size: images that went through the network at once in the training.
     """
 
     model: nn.Module
@@ -48,6 +49,7 @@ class Predictor:
     config: Config
     runtime: Runtime
     epoch: int
+    batch_size: int
 
     @cached_property
     def folded(self) -> nn.Module:
@@ -125,6 +127,7 @@ def load_run(
         )
         model.load_state_dict(state["model"])
         normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
+        batch_size = config.train.part_size(max(1, int(state["machine"].get("processes", 1))))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic's is a ValueError
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
@@ -143,6 +146,7 @@ def load_run(
         config=config,
         runtime=runtime,
         epoch=epoch,
+        batch_size=batch_size,
     )
 
 

@@ -10,9 +10,11 @@ import torch
 import yaml
 from conftest import write_set
 
+import datasets.loaders
 import predict
 import train
 import val
+from engine.checkpoint import load_checkpoint, save_checkpoint
 from engine.config_file import load_config
 from engine.loops import evaluate
 from engine.loss_config import SECTIONS
@@ -374,3 +376,21 @@ def test_config_yaml_of_a_run_starts_the_same_run_again(small_config, run_main, 
     assert run_main(train, "--config", again, "name=again")[0] == 0
     logs = [(tmp_path / "outputs" / name / "log.csv").read_bytes() for name in ("small", "again")]
     assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize(("changes", "processes", "images"), [((), 1, 4), (("train.accumulate=2",), 1, 2), ((), 2, 2)])
+def test_val_takes_as_many_images_at_once_as_the_training_did(
+    small_config, run_main, monkeypatch, tmp_path, changes, processes, images
+):
+    assert run_main(train, "--config", small_config, *changes)[0] == 0
+    best = tmp_path / "outputs" / "small" / "best.pth"
+    state = {key: value for key, value in load_checkpoint(best).items() if key != "format"}
+    save_checkpoint(best, state | {"machine": state["machine"] | {"processes": processes}})
+    seen, build = [], datasets.loaders.scoring_loader
+    monkeypatch.setattr(
+        datasets.loaders,
+        "scoring_loader",
+        lambda *words, **keys: seen.append(keys["batch_size"]) or build(*words, **keys),
+    )
+    assert run_main(val, "--run", tmp_path / "outputs" / "small")[0] == 0
+    assert seen == [images]
