@@ -251,7 +251,7 @@ def test_out_of_memory_ends_with_5(small_config, run_main, monkeypatch):
     monkeypatch.setattr("models.unet.UNet.forward", greedy)
     code, _, err = run_main(train, "--config", small_config)
     assert code == 5
-    assert "try train.batch_size=2" in err
+    assert "try train.accumulate=2" in err
 
 
 @pytest.mark.parametrize("forgotten", [False, True])
