@@ -12,11 +12,12 @@ from torch.utils.data import Sampler
 from datasets.batch_augment import BatchAugmentation
 from datasets.crop import random_corner
 from datasets.device_samples import DeviceSamples, send
+from datasets.epoch_loader import EpochLoader
 from datasets.samples import TrainingSet
 from engine.seeding import sample_numbers, sample_seed
 
 
-class DeviceLoader:
+class DeviceLoader(EpochLoader):
     """What `TrainingLoader` is, for samples on a device: the same order and windows, changes from draws of its own.
 
     A batch is images [N, C, H, W] float32, normalised, in channels-last layout, and its target (see
@@ -43,18 +44,6 @@ class DeviceLoader:
     def description(self) -> str:
         how = "augmented there in batches, with draws of its own" if self.augment else "not augmented"
         return f"{len(self.samples.sizes)} samples kept on {self.device}, {self.samples.nbytes / 2**20:,.1f} MiB; {how}"
-
-    def start(self, *, epoch: int, done: int = 0) -> None:
-        """Makes the next iteration that of `epoch`, without its first `done` batches."""
-        self.batch_sampler.epoch, self.batch_sampler.done = epoch, done
-
-    def share_of(self, number: int) -> tuple[list[int], float]:
-        """See `EpochBatches.share`."""
-        return self.batch_sampler.share(number)
-
-    def ids_of(self, number: int) -> list[str]:
-        """The images of a batch of this epoch, from 0."""
-        return [self.source.id_of(key) for key in self.batch_sampler.batch(number)]
 
     def __len__(self) -> int:
         return len(self.batch_sampler)

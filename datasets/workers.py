@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 from torch.utils.data._utils import signal_handling
 
+from datasets.epoch_loader import EpochLoader
 from datasets.samples import TrainingSet
 from engine.errors import DataError
 
@@ -28,7 +29,7 @@ AHEAD = 3  # batches of each worker in shared memory: two that wait, one on its 
 SHARED_MEMORY = Path("/dev/shm")
 
 
-class TrainingLoader(DataLoader):
+class TrainingLoader(EpochLoader, DataLoader):
     """Batches in the order of `batches`, whatever the number of workers; a lost worker is told with its sample.
 
     A context: at its end the workers are gone. They ignore SIGTERM, by which Python ends what is left of them at exit.
@@ -38,12 +39,12 @@ class TrainingLoader(DataLoader):
 
     Args:
         dataset: key → sample.
-        batches: lists of keys; has `epoch`, `done` and `batch(number)`.
+        batches: see `EpochLoader`.
         workers: processes.
     """
 
     def __init__(self, dataset: TrainingSet, batches: Sampler, *, workers: int, pin_memory: bool) -> None:
-        watched = _Watched(dataset, workers)
+        self.source, watched = dataset, _Watched(dataset, workers)
         super().__init__(
             watched,
             batch_sampler=batches,
@@ -57,20 +58,8 @@ class TrainingLoader(DataLoader):
     @property
     def description(self) -> str:
         where = f"by {self.num_workers} workers" if self.num_workers else "in this process"
-        how = "augmented one by one, by albumentations" if self.dataset.source.augment else "not augmented"
+        how = "augmented one by one, by albumentations" if self.source.augment else "not augmented"
         return f"samples prepared {where}; {how}"
-
-    def start(self, *, epoch: int, done: int = 0) -> None:
-        """Makes the next iteration that of `epoch`, without its first `done` batches."""
-        self.batch_sampler.epoch, self.batch_sampler.done = epoch, done
-
-    def share_of(self, number: int) -> tuple[list[int], float]:
-        """See `EpochBatches.share`."""
-        return self.batch_sampler.share(number)
-
-    def ids_of(self, number: int) -> list[str]:
-        """The images of a batch of this epoch, from 0."""
-        return [self.dataset.source.id_of(key) for key in self.batch_sampler.batch(number)]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         try:

@@ -96,7 +96,7 @@ class Saver:
         self._stop_if_asked(self.ranks.agree(self.stop.requested, False)[0])
 
     def _tell_bad_step(self, bad: WatchedStep) -> None:
-        # The gradient is that of all ranks, and so all come here in the same step.
+        # The gradient, and in fp16 the flag, is that of all ranks, and so all come here in the same step.
         found = self.ranks.gathered((bad if self.ranks.alone else bad.on_host(), self.loader.ids_of(bad.step)))
         bad, ids = next((one for one in found if not one[0].loss.isfinite()), found[0])
         if not self.ranks.is_first:
