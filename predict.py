@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.command_line import probability
-from engine.errors import DataError, run_script
+from system.command_line import probability
+from system.errors import DataError, run_script
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def predict(
     """
     from tqdm import tqdm
 
-    from engine.checkpoint import seal_of
+    from engine.runs.checkpoint_file import seal_of
     from inference.masks import threshold_of
     from inference.outputs import PredictionFolder, find_images
     from inference.predictor import load_run

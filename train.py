@@ -11,15 +11,15 @@ import argparse
 import typing
 from pathlib import Path
 
-from engine.config import Config, arguments_of
-from engine.config_file import dump_config, load_config
 from engine.distributed import Ranks
-from engine.errors import ConfigError, leave, run_script
 from engine.loss_arguments import loss_arguments
-from engine.signals import StopSignals
+from engine.schema.config import Config, arguments_of
+from engine.schema.config_file import dump_config, load_config
+from system.errors import ConfigError, leave, run_script
+from system.signals import StopSignals
 
 if typing.TYPE_CHECKING:
-    from engine.run_folder import RunFolder
+    from engine.runs.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -36,7 +36,7 @@ def main() -> None:
     with Ranks.of_torchrun() as ranks, StopSignals() as stop:
         config = load_config(arguments.config, arguments.overrides)
         # torch, as all that train() imports: --help and a wrong configuration are answered before it has loaded.
-        from engine.run_folder import RunFolder
+        from engine.runs.run_folder import RunFolder
 
         with RunFolder(ROOT / "outputs" / config.name) as run:
             train(config, run, stop, ranks, resume=arguments.resume, fresh=arguments.fresh)
@@ -47,28 +47,28 @@ def train(
 ) -> None:
     """Trains what `config` describes in the folder of `run`, or goes on with it, until it is done or `stop` says so."""
     from datasets.balance import balanced_weights
-    from datasets.device_samples import keep_on_device
     from datasets.fingerprint import fingerprint
-    from datasets.loaders import scoring_loader, training_loader
+    from datasets.loading.device_samples import keep_on_device
+    from datasets.loading.loaders import scoring_loader, training_loader
+    from datasets.prepare.synthetic import write_synthetic
     from datasets.split import split_to_csv
     from datasets.survey import load_training_data
-    from datasets.synthetic import write_synthetic
-    from engine.checkpoint import load_weights
     from engine.device import choose_runtime
     from engine.history import History
     from engine.loops import evaluate, train_epoch
     from engine.memory import memory_told
     from engine.optimisers import build_optimizer, build_schedule
     from engine.progress import EpochProgress
-    from engine.resume import go_on, require_same_config
-    from engine.saver import Saver
-    from engine.seeding import seed_everything
+    from engine.runs.checkpoint_file import load_weights
+    from engine.runs.checkpoints import Saver
+    from engine.runs.resume import go_on, require_same_config
     from engine.training import Training
     from inference.masks import decision, threshold_of
     from inference.predictor import scoring_model
     from losses import DeepSupervisionLoss, build_loss
     from metrics import SegmentationCounts
     from models import build_model
+    from system.seeding import seed_everything
 
     settings = config.train
     if state := ranks.first(run.open, resume=resume, fresh=fresh):

@@ -10,9 +10,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.command_line import probability
-from engine.errors import DataError, run_script
 from engine.loss_arguments import loss_arguments
+from system.command_line import probability
+from system.errors import DataError, run_script
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -31,17 +31,17 @@ def main() -> None:
 def validate(run_path: Path, *, part: str = "val", threshold: float | None = None) -> Path:
     """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
     from datasets.folder import list_folder
-    from datasets.loaders import scoring_loader
+    from datasets.loading.loaders import scoring_loader
     from datasets.samples import Samples
     from datasets.split import read_split, select
-    from engine.files import staged_folder
     from engine.loops import evaluate
-    from engine.run_folder import RunFolder
+    from engine.runs.run_folder import RunFolder
     from inference.masks import decision, threshold_of
     from inference.predictor import load_run
     from inference.report import ScoreReport
     from losses import DeepSupervisionLoss, build_loss
     from metrics import ConfusionMatrix, SegmentationCounts
+    from system.files import staged_folder
 
     run = RunFolder(run_path)
     predictor = load_run(run.path)

@@ -19,14 +19,14 @@ from pathlib import Path
 
 import torch
 
-from engine.checkpoint import save_checkpoint
-from engine.config import arguments_of
-from engine.config_file import load_config
 from engine.device import choose_runtime
 from engine.history import History
 from engine.loops import train_step
 from engine.optimisers import build_optimizer, build_schedule
 from engine.progress import EpochProgress
+from engine.runs.checkpoint_file import save_checkpoint
+from engine.schema.config import arguments_of
+from engine.schema.config_file import load_config
 from engine.training import Training
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts

@@ -18,15 +18,15 @@ from benchmarks.measure import take_turns
 from benchmarks.settings import Settings
 from benchmarks.table import Row, timed_row
 from datasets.augment import Augmentation
-from datasets.device_loader import DeviceLoader
-from datasets.loaders import training_loader
-from datasets.normalise import Normalisation
-from datasets.resize import resize_image, resize_mask
+from datasets.loading.device_loader import DeviceLoader
+from datasets.loading.loaders import training_loader
+from datasets.loading.workers import TrainingLoader
+from datasets.prepare.synthetic import write_synthetic
 from datasets.samples import Samples
 from datasets.survey import TrainingData, load_training_data
-from datasets.synthetic import write_synthetic
-from datasets.workers import TrainingLoader
 from engine.device import choose_runtime
+from images.normalise import Normalisation
+from images.resize import resize_image, resize_mask
 
 
 def data_rows(settings: Settings, limits: Limits) -> list[Row]:

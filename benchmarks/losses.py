@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.loss_config import SECTIONS
+from engine.schema.losses import SECTIONS
 from losses import DiceLoss, build_loss
 
 FIGURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "losses.png"

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from datasets.folder import list_folder, read_sample
-from datasets.image_reader import ImageReader
+from images.image_reader import ImageReader
 
 
 def otsu_iou(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:

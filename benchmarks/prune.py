@@ -14,9 +14,9 @@ from benchmarks.step import random_batch
 from datasets.folder import list_folder
 from datasets.samples import Samples
 from datasets.split import read_split, select
-from engine.errors import ConfigError
 from inference.predictor import Predictor, load_run
 from metrics import SegmentationCounts
+from system.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 

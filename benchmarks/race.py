@@ -23,20 +23,20 @@ import torch
 from benchmarks.data import batches_from_files
 from benchmarks.measure import take_turns
 from benchmarks.plain import PlainNet, plain_step
-from datasets.loaders import scoring_loader, training_loader
+from datasets.loading.loaders import scoring_loader, training_loader
 from datasets.survey import TrainingData, load_training_data
-from engine.config import Config, arguments_of
-from engine.config_file import load_config
 from engine.device import choose_runtime
-from engine.errors import ConfigError, run_script
 from engine.loops import evaluate, train_epoch
 from engine.loss_arguments import loss_arguments
 from engine.loss_scaling import build_loss_scaling
 from engine.optimisers import build_optimizer
 from engine.progress import EpochProgress
+from engine.schema.config import Config, arguments_of
+from engine.schema.config_file import load_config
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
 from models import build_model
+from system.errors import ConfigError, run_script
 
 ROOT = Path(__file__).resolve().parent.parent
 

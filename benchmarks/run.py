@@ -15,7 +15,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.errors import run_script
+from system.errors import run_script
 
 WORKS = ("train", "infer", "loss", "data", "tile")
 

@@ -16,7 +16,6 @@ from torch import Tensor
 from engine.device import choose_runtime
 from engine.distributed import ALONE, Ranks
 from engine.divergence import UpdateGuard, WatchedStep
-from engine.errors import DivergedError
 from engine.loops import train_step
 from engine.loss_scaling import build_loss_scaling
 from engine.optimisers import build_optimizer
@@ -24,6 +23,7 @@ from inference.masks import to_masks
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
 from models import build_model
+from system.errors import DivergedError
 
 Batches = Callable[[], tuple[Tensor, Tensor]]  # → images [N, 3, H, W] float32, target [N, 1, H, W] float32 {0, 1}
 

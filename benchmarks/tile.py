@@ -55,7 +55,7 @@ class FirstChannel(nn.Module):
 
 def main() -> None:
     path, side = sys.argv[1], int(sys.argv[2])
-    from datasets.normalise import IMAGENET
+    from images.normalise import IMAGENET
     from inference.masks import masks_of_strips, to_masks
     from inference.tiling import TiledModel
 

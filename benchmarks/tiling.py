@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from datasets.folder import list_folder
+from datasets.prepare.synthetic import make_sample
 from datasets.split import read_split, select
-from datasets.synthetic import make_sample
 from inference.masks import decision, threshold_of
 from inference.predictor import Predictor, load_run
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.errors import DataError
+from system.errors import DataError
 
 
 def balanced_weights(pixels: np.ndarray, classes: Sequence[str]) -> list[float]:

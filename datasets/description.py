@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.labels import MAX_CLASSES
-from datasets.names import faults_of_classes
-from engine.errors import DataError
-from engine.yaml_file import read_yaml
+from images.class_maps import MAX_CLASSES
+from system.errors import DataError
+from system.names import faults_of_classes
+from system.yaml_file import read_yaml
 
 NAME = "dataset.yaml"
 READ = ("classes", "palette", "void")

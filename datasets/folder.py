@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from datasets.description import NAME, Description, read_description
-from datasets.image_reader import ImageReader
-from datasets.names import fault_of, unwritable
-from datasets.reading import EXTENSIONS
 from datasets.targets import BACKGROUND, BORDER_CLASSES, BORDER_RADIUS, Targets
-from engine.errors import DataError
+from images.image_reader import ImageReader
+from images.reading import EXTENSIONS
+from system.errors import DataError
+from system.names import fault_of, unwritable
 
 LAYOUT = (
     "images/<id>.png and masks/<class>/<id>.png (or masks/<id>.png for a single class, or for class maps whose classes "

@@ -12,11 +12,11 @@ from torch.utils.data import Dataset
 from datasets.augment import Augmentation
 from datasets.crop import random_crop
 from datasets.folder import Sample, read_sample
-from datasets.image_reader import ImageReader
-from datasets.normalise import Normalisation
-from datasets.resize import resize_image
 from datasets.targets import Targets
-from engine.seeding import sample_seed
+from images.image_reader import ImageReader
+from images.normalise import Normalisation
+from images.resize import resize_image
+from system.seeding import sample_seed
 
 CACHE_BYTES = 4 * 2**30  # decoded samples are kept in memory up to this
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from engine.errors import DataError
+from system.errors import DataError
 
 SPLITS = ("train", "val")
 Named = TypeVar("Named")

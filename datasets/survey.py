@@ -11,13 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from datasets.folder import list_folder, listed
-from datasets.image_reader import ImageReader, choose_reader
-from datasets.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
-from datasets.reading import MAX_PIXELS
 from datasets.samples import Samples
 from datasets.split import random_split, read_split, select
 from datasets.targets import Targets
-from engine.errors import DataError
+from images.image_reader import ImageReader, choose_reader
+from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
+from images.reading import MAX_PIXELS
+from system.errors import DataError
 
 
 @dataclass(frozen=True)

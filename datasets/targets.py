@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from datasets.description import Value
-from datasets.labels import VOID
-from datasets.reading import read_class_map, read_labels, read_mask
-from datasets.resize import resize_labels, resize_mask
-from engine.errors import DataError
+from images.class_maps import VOID
+from images.reading import read_class_map, read_labels, read_mask
+from images.resize import resize_labels, resize_mask
+from system.errors import DataError
 
 BACKGROUND = "background"
 BORDER_CLASSES = (BACKGROUND, "interior", "border")

@@ -1,1 +1,1 @@
-"""Machinery that knows no particular network: configuration, loops, checkpoints, the run folder."""
+"""What trains and evaluates any network: the loops, the state of a training, devices, ranks, the run folder."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engine.errors import ConfigError
+from system.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from engine.errors import INTERRUPTED, ConfigError, DivergedError, LostRankError, Stopped
+from system.errors import INTERRUPTED, ConfigError, DivergedError, LostRankError, Stopped
 
 if typing.TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from engine.config import TrainConfig
     from engine.device import Runtime
     from engine.progress import Counts, MeanLosses
+    from engine.schema.config import TrainConfig
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn, optim
 
-from engine.checkpoint import save_checkpoint
-from engine.errors import DivergedError
 from engine.loss_scaling import SMALLEST, LossScaling
+from engine.runs.checkpoint_file import save_checkpoint
+from system.errors import DivergedError
 
 
 @dataclass

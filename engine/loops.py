@@ -15,8 +15,8 @@ from engine.distributed import ALONE, Ranks, unreduced
 from engine.divergence import UpdateGuard
 from engine.loss_scaling import LossScaling
 from engine.progress import Counts, EpochProgress, MeanLosses
-from engine.seeding import seed_step
 from inference.masks import Decision, to_masks
+from system.seeding import seed_step
 
 NO_SCALING = LossScaling()
 

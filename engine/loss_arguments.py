@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.errors import ConfigError
-from engine.loss_config import SECTIONS, ChosenLoss, has_free_weight, parts_of
+from engine.schema.losses import SECTIONS, ChosenLoss, has_free_weight, parts_of
+from system.errors import ConfigError
 
 VOID = 255  # the class index of void pixels, which datasets write and metrics leave out
 

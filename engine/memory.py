@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
-from engine.config import TrainConfig
-from engine.errors import MemoryExceededError, is_out_of_memory
+from engine.schema.config import TrainConfig
+from system.errors import MemoryExceededError, is_out_of_memory
 
 
 @contextmanager

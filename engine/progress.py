@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from engine.errors import DivergedError
+from system.errors import DivergedError
 
 Batch = TypeVar("Batch")
 

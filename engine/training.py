@@ -10,11 +10,11 @@ from torch import nn, optim
 
 from engine.device import Runtime
 from engine.distributed import ALONE, Ranks
-from engine.errors import DivergedError
 from engine.history import History
 from engine.loss_scaling import LossScaling, build_loss_scaling
 from engine.optimisers import Schedule
 from engine.progress import EpochProgress
+from system.errors import DivergedError
 
 
 @dataclass

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.layout import encode_indexed_png, encode_png
-from datasets.reading import read_mask
-from engine.files import write_bytes
+from images.reading import read_mask
+from images.writing import encode_indexed_png, encode_png
+from system.files import write_bytes
 
 BLACK = (0, 0, 0)
 # Okabe and Ito 2008, "Color Universal Design": told apart with any kind of colour vision.

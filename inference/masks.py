@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.resize import resize_map
-from engine.errors import ConfigError
+from images.resize import resize_map
+from system.errors import ConfigError
 
 Decision = Callable[[Tensor], Tensor]  # logits [N, K, *space] → bool of the same shape
 

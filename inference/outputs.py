@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from datasets.layout import encode_png
-from datasets.reading import EXTENSIONS
-from engine.errors import ConfigError
-from engine.files import write_bytes, write_text
-from engine.yaml_file import read_yaml
+from images.reading import EXTENSIONS
+from images.writing import encode_png
 from inference.class_files import ClassFiles, class_colours
 from inference.overlays import PREDICTION, draw_contours, stretched
+from system.errors import ConfigError
+from system.files import write_bytes, write_text
+from system.yaml_file import read_yaml
 
 DESCRIPTION, SOURCES = "prediction.yaml", "sources.csv"
 

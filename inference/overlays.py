@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from datasets.resize import resize_image, resize_mask
+from images.resize import resize_image, resize_mask
 from inference.class_files import class_colours
 
 Colour = tuple[int, int, int]  # RGB

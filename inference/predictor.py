@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from datasets.image_reader import ImageReader
-from datasets.names import faults_of_classes
-from datasets.normalise import Normalisation
-from datasets.resize import resize_image
-from engine.config import Config, arguments_of
 from engine.device import Runtime, choose_runtime
-from engine.errors import CheckpointError, ConfigError
-from engine.run_folder import RunFolder
+from engine.runs.run_folder import RunFolder
+from engine.schema.config import Config, arguments_of
+from images.image_reader import ImageReader
+from images.normalise import Normalisation
+from images.resize import resize_image
 from inference.masks import decision, masks_at_size, masks_of_strips, threshold_of
 from inference.tiling import TiledModel
 from models import build_model, fold_batch_norm, prune
+from system.errors import CheckpointError, ConfigError
+from system.names import faults_of_classes
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from datasets.layout import encode_png
 from datasets.samples import Samples
-from engine.files import write_bytes, write_text
 from engine.history import to_csv
+from images.writing import encode_png
 from inference.class_files import ClassFiles
 from inference.masks import Decision, masks_at_size
 from inference.overlays import Overlay, contact_sheet
+from system.files import write_bytes, write_text
 
 PER_ROW = 4
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.errors import run_script
+from system.errors import run_script
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,7 +47,7 @@ model: {{name: UNet, filters: [4, 4, 8, 8, 8]}}
 loss: {{name: BCEDiceLoss}}
 optimizer: {{name: AdamW, lr: 1e-2}}
 scheduler: {{name: cosine}}
-train: {{epochs: 1, batch_size: 4}}
+train: {{epochs: 1, batch_size: 4, precision: fp32}}
 """
     )
     return path

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("configs", "datasets", "engine", "inference", "losses", "metrics", "models")
+PACKAGES = ("configs", "datasets", "engine", "images", "inference", "losses", "metrics", "models", "system")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def run(folder, *arguments):
 def test_train_and_val_from_another_working_directory(tree, tmp_path):
     away = tmp_path / "away"
     away.mkdir()
-    made = run(tree, "-m", "datasets.synthetic", "--out", "inputs/demo", "--images", "10", "--size", "32")
+    made = run(tree, "-m", "datasets.prepare.synthetic", "--out", "inputs/demo", "--images", "10", "--size", "32")
     assert made.returncode == 0, made.stderr
     changes = ["train.epochs=1", "model.filters=[4, 4, 8]", "data.size=32", "train.workers=2"]
     trained = run(away, tree / "train.py", "--config", tree / "configs" / "demo.yaml", *changes)
@@ -51,7 +51,7 @@ def test_train_and_val_from_another_working_directory(tree, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT as a terminal does")
 def test_ctrl_c_ends_a_run_cleanly(tree):
-    run(tree, "-m", "datasets.synthetic", "--out", "inputs/demo", "--images", "10", "--size", "32")
+    run(tree, "-m", "datasets.prepare.synthetic", "--out", "inputs/demo", "--images", "10", "--size", "32")
     changes = ["train.epochs=500", "model.filters=[4, 4, 8]", "data.size=32", "train.workers=2"]
     command = [sys.executable, "train.py", "--config", "configs/demo.yaml", *changes]
     # A group of its own, so that the signal reaches the workers too, as it does from a terminal.

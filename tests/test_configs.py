@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config_file import load_config
+from engine.schema.config_file import load_config
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "configs").glob("*.yaml"))

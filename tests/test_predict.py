@@ -13,10 +13,10 @@ from conftest import write_set
 import predict
 import train
 import val
-from engine.errors import ConfigError
 from inference import load_run
 from inference.outputs import find_images
 from models import fold_batch_norm
+from system.errors import ConfigError
 
 
 @pytest.fixture(params=["data.size=32", "data={root: ROOT, crop: 32, overlap: 8}"], ids=["size", "crop"])

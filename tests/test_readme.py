@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from datasets.description import read_description
-from engine.config_file import load_config, parse_yaml
+from engine.schema.config_file import load_config, parse_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

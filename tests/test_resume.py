@@ -14,11 +14,11 @@ from torch import nn
 import predict
 import train
 import val
-from engine.checkpoint import load_checkpoint, save_checkpoint
-from engine.config_file import load_config
 from engine.loops import evaluate, train_step
-from engine.resume import require_same_config
-from engine.saver import Saver
+from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
+from engine.runs.checkpoints import Saver
+from engine.runs.resume import require_same_config
+from engine.schema.config_file import load_config
 
 EPOCHS = "train.epochs=3"
 
@@ -207,7 +207,7 @@ def test_changed_data_are_noticed(small_config, small_set, run_main, whole):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the kernel there has no such lock")
 def test_the_folder_of_a_live_run_is_refused(small_config, run_main, whole):
-    hold = "import sys; from pathlib import Path; from engine.lock import FolderLock; "
+    hold = "import sys; from pathlib import Path; from engine.runs.lock import FolderLock; "
     hold += "FolderLock(Path(sys.argv[1])).claim(); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", hold, whole], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

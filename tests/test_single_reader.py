@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-READER = {"datasets/reading.py", "datasets/jpeg.py", "datasets/tiff.py"}
+READER = {"images/reading.py", "images/jpeg.py", "images/tiff.py"}
 OUTSIDE = {"tests", "benchmarks", "inputs", "outputs", "venv", "build"}  # the first two look at files in their own way
 PACKAGES = {"tifffile", "PIL", "imageio", "skimage.io", "torchvision.io", "torchvision.datasets", "imagecodecs"}
 CALLS = {"imread", "imreadmulti", "imreadanimation", "imdecode", "imdecodemulti", "imdecodeanimation", "imcount"}
 CALLS |= {"read_file", "decode_image", "decode_png", "decode_jpeg"}
-OURS = {"decode_image"}  # of datasets.reading
+OURS = {"decode_image"}  # of images.reading
 
 
 def strays(source):
@@ -21,7 +21,7 @@ def strays(source):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            if node.module != "datasets.reading":
+            if node.module != "images.reading":
                 yield from (alias.name for alias in node.names if alias.name in CALLS)
         elif isinstance(node, ast.Attribute):
             names = []
@@ -40,9 +40,9 @@ def test_only_the_reader_opens_pixels():
     assert set(sources) >= READER | {"train.py", "val.py", "inference/report.py"}
     found = {name: list(strays(source)) for name, source in sources.items()}
     assert {name: what for name, what in found.items() if what and name not in READER} == {}
-    assert found["datasets/reading.py"] == ["imdecode"]
-    assert found["datasets/tiff.py"] == ["tifffile"]
-    assert set(found["datasets/jpeg.py"]) == {"imagecodecs", "imagecodecs.jpegxl_encode_jpeg"}
+    assert found["images/reading.py"] == ["imdecode"]
+    assert found["images/tiff.py"] == ["tifffile"]
+    assert set(found["images/jpeg.py"]) == {"imagecodecs", "imagecodecs.jpegxl_encode_jpeg"}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_stray_is_seen(source):
 
 @pytest.mark.parametrize(
     "source",
-    ["import cv2\ncv2.imwrite('a.png', x)", "from datasets.reading import decode_image", "# cv2.imread is not used"],
+    ["import cv2\ncv2.imwrite('a.png', x)", "from images.reading import decode_image", "# cv2.imread is not used"],
 )
 def test_what_is_no_stray_is_passed(source):
     assert not list(strays(source))

@@ -14,8 +14,8 @@ import predict
 import train
 import val
 from datasets.balance import balanced_weights
-from datasets.reading import read_image
-from datasets.synthetic import write_synthetic
+from datasets.prepare.synthetic import write_synthetic
+from images.reading import read_image
 from inference import load_run
 from metrics import SegmentationCounts
 

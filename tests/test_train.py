@@ -10,14 +10,14 @@ import torch
 import yaml
 from conftest import write_set
 
-import datasets.loaders
+import datasets.loading.loaders
 import predict
 import train
 import val
-from engine.checkpoint import load_checkpoint, save_checkpoint
-from engine.config_file import load_config
 from engine.loops import evaluate
-from engine.loss_config import SECTIONS
+from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
+from engine.schema.config_file import load_config
+from engine.schema.losses import SECTIONS
 
 COMBINATIONS = [("UNet", False), ("NestedUNet", False), ("NestedUNet", True)]
 BINARY_LOSSES = [name for name, section in SECTIONS.items() if "binary" in section.tasks]
@@ -169,7 +169,7 @@ def test_the_run_says_which_augmentation_it_used_and_how_many_workers(small_conf
 def test_samples_that_do_not_fit_on_the_device_end_with_2_and_leave_no_run(
     small_config, run_main, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("datasets.device_samples.CACHE_BYTES", 1000)
+    monkeypatch.setattr("datasets.loading.device_samples.CACHE_BYTES", 1000)
     code, _, err = run_main(train, "--config", small_config, "data.on_device=true")
     assert code == 2
     assert "cpu has room for 0 MiB; free some" in err
@@ -287,7 +287,7 @@ def test_ctrl_c_ends_cleanly(small_config, run_main, tmp_path, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("engine.run_folder.RunFolder.save", interrupted)
+    monkeypatch.setattr("engine.runs.run_folder.RunFolder.save", interrupted)
     code, _, err = run_main(train, "--config", small_config)
     assert code == 130
     assert "Traceback" not in err
@@ -386,9 +386,9 @@ def test_val_takes_as_many_images_at_once_as_the_training_did(
     best = tmp_path / "outputs" / "small" / "best.pth"
     state = {key: value for key, value in load_checkpoint(best).items() if key != "format"}
     save_checkpoint(best, state | {"machine": state["machine"] | {"processes": processes}})
-    seen, build = [], datasets.loaders.scoring_loader
+    seen, build = [], datasets.loading.loaders.scoring_loader
     monkeypatch.setattr(
-        datasets.loaders,
+        datasets.loading.loaders,
         "scoring_loader",
         lambda *words, **keys: seen.append(keys["batch_size"]) or build(*words, **keys),
     )

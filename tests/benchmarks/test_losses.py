@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from config_files import GOOD, load
+from support.config_files import GOOD, load
 
 from benchmarks.losses import best_table, draw, gradient_table, smoothing_table
-from engine.config_file import parse_yaml
-from engine.loss_config import SECTIONS
+from engine.schema.config_file import parse_yaml
+from engine.schema.losses import SECTIONS
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "losses.md").read_text(encoding="utf-8")
 

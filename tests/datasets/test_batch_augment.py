@@ -9,12 +9,12 @@ from scipy.stats import ks_2samp
 
 from datasets import batch_augment
 from datasets.batch_augment import BRIGHTNESS, CONTRAST, HUE, SATURATION, VALUE, BatchAugmentation, shift_hsv
-from datasets.device_loader import DeviceLoader
 from datasets.folder import list_folder
-from datasets.image_reader import ImageReader
-from datasets.loaders import training_loader
-from datasets.normalise import Normalisation
+from datasets.loading.device_loader import DeviceLoader
+from datasets.loading.loaders import training_loader
 from datasets.samples import Samples
+from images.image_reader import ImageReader
+from images.normalise import Normalisation
 
 DRAWS = 3000
 

@@ -3,8 +3,8 @@
 import pytest
 
 from datasets.description import Description, read_description
-from datasets.layout import write_description
-from engine.errors import DataError
+from datasets.prepare.layout import write_description
+from system.errors import DataError
 
 
 def described(folder, text):

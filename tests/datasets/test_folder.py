@@ -6,10 +6,10 @@ import pytest
 from conftest import write_set
 
 from datasets.folder import list_folder, read_sample
-from datasets.image_reader import ImageReader
 from datasets.split import read_split, split_to_csv
 from datasets.survey import load_training_data
-from engine.errors import DataError
+from images.image_reader import ImageReader
+from system.errors import DataError
 
 
 def load(root, **changes):

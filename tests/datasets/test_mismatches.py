@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from datasets.survey import load_training_data
-from engine.errors import DataError
+from system.errors import DataError
 
 IMAGE, MASK = "images/cell_04.png", "masks/nucleus/cell_04.png"
 

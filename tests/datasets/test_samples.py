@@ -7,12 +7,12 @@ from sklearn.model_selection import train_test_split
 
 from datasets.augment import Augmentation
 from datasets.folder import list_folder
-from datasets.image_reader import ImageReader
-from datasets.loaders import EpochBatches, scoring_loader, training_loader
-from datasets.normalise import IMAGENET, Normalisation, measure
+from datasets.loading.loaders import EpochBatches, scoring_loader, training_loader
 from datasets.samples import Samples
 from datasets.split import random_split, read_split, select, split_to_csv
-from engine.errors import ConfigError, DataError
+from images.image_reader import ImageReader
+from images.normalise import IMAGENET, Normalisation, measure
+from system.errors import ConfigError, DataError
 
 IDS = [f"i{n}" for n in range(20)]
 

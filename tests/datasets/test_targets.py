@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import write_set
-from image_files import palette_image, pil
+from support.image_files import palette_image, pil
 
 from datasets.folder import list_folder
-from datasets.image_reader import ImageReader
 from datasets.samples import Samples
 from datasets.targets import BORDER_RADIUS, Targets, border_classes
-from engine.errors import DataError
+from images.image_reader import ImageReader
+from system.errors import DataError
 
 
 def drawn(*rows):

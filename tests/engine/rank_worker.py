@@ -22,15 +22,15 @@ from torch import distributed, nn
 
 import engine.loops
 import train
-from datasets.loaders import EpochBatches, scoring_loader
-from datasets.normalise import IMAGENET
+from datasets.loading.loaders import EpochBatches, scoring_loader
 from engine.device import choose_runtime
 from engine.distributed import ALONE, Ranks
-from engine.errors import leave, run_script
 from engine.loops import evaluate, train_step
+from images.normalise import IMAGENET
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
 from models import UNet
+from system.errors import leave, run_script
 
 RANK = int(os.environ["RANK"])
 CPU = choose_runtime("cpu", "fp32")
@@ -146,8 +146,8 @@ def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
 def scores(ranks: Ranks, folder: Path, count: int) -> dict:
     """Losses and counts of the same weights over `count` images: of all ranks, and of this process alone."""
     from datasets.folder import list_folder
-    from datasets.image_reader import ImageReader
     from datasets.samples import Samples
+    from images.image_reader import ImageReader
 
     data = list_folder(folder / "small", task="binary")
     samples = Samples(data.samples[:count], ImageReader(), data.targets, size=(32, 32))

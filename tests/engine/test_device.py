@@ -5,7 +5,7 @@ import torch
 
 from engine import device
 from engine.device import choose_runtime
-from engine.errors import ConfigError
+from system.errors import ConfigError
 
 
 @pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])

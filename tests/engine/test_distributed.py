@@ -14,17 +14,17 @@ from conftest import write_set
 from faults.runs import digest
 from torch import nn
 
-from engine.config import TrainConfig
-from engine.config_file import load_config
 from engine.device import choose_runtime
 from engine.distributed import ALONE, Ranks
-from engine.errors import ConfigError
 from engine.loops import train_step
 from engine.progress import EpochProgress
-from engine.resume import require_same_config
-from engine.seeding import epoch_order
+from engine.runs.resume import require_same_config
+from engine.schema.config import TrainConfig
+from engine.schema.config_file import load_config
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
+from system.errors import ConfigError
+from system.seeding import epoch_order
 
 WORKER = Path(__file__).with_name("rank_worker.py")
 CPU = choose_runtime("cpu", "fp32")

@@ -7,16 +7,16 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from engine.checkpoint import load_checkpoint
 from engine.device import choose_runtime
 from engine.divergence import UpdateGuard, save_bad_step
-from engine.errors import DivergedError
 from engine.loops import train_epoch
 from engine.loss_scaling import DynamicLossScaling
 from engine.optimisers import OPTIMIZERS, build_optimizer
 from engine.progress import EpochProgress
+from engine.runs.checkpoint_file import load_checkpoint
 from losses import DeepSupervisionLoss
 from metrics import SegmentationCounts
+from system.errors import DivergedError
 
 CPU = choose_runtime("cpu", "fp32")
 

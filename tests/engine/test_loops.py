@@ -7,12 +7,12 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from engine.device import choose_runtime
-from engine.errors import DivergedError
 from engine.loops import evaluate, train_epoch, train_step
 from engine.progress import EpochProgress
 from inference.masks import decision
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
+from system.errors import DivergedError
 
 CPU = choose_runtime("cpu", "fp32")
 CRITERION = DeepSupervisionLoss(nn.BCEWithLogitsLoss())

@@ -1,13 +1,13 @@
 """What the data adds to a configured loss: void pixels and class weights."""
 
 import pytest
-from config_files import GOOD, complaint, load
+from support.config_files import GOOD, complaint, load
 
-from datasets.labels import VOID as VOID_OF_DATASETS
-from engine.errors import ConfigError
 from engine.loss_arguments import VOID, loss_arguments
+from images.class_maps import VOID as VOID_OF_DATASETS
 from losses import build_loss
 from metrics import IGNORE_INDEX
+from system.errors import ConfigError
 
 CROSS_ENTROPY = "loss={name: CrossEntropyLoss, class_weights: balanced}"
 TERMS = "{name: CrossEntropyLoss}, {name: MultiClassDiceLoss, weight: [0, 1, 1]}, {name: LovaszSoftmaxLoss}"

@@ -5,9 +5,9 @@ import sys
 import pytest
 import torch
 
-from engine.config import TrainConfig
-from engine.errors import MemoryExceededError
 from engine.memory import memory_told
+from engine.schema.config import TrainConfig
+from system.errors import MemoryExceededError
 
 TELLING = {"ranks": 1, "side_key": "data.size"}
 

@@ -6,18 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import epochs_without_waiting
 import pytest
 import torch
-from host_waits import META, HostCopies, MetaRuntime
-from losses_cases import VALUES, every_choice, random_pair
+from support import epochs_without_waiting
+from support.host_waits import META, HostCopies, MetaRuntime
+from support.losses_cases import VALUES, every_choice, random_pair
 from torch import nn
 
 from engine.divergence import UpdateGuard
 from engine.loops import train_epoch
-from engine.loss_config import SECTIONS
 from engine.loss_scaling import DynamicLossScaling, LossScaling
 from engine.progress import EpochProgress
+from engine.schema.losses import SECTIONS
 from inference.masks import decision, threshold_of
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts

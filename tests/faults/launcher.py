@@ -65,7 +65,7 @@ class Operations:
 @contextlib.contextmanager
 def written_in_place(path, *, keep=None):
     """The negative control: what a plain open-and-write does to the file that was there."""
-    from engine.files import FileWriter
+    from system.files import FileWriter
 
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -81,25 +81,25 @@ def resources() -> dict[str, int]:
 
 def train_in_this_process(trial: dict, report: int) -> int:
     """Runs train.py's `main` with the trial's faults; writes findings to the descriptor `report`."""
-    import engine.checkpoint
-    import engine.files
-    import engine.run_folder
-    import engine.saver
+    import engine.runs.checkpoint_file
+    import engine.runs.checkpoints
+    import engine.runs.run_folder
+    import system.files
     import train
-    from engine.errors import run_script
+    from system.errors import run_script
 
     train.ROOT = Path(trial["root"])
     sys.argv = ["train.py", *trial["arguments"]]
     findings = {}
     if trial.get("in_place"):
-        engine.files.atomic_file = engine.checkpoint.atomic_file = written_in_place
+        system.files.atomic_file = engine.runs.checkpoint_file.atomic_file = written_in_place
     if trial.get("reversed_folders"):
         listdir, scandir = os.listdir, os.scandir
         os.listdir = lambda *a: listdir(*a)[::-1]
         os.scandir = lambda *a: _Reversed(scandir(*a))
     operations = Operations(fatal=trial.get("kill_at_operation"), torn=trial.get("torn", False))
     if operations.fatal or trial.get("count_operations"):
-        save = engine.run_folder.RunFolder.save
+        save = engine.runs.run_folder.RunFolder.save
 
         def watched_save(self, history, state, *, epoch_ended):
             # The first save, after that of epoch 1, which writes everything: best.pth too.
@@ -110,10 +110,10 @@ def train_in_this_process(trial: dict, report: int) -> int:
             else:
                 save(self, history, state, epoch_ended=epoch_ended)
 
-        engine.run_folder.RunFolder.save = watched_save
+        engine.runs.run_folder.RunFolder.save = watched_save
     if trial.get("watch_resources"):
         seen = findings["resources"] = []
-        after_epoch = engine.saver.Saver.after_epoch
+        after_epoch = engine.runs.checkpoints.Saver.after_epoch
 
         leaked = []
 
@@ -123,7 +123,7 @@ def train_in_this_process(trial: dict, report: int) -> int:
                 leaked.append((b"x" * trial["leak"], os.dup(0)))
             seen.append(resources())
 
-        engine.saver.Saver.after_epoch = watched_epoch
+        engine.runs.checkpoints.Saver.after_epoch = watched_epoch
     for key, limit in (("file_size_limit", resource.RLIMIT_FSIZE), ("memory_limit", resource.RLIMIT_AS)):
         if key in trial:
             resource.setrlimit(limit, (trial[key], trial[key]))

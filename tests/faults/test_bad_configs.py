@@ -1,6 +1,7 @@
 """Wrong configurations: exit 2, all problems at once, with file, key and remedy, before any work.
 
-tests/engine/test_config_file.py looks at the words for each kind of mistake; here are files, as people write them.
+tests/engine/schema/test_config_file.py looks at the words for each kind of mistake; here are files, as people write
+them.
 """
 
 import os
@@ -164,7 +165,7 @@ def test_a_long_value_is_shortened(run_main, tmp_path):
 
 
 def test_the_good_one_is_not_refused(tmp_path):
-    from engine.config_file import load_config
+    from engine.schema.config_file import load_config
 
     path = tmp_path / "exp.yaml"
     path.write_text(TEXT)

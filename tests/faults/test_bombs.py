@@ -11,12 +11,12 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from image_files import GREY, pil, png_by_hand, png_chunk, tif
+from support.image_files import GREY, pil, png_by_hand, png_chunk, tif
 
-from datasets.archive import open_archive
-from datasets.reading import decode
-from engine.errors import ReportedError
-from engine.yaml_file import MAX_BYTES, parse_yaml, read_yaml
+from datasets.prepare.archive import open_archive
+from images.reading import decode
+from system.errors import ReportedError
+from system.yaml_file import MAX_BYTES, parse_yaml, read_yaml
 
 pytestmark = [
     pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="measures memory as Linux does"),  # noqa: PTH110

@@ -9,9 +9,9 @@ import pytest
 import torch
 from faults.runs import digest
 
-from engine.checkpoint import load_checkpoint, load_weights
-from engine.errors import CheckpointError
+from engine.runs.checkpoint_file import load_checkpoint, load_weights
 from models import UNet
+from system.errors import CheckpointError
 
 SEAL = 2 + len(b"sealed crc32 ") + 8  # bytes: the length field, the marker, the checksum
 

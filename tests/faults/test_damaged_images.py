@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from image_files import by_cv2, pil, tif
 from PIL import Image
+from support.image_files import by_cv2, pil, tif
 
-from datasets.check import check
-from datasets.reading import decode
-from engine.errors import DataError
+from datasets.check.__main__ import check
+from images.reading import decode
+from system.errors import DataError
 
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 SMOOTH = cv2.GaussianBlur(NOISE, (0, 0), 3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from faults.runs import digest
 
-from engine.checkpoint import save_checkpoint
+from engine.runs.checkpoint_file import save_checkpoint
 
 STATE = {
     "epoch": 2,

@@ -41,7 +41,7 @@ def command(config, outputs, name, *changes, **environment):
     script = (
         "import runpy, sys; from pathlib import Path; import train; "
         f"train.ROOT = Path({str(outputs)!r}); sys.argv[0] = 'train.py'; "
-        "from engine.errors import run_script; sys.exit(run_script(train.main))"
+        "from system.errors import run_script; sys.exit(run_script(train.main))"
     )
     words = [sys.executable, "-c", script, "--config", str(config), f"name={name}", *changes]
     variables = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment

@@ -9,20 +9,20 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from image_files import pil
+from support.image_files import pil
 
 import predict
 import train
 import val
-from datasets.check import check
-from datasets.dsb2018 import prepare
-from datasets.names import fault_of
-from datasets.reading import decode
+from datasets.check.__main__ import check
+from datasets.prepare.dsb2018 import prepare
 from datasets.survey import load_training_data
-from engine.checkpoint import load_checkpoint, save_checkpoint
-from engine.config_file import load_config
-from engine.errors import DataError, ReportedError
+from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
+from engine.schema.config_file import load_config
+from images.reading import decode
 from inference.predictor import load_run
+from system.errors import DataError, ReportedError
+from system.names import fault_of
 
 
 class Payload:

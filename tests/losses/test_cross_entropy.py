@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from losses_cases import random_pair
-from reference_inputs import binary_inputs, multiclass_inputs
+from support.losses_cases import random_pair
+from support.reference_inputs import binary_inputs, multiclass_inputs
 from torch import nn
 
 from losses import BCEWithLogitsLoss, CrossEntropyLoss, FocalLoss

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from losses_cases import CASES, perfect_logits, random_pair
+from support.losses_cases import CASES, perfect_logits, random_pair
 
 from losses import LOSSES, CategoricalDiceLoss, build_loss
 

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 import torch.nn.functional as F
-from losses_cases import random_pair
+from support.losses_cases import random_pair
 
 from losses import (
     BinaryDiceLoss,

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from reference_inputs import binary_inputs, multiclass_inputs
+from support.reference_inputs import binary_inputs, multiclass_inputs
 
 from losses import DiceLoss, FocalTverskyLoss, TverskyLoss
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from losses_cases import random_pair
+from support.losses_cases import random_pair
 
 from losses import LOSSES, build_loss, takes_class_weights
 

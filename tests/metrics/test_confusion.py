@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from reference_inputs import multiclass_inputs
+from support.reference_inputs import multiclass_inputs
 
 from metrics import ConfusionMatrix, SegmentationCounts
 

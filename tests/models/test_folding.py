@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from networks import NARROW, randomised
+from support.networks import NARROW, randomised
 
 from models import MODELS, NestedUNet, build_model, fold_batch_norm
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from networks import NARROW, randomised
+from support.networks import NARROW, randomised
 
 from models import MODELS, NestedUNet, UNet, build_model
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from networks import NARROW, randomised
+from support.networks import NARROW, randomised
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import NestedUNet, UNet, fold_batch_norm, prune

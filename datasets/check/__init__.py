@@ -1,0 +1,1 @@
+"""Checks a data folder and describes what is in it."""

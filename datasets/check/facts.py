@@ -1,0 +1,117 @@
+"""The facts of all samples of a data folder → numbers for the whole folder."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from datasets.check.findings import Problem
+from datasets.check.inspection import SampleFacts
+from datasets.check.inventory import Inventory
+
+CROP_STEP, CROP_LEAST, CROP_MOST = 32, 64, 512  # pixels; a network of five levels halves a side four times
+DIAMETERS = 8  # a crop shows some dozens of densely packed objects and few of them are cut by its border
+
+
+def collect(
+    inventory: Inventory, samples: Sequence[SampleFacts], checksums: Mapping[str, int] | None
+) -> dict[str, Any]:
+    """The facts of a folder, of plain Python types.
+
+    Returns:
+        images; sizes {smallest, largest: [height, width] by area, distinct, median_short_side} or None; pixels
+        {channels and type: images}; equal_channels; classes {name: see `_class_facts`}; overlap_share of all pixels;
+        label_maps; checksums {listed, matching} or None; suggested_crop in pixels or None; suggested_crop_reason.
+    """
+    sizes = [one.size for one in samples if one.size]
+    classes = {name: _class_facts(name, samples) for name in inventory.classes}
+    medians = {name: of["diameter"]["median"] for name, of in classes.items() if of["diameter"]}
+    short_side = float(np.median([min(size) for size in sizes])) if sizes else None
+    crop, reason = suggest_crop(medians, short_side)
+    return {
+        "images": len(inventory.entries),
+        "sizes": _size_facts(sizes, short_side),
+        "pixels": dict(sorted(Counter(one.pixels for one in samples if one.pixels).items())),
+        "equal_channels": sum(one.equal_channels for one in samples),
+        "classes": classes,
+        "overlap_share": _share(sum(one.overlapping for one in samples), sum(h * w for h, w in sizes)),
+        "label_maps": sum(entry.labels is not None for entry in inventory.entries),
+        "checksums": checksums,
+        "suggested_crop": crop,
+        "suggested_crop_reason": reason,
+    }
+
+
+def _size_facts(sizes: Sequence[tuple[int, int]], short_side: float | None) -> dict[str, Any] | None:
+    if not sizes:
+        return None
+    by_area = sorted(set(sizes), key=lambda size: (size[0] * size[1], size))
+    return {
+        "smallest": list(by_area[0]),
+        "largest": list(by_area[-1]),
+        "distinct": len(by_area),
+        "median_short_side": short_side,
+    }
+
+
+def _class_facts(name: str, samples: Sequence[SampleFacts]) -> dict[str, Any]:
+    """Of one class: mask_files, with_foreground (of them), foreground_share of all pixels of usable samples or None,
+    objects, and their equivalent diameter {p5, median, p95} in pixels or None.
+    """
+    masks = [one.masks[name] for one in samples if name in one.masks]
+    areas = np.concatenate([mask.areas for mask in masks]) if masks else np.zeros(0)
+    p5, median, p95 = np.percentile(np.sqrt(4 * areas / np.pi), (5, 50, 95)).tolist() if areas.size else (None,) * 3
+    return {
+        "mask_files": sum(name in one.entry.masks for one in samples),
+        "with_foreground": sum(mask.foreground > 0 for mask in masks),
+        "foreground_share": _share(sum(mask.foreground for mask in masks), sum(mask.pixels for mask in masks)),
+        "objects": int(areas.size),
+        "diameter": {"p5": p5, "median": median, "p95": p95} if areas.size else None,
+    }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def suggest_crop(medians: Mapping[str, float], short_side: float | None) -> tuple[int | None, str]:
+    """A value for `data.crop` in pixels, or None, and the reason in a line.
+
+    Args:
+        medians: class → median equivalent diameter of its objects in pixels; the class of the largest objects counts.
+        short_side: median of the images' short sides in pixels, which bounds the crop.
+    """
+    if not medians or short_side is None:
+        return None, "there are no objects to measure"
+    if short_side < CROP_LEAST:
+        return None, f"half of the images have a side below {CROP_LEAST} pixels; use data.size"
+    name, diameter = max(medians.items(), key=lambda item: item[1])
+    wanted = CROP_STEP * math.floor(DIAMETERS * diameter / CROP_STEP + 0.5)
+    largest = min(CROP_MOST, CROP_STEP * math.floor(short_side / CROP_STEP))
+    crop = min(max(wanted, CROP_LEAST), largest)
+    reason = f"{DIAMETERS} median diameters of {name} ({diameter:.1f} pixels), as a multiple of {CROP_STEP}"
+    if crop > wanted:
+        reason += f", at least {CROP_LEAST}"
+    elif crop < wanted:
+        reason += f", at most {CROP_MOST}" if crop == CROP_MOST else f", at most the median short side ({short_side:g})"
+    return crop, reason
+
+
+def find_duplicates(samples: Sequence[SampleFacts]) -> list[Problem]:
+    """One problem for each group of images of identical pixels."""
+    groups: dict[str, list[SampleFacts]] = {}
+    for one in samples:
+        if one.content is not None:
+            groups.setdefault(one.content, []).append(one)
+    problems = []
+    for group in groups.values():
+        if len(group) > 1:
+            truths = {tuple((name, mask.digest) for name, mask in sorted(one.masks.items())) for one in group}
+            found = f"the same pixels {len(group)} times, with {'equal' if len(truths) == 1 else 'different'} masks"
+            fix = "keep one of them, or put all into the same part with data.split_file: else training sees validation"
+            problems.append(Problem("duplicate image", tuple(one.entry.image for one in group), found, fix))
+    return problems

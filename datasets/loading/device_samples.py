@@ -1,0 +1,112 @@
+"""Decoded samples in the memory of a device, and windows of them as batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.crop import at_least
+from datasets.samples import CACHE_BYTES, Samples
+from system.errors import ConfigError
+
+SHARE = 0.25  # of a GPU's free memory, that data.on_device: auto takes at most; the rest is for the training
+
+
+class DeviceSamples:
+    """All samples of a set on a device, uint8, image and encoded target side by side.
+
+    The pixels stand one after the other whatever the images' sizes, so that any window of any of them, flipped or
+    turned, is a first pixel and two steps, and a batch of windows is a single gather.
+
+    Args:
+        samples: to be copied.
+        window: (height, width) of what the network sees; smaller images are mirrored at their edges, see `random_crop`.
+        device: where to.
+    """
+
+    def __init__(self, samples: Samples, window: tuple[int, int], device: torch.device) -> None:
+        self.window, self.device, self.channels = window, device, samples.reader.channels
+        self.sizes = _padded_sizes(samples, window)
+        areas = np.prod(self.sizes, axis=1)
+        self._starts = np.cumsum(areas) - areas
+        self._pixels = torch.empty(int(areas.sum()), _depth(samples), dtype=torch.uint8, device=device)
+        for index, (start, area) in enumerate(zip(self._starts, areas, strict=True)):
+            pair = np.concatenate([at_least(array, window) for array in samples[index]], axis=-1)
+            self._pixels[start : start + area] = torch.from_numpy(pair.reshape(area, -1))
+        self._rows, self._columns = (torch.arange(side, device=device) for side in window)
+
+    @property
+    def nbytes(self) -> int:
+        return self._pixels.nbytes
+
+    def windows(
+        self, indices: Sequence[int], corners: Sequence[tuple[int, int]], elements: np.ndarray | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Windows as a batch, without waiting for the device.
+
+        Args:
+            indices: N samples.
+            corners: (top, left) of a window in each.
+            elements: [N] int64. Bit 0 mirrors from side to side, bit 1 from top to bottom; 4 and above swap rows and
+                columns before, for which windows must be square. 0 … 7 are the eight symmetries of the square.
+
+        Returns:
+            Images [N, H, W, C] and encoded targets [N, H, W, K], uint8.
+        """
+        steps = send(self._steps(np.asarray(indices), np.asarray(corners), elements), self.device)
+        first, down, right = steps[:, :, None, None].unbind(1)
+        pixels = first + down * self._rows[:, None] + right * self._columns
+        batch = self._pixels.index_select(0, pixels.flatten()).view(*pixels.shape, -1)
+        return batch[..., : self.channels], batch[..., self.channels :]
+
+    def _steps(self, indices: np.ndarray, corners: np.ndarray, elements: np.ndarray | None) -> np.ndarray:
+        """[N, 3] int64: the first pixel of each window, and the pixels from it to those below and to the right."""
+        width = self.sizes[indices, 1]
+        first = self._starts[indices] + corners[:, 0] * width + corners[:, 1]
+        down, right = width, np.ones_like(width)
+        if elements is not None:
+            sideways, upside, turned = (elements & bit > 0 for bit in (1, 2, 4))
+            first = first + sideways * (self.window[1] - 1) + upside * (self.window[0] - 1) * width
+            down, right = np.where(upside, -down, down), np.where(sideways, -right, right)
+            down, right = np.where(turned, right, down), np.where(turned, down, right)
+        return np.stack([first, down, right], axis=1)
+
+
+def send(array: np.ndarray, device: torch.device) -> Tensor:
+    """Copies an array to a device without waiting for it."""
+    tensor = torch.from_numpy(array)
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
+
+
+def keep_on_device(wanted: bool | str, samples: Samples, window: tuple[int, int], device: torch.device) -> bool:
+    """Whether a training's samples are kept on the device, for `data.on_device: auto | true | false`.
+
+    `auto`: on CUDA, where they take at most a quarter of its free memory.
+
+    Raises:
+        ConfigError: wanted, and larger than the free memory of CUDA, or elsewhere than what a set may take in memory.
+    """
+    if wanted is False or (wanted == "auto" and device.type != "cuda"):
+        return False
+    needed = int(np.prod(_padded_sizes(samples, window), axis=1).sum()) * _depth(samples)
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else CACHE_BYTES
+    if wanted is True and needed > free:
+        raise ConfigError(
+            f"data.on_device: true, but the training samples take {needed / 2**20:,.0f} MiB and {device} has room for "
+            f"{free / 2**20:,.0f} MiB; free some, take another device, or train a run with data.on_device: false"
+        )
+    return wanted is True or needed <= SHARE * free
+
+
+def _padded_sizes(samples: Samples, window: tuple[int, int]) -> np.ndarray:
+    """[samples, 2] int64: height and width of each, at least those of the window."""
+    sizes = np.array([samples.size_of(index) for index in range(len(samples))], np.int64)
+    return np.maximum(sizes, window)
+
+
+def _depth(samples: Samples) -> int:
+    """Bytes of a pixel: channels of the image and of the encoded target."""
+    return sum(array.shape[-1] for array in samples[0])

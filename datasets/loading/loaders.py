@@ -1,0 +1,143 @@
+"""The loaders of training and scoring."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import DataLoader, Subset
+
+from datasets.augment import Augmentation
+from datasets.batch_augment import BatchAugmentation
+from datasets.loading.device_loader import DeviceLoader
+from datasets.loading.device_samples import keep_on_device
+from datasets.loading.workers import TrainingLoader, choose_workers
+from datasets.samples import Samples, ScoringSet, TrainingSet
+from images.normalise import Normalisation
+from system.errors import ConfigError
+from system.seeding import epoch_order
+
+
+class EpochBatches:
+    """Batches of (epoch, index) in an order that is a function of (seed, epoch); set `epoch` before iterating, and
+    `done` to pass over so many batches.
+
+    A batch is at most all samples, and no sample is dropped. A last batch that leaves a single sample for some part
+    (of the ranks, times those that a rank accumulates) joins the one before it: batch norm cannot use it alone.
+
+    Args:
+        rank, ranks: of every batch comes the rank's own stretch; all stretches together are the batch of one rank.
+        accumulate: parts that each stretch is to have.
+
+    Raises:
+        ConfigError: there are fewer samples than parts.
+    """
+
+    def __init__(
+        self, count: int, batch_size: int, *, seed: int, rank: int = 0, ranks: int = 1, accumulate: int = 1
+    ) -> None:
+        self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
+        self.rank, self.ranks, self.parts = rank, ranks, ranks * accumulate
+        self.epoch = self.done = 0
+        if count < self.parts:
+            raise ConfigError(
+                f"an epoch has {count} samples for {ranks} processes × train.accumulate {accumulate}; "
+                f"lower them until their product is at most {count}, or raise data.crops_per_image"
+            )
+
+    def __len__(self) -> int:
+        left = self.count % self.batch_size
+        joins = left > 0 and left // self.parts < min(2, self.batch_size // self.parts)
+        return -(-self.count // self.batch_size) - joins
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return itertools.islice(self._batches(), self.done, None)
+
+    def batch(self, number: int) -> list[tuple[int, int]]:
+        """The batch of that number in this epoch, from 0, as far as it is this rank's."""
+        return next(itertools.islice(self._batches(), number, None))
+
+    def share(self, number: int) -> tuple[list[int], float]:
+        """Of a batch of this epoch, from 0: the samples in each part of the rank's stretch, and its weight.
+
+        The batch is cut into as many parts whatever rank has them. The weight is that of the rank's own mean in the
+        mean over the ranks, which then is the mean over all samples of the batch.
+        """
+        start, stop = self._bounds(number)
+        accumulate = self.parts // self.ranks
+        own = range(self.rank * accumulate, (self.rank + 1) * accumulate)
+        lengths = [len(stretch(stop - start, part, self.parts)) for part in own]
+        return lengths, sum(lengths) * self.ranks / (stop - start)
+
+    def _bounds(self, number: int) -> tuple[int, int]:
+        last = number == len(self) - 1
+        return number * self.batch_size, self.count if last else (number + 1) * self.batch_size
+
+    def _batches(self) -> Iterator[list[tuple[int, int]]]:
+        order = [(self.epoch, index) for index in epoch_order(self.seed, self.epoch, self.count)]
+        for start, stop in map(self._bounds, range(len(self))):
+            yield [order[start + position] for position in stretch(stop - start, self.rank, self.ranks)]
+
+
+def stretch(count: int, rank: int, ranks: int) -> range:
+    """The rank's part of 0 … count − 1; the parts follow each other and differ by at most one in length."""
+    return range(count * rank // ranks, count * (rank + 1) // ranks)
+
+
+def training_loader(
+    samples: Samples,
+    normalise: Normalisation,
+    *,
+    augment: bool,
+    crop: tuple[int, int] | None,
+    crops_per_image: int,
+    seed: int,
+    batch_size: int,
+    workers: int | str,
+    pin_memory: bool,
+    on_device: bool | str = False,
+    device: torch.device | str = "cpu",
+    **parts: int,
+) -> TrainingLoader | DeviceLoader:
+    """The loader of the training loop; `loader.start(epoch=n)` chooses the epoch.
+
+    Args:
+        augment: whether samples are changed at random.
+        crop, crops_per_image: see `TrainingSet`.
+        seed: of order, windows and changes.
+        workers: processes that prepare batches, or "auto"; they do not change what comes.
+        on_device: whether samples are kept, cut and changed on the device, or "auto"; its changes are other draws.
+        device: of the training.
+        parts: rank, ranks and accumulate, see `EpochBatches`.
+
+    Raises:
+        ConfigError: the samples do not fit on the device, or are fewer than the parts.
+    """
+    device, (height, width) = torch.device(device), samples.size or crop
+    on_device = keep_on_device(on_device, samples, (height, width), device)
+    kind = BatchAugmentation if on_device else Augmentation
+    change = kind(square=height == width, colour=samples.reader.channels == 3) if augment else None
+    sampling = {"seed": seed, "crop": crop, "crops_per_image": crops_per_image}
+    dataset = TrainingSet(samples, normalise, None if on_device else change, **sampling)
+    batches = EpochBatches(len(dataset), batch_size, seed=seed, **parts)
+    if on_device:
+        return DeviceLoader(dataset, batches, change, device=device)
+    if workers == "auto":
+        sample_bytes = sum(tensor.nbytes for tensor in dataset[0, 0])
+        workers = choose_workers(
+            on_gpu=device.type != "cpu", batch_bytes=-(-batches.batch_size // batches.ranks) * sample_bytes
+        )
+    return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
+
+
+def scoring_loader(
+    samples: Samples, normalise: Normalisation, *, batch_size: int, pin_memory: bool, rank: int = 0, ranks: int = 1
+) -> DataLoader:
+    """All samples in their order, none dropped; one by one at native size, where their shapes differ.
+
+    Of several ranks each gets its stretch of them, which may be empty.
+    """
+    batch_size = 1 if samples.size is None else batch_size
+    own = Subset(ScoringSet(samples, normalise), stretch(len(samples), rank, ranks))
+    return DataLoader(own, batch_size=batch_size, pin_memory=pin_memory)

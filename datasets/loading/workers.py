@@ -1,0 +1,166 @@
+"""The processes that prepare batches: started so that a signal cannot take them away, watched so that none is waited
+for in vain.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data._utils import signal_handling
+
+from datasets.loading.epoch_loader import EpochLoader
+from datasets.samples import TrainingSet
+from system.errors import DataError
+
+PATIENCE = 300  # seconds for one batch; then its worker counts as hanging
+MOST_WORKERS = 8
+CORES_PER_WORKER = 8  # where a CPU trains: its threads want all cores, and would wait for one that a worker has
+AHEAD = 3  # batches of each worker in shared memory: two that wait, one on its way
+SHARED_MEMORY = Path("/dev/shm")
+
+
+class TrainingLoader(EpochLoader, DataLoader):
+    """Batches in the order of `batches`, whatever the number of workers; a lost worker is told with its sample.
+
+    A context: at its end the workers are gone. They ignore SIGTERM, by which Python ends what is left of them at exit.
+
+    Attributes:
+        description: how samples come, in a line.
+
+    Args:
+        dataset: key → sample.
+        batches: see `EpochLoader`.
+        workers: processes.
+    """
+
+    def __init__(self, dataset: TrainingSet, batches: Sampler, *, workers: int, pin_memory: bool) -> None:
+        self.source, watched = dataset, _Watched(dataset, workers)
+        super().__init__(
+            watched,
+            batch_sampler=batches,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_start_worker,
+            pin_memory=pin_memory,
+            timeout=PATIENCE if workers else 0,
+        )
+
+    @property
+    def description(self) -> str:
+        where = f"by {self.num_workers} workers" if self.num_workers else "in this process"
+        how = "augmented one by one, by albumentations" if self.source.augment else "not augmented"
+        return f"samples prepared {where}; {how}"
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        try:
+            with _signals_held():
+                batches = super().__iter__()
+            yield from batches
+        except DataError as error:  # raised in a worker: torch has put its traceback before it
+            raise DataError(str(error).strip().splitlines()[-1].split("DataError: ", 1)[-1]) from error
+        except RuntimeError as error:
+            if "DataLoader" not in str(error):
+                raise
+            self._kill_workers()
+            at_work = ", ".join(self.dataset.at_work()) or "no sample"
+            reason = str(error).splitlines()[0]
+            raise DataError(
+                f"a worker that prepares samples is lost, at work on {at_work} ({reason}); mend or remove the "
+                "sample, or, if memory ran out, lower train.workers; --resume goes on"
+            ) from error
+
+    def __enter__(self) -> TrainingLoader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._kill_workers()
+
+    def _kill_workers(self) -> None:
+        iterator, self._iterator = self._iterator, None
+        if iterator is not None:
+            signal_handling._remove_worker_pids(id(iterator))  # their end is no news any more
+            iterator._worker_pids_set = False
+            for process in iterator._workers:
+                process.kill()
+            iterator._shutdown_workers()
+
+
+def choose_workers(*, on_gpu: bool, batch_bytes: int) -> int:
+    """How many worker processes suit this machine.
+
+    Beside a GPU all cores but one, at most 8; where a CPU trains, one for each 8 cores. Processes of one training on
+    one machine (torchrun's LOCAL_WORLD_SIZE) share its cores and the shared memory that batches come through. None
+    where processes are not forked: each would hold all samples anew.
+
+    Args:
+        on_gpu: whether something else than the CPU trains.
+        batch_bytes: of a batch of images and targets.
+    """
+    if multiprocessing.get_context().get_start_method() != "fork":
+        return 0
+    sharing = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = allowed // sharing
+    workers = cores - 1 if on_gpu else cores // CORES_PER_WORKER
+    if SHARED_MEMORY.is_dir():
+        workers = min(workers, shutil.disk_usage(SHARED_MEMORY).free // sharing // (AHEAD * batch_bytes))
+    return max(0, min(workers, MOST_WORKERS))
+
+
+class _Watched(Dataset):
+    """A training set that notes, in memory shared by all processes, what each worker has begun and not finished."""
+
+    def __init__(self, source: TrainingSet, workers: int) -> None:
+        self.source = source
+        self._begun = torch.full((max(workers, 1), 2), -1).share_memory_()  # (epoch, index) for each worker
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        worker = get_worker_info()
+        if worker is None:
+            return self.source[key]
+        self._begun[worker.id] = torch.tensor(key)
+        sample = self.source[key]
+        self._begun[worker.id] = -1
+        return sample
+
+    def at_work(self) -> list[str]:
+        """The images that workers have begun and not finished."""
+        return [self.source.id_of(tuple(key)) for key in self._begun.tolist() if key[1] >= 0]
+
+
+# A terminal and a scheduler signal the whole group; the parent decides, and needs its workers until it has saved.
+_STOPPING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)}
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keeps these signals waiting, in a process started meanwhile too, which lets them go when it ignores them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker(worker: int) -> None:
+    cv2.setNumThreads(0)  # the workers are the parallelism
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)

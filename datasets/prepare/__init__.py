@@ -1,0 +1,1 @@
+"""Brings data sets into the layout of this project."""

@@ -1,0 +1,250 @@
+"""The 2018 Data Science Bowl (stage1_train): one PNG per nucleus → image, union mask and label map per image.
+
+The source is the archive, or the folder that it unpacks to, with or without one leading folder:
+
+    <id>/images/<id>.png       8 bits per channel
+    <id>/masks/<name>.png      one nucleus each, 0 and 255, as large as the image
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from datasets.prepare.archive import open_archive
+from datasets.prepare.layout import write_description, write_sample
+from images.image_reader import ImageReader
+from images.reading import decode_mask
+from images.resize import resize_image, resize_labels, resize_mask
+from system.errors import DataError
+from system.files import staged_folder
+from system.names import fault_of
+
+ABOUT = {
+    "name": "dsb2018",
+    "classes": ["nucleus"],
+    "source": "Broad Bioimage Benchmark Collection, BBBC038v1: 2018 Data Science Bowl, stage1_train",
+    "licence": "CC0-1.0",
+}
+EXPECTED = "expected <id>/images/<id>.png and <id>/masks/*.png, as in the stage1_train.zip of BBBC038v1"
+MAX_NUCLEI = 65_535  # a label map has 16 bits
+Size = tuple[int, int]  # (height, width) in pixels
+
+
+def _text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image of the source and its nuclei, as entry names, sorted."""
+
+    sample_id: str
+    image: str
+    masks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of one entry."""
+
+    digests: dict[str, str]  # path below the data folder → SHA-256
+    native: Size
+    nuclei: int  # ids that have pixels in the written label map
+    lost: int  # ids that had pixels before the resizing and have none after it
+    undrawn: tuple[str, ...]  # masks without a pixel in the label map already before the resizing
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a preparation wrote, in total; `str()` is the report for the user."""
+
+    folder: Path
+    images: int
+    nuclei: int
+    sizes: tuple[Size, ...]  # all that occur in the source, from few pixels to many
+    size: Size | None
+    lost: int
+    undrawn: tuple[str, ...]
+
+    def __str__(self) -> str:
+        sizes = f"{_text(self.sizes[0])} to {_text(self.sizes[-1])} (HxW)"
+        lines = [f"images: {self.images}", f"nuclei: {self.nuclei}", f"sizes in the source: {sizes}"]
+        if self.size is not None:
+            lines.append(f"resized to {_text(self.size)}, which lost {self.lost} nuclei")
+        if self.undrawn:
+            some = ", ".join(self.undrawn[:3]) + (", ..." if len(self.undrawn) > 3 else "")
+            lines.append(f"masks not drawn, as empty or hidden under other nuclei: {len(self.undrawn)} ({some})")
+        return "\n".join([*lines, f"folder: {self.folder}"])
+
+
+class Source:
+    """A zip archive or a folder, read by entry names with forward slashes; nothing is unpacked.
+
+    Raises:
+        DataError: nothing at `path`, or neither a folder nor an archive that `datasets.prepare.archive` lets pass.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder; give --source stage1_train.zip or its unpacked folder")
+        self.path = path
+        self.archive = None if path.is_dir() else open_archive(path)
+
+    def names(self) -> list[str]:
+        """Names of all entries of a zip, or those of a folder that fit the layout, in no particular order."""
+        if self.archive is not None:
+            return self.archive.namelist()
+        patterns = [f"{lead}*/{kind}/*.png" for lead in ("", "*/") for kind in ("images", "masks")]
+        return [found.relative_to(self.path).as_posix() for pattern in patterns for found in self.path.glob(pattern)]
+
+    def read(self, name: str) -> bytes:
+        """Content of one entry.
+
+        Raises:
+            DataError: it cannot be read, or differs from the archive's checksum.
+        """
+        try:
+            return (self.path / name).read_bytes() if self.archive is None else self.archive.read(name)
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: a password
+            raise DataError(f"{self.path / name}: cannot be read ({error}); download the data set again") from error
+
+
+def find_entries(names: Iterable[str], source: Path) -> list[Entry]:
+    """Entry names → entries sorted by id. Names outside the layout and hidden files are passed over.
+
+    Raises:
+        DataError: nothing of this layout, an id that cannot name a file, or not one image and some masks for each.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in sorted(set(names)):
+        match = re.fullmatch(r"(?:[^/]+/)?([^/]+)/(images|masks)/[^./][^/]*\.png", name)
+        if match is None or name.startswith("__MACOSX/"):
+            continue
+        sample_id, kind = match.groups()
+        if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", sample_id) is None or fault_of(sample_id):
+            allowed = "letters, digits, '_', '-' and '.', the last not in front"
+            raise DataError(f"{source / name}: the id {sample_id!r} cannot name a file; rename it with {allowed}")
+        found.setdefault(sample_id, {"images": [], "masks": []})[kind].append(name)
+    if not found:
+        raise DataError(f"{source}: holds nothing of this data set; {EXPECTED}")
+    for sample_id, files in found.items():
+        images, masks = files["images"], files["masks"]
+        if len(images) != 1 or not 1 <= len(masks) <= MAX_NUCLEI:
+            raise DataError(
+                f"{source / [*images, *masks][0]}: images of this id: {len(images)}, masks: {len(masks)}; needed are "
+                f"one image and 1 to {MAX_NUCLEI} masks: complete or remove {sample_id}; {EXPECTED}"
+            )
+    return [Entry(name, found[name]["images"][0], tuple(found[name]["masks"])) for name in sorted(found)]
+
+
+def paint_labels(masks: Iterable[np.ndarray], shape: Size) -> np.ndarray:
+    """Masks [H, W] uint8 {0, 1}, one nucleus each → label map [H, W] uint16; the n-th mask has the id n, from 1.
+
+    Where nuclei overlap the smaller is on top, of equally large ones the later, so that none hides one inside it.
+    """
+    nuclei = []
+    for number, mask in enumerate(masks, start=1):
+        left, top, width, height = cv2.boundingRect(mask)
+        window = np.s_[top : top + height, left : left + width]
+        inside = mask[window].astype(bool)
+        nuclei.append((-int(inside.sum()), number, window, inside))
+    labels = np.zeros(shape, np.uint16)
+    for _, number, window, inside in sorted(nuclei, key=lambda nucleus: nucleus[:2]):
+        labels[window][inside] = number
+    return labels
+
+
+def _masks(source: Source, entry: Entry, shape: Size) -> Iterator[np.ndarray]:
+    for name in entry.masks:
+        mask = decode_mask(source.read(name), str(source.path / name))
+        if mask.shape != shape:
+            sizes = f"mask of {_text(mask.shape)} for an image of {_text(shape)} (HxW)"
+            raise DataError(f"{source.path / name}: {sizes}; replace the mask or remove {entry.sample_id}")
+        yield mask
+
+
+def prepare_entry(source: Source, entry: Entry, *, folder: Path, size: Size | None) -> Written:
+    """Reads one entry and writes its sample below `folder`, resized to `size` if there is one.
+
+    Raises:
+        DataError: a file is unreadable or of the wrong kind, or a mask is not as large as the image.
+    """
+    image = ImageReader().decode(source.read(entry.image), str(source.path / entry.image))
+    native = image.shape[:2]
+    labels = paint_labels(_masks(source, entry, native), native)
+    mask = labels > 0
+    drawn = kept = set(np.flatnonzero(np.bincount(labels.ravel()))) - {0}
+    if size is not None:
+        image, mask, labels = resize_image(image, size), resize_mask(mask, size), resize_labels(labels, size)
+        kept = set(np.flatnonzero(np.bincount(labels.ravel()))) - {0}
+    digests = write_sample(folder, entry.sample_id, image=image, masks={"nucleus": mask}, labels=labels)
+    undrawn = tuple(name for number, name in enumerate(entry.masks, start=1) if number not in drawn)
+    return Written(digests, native, nuclei=len(kept), lost=len(drawn - kept), undrawn=undrawn)
+
+
+_opened: Source  # of a worker process, which opens the archive once
+
+
+def _leave_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _start_worker(path: Path) -> None:
+    global _opened
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
+    # A parent that is killed cannot stop its workers, which would wait for work for ever.
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    cv2.setNumThreads(0)  # the processes are the parallelism
+    _opened = Source(path)
+
+
+def _work(entry: Entry, *, folder: Path, size: Size | None) -> Written:
+    return prepare_entry(_opened, entry, folder=folder, size=size)
+
+
+def _write_all(source: Source, entries: Sequence[Entry], folder: Path, size: Size | None, workers: int) -> list:
+    bar = partial(tqdm, total=len(entries), unit="image", disable=None)
+    if workers == 1:
+        return list(bar(map(partial(prepare_entry, source, folder=folder, size=size), entries)))
+    # Spawned, since a fork would copy the locks of the parent's threads as they happen to be.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (source.path,))
+    try:
+        return list(bar(pool.map(partial(_work, folder=folder, size=size), entries)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def prepare(source: Path, out: Path, *, size: Size | None = None, workers: int | None = None) -> Summary:
+    """Writes the data set to `out`; `workers` processes (one per processor by default) give the same files as one.
+
+    Raises:
+        DataError: the source is missing, damaged or not of this layout.
+        ConfigError: `out` holds something already.
+    """
+    opened = Source(source)
+    entries = find_entries(opened.names(), source)
+    with staged_folder(out) as folder:
+        workers = min(workers or os.cpu_count() or 1, len(entries))
+        written = _write_all(opened, entries, folder, size, workers)
+        nuclei, lost = sum(one.nuclei for one in written), sum(one.lost for one in written)
+        resized = {} if size is None else {"size": list(size), "nuclei_lost": lost}
+        digests = {path: digest for one in written for path, digest in one.digests.items()}
+        write_description(folder, digests, **ABOUT, images=len(written), nuclei=nuclei, **resized)
+    sizes = tuple(sorted({one.native for one in written}, key=lambda native: (native[0] * native[1], native)))
+    return Summary(out, len(written), nuclei, sizes, size, lost, tuple(name for one in written for name in one.undrawn))

@@ -1,0 +1,162 @@
+"""Checkpoints: tensors and plain Python in one sealed file; the only place that loads one.
+
+Format 2 is a dict with the keys
+    format          2
+    config          the complete configuration, as plain Python
+    classes         names of the K output channels
+    reader          how images are read (images.image_reader.ImageReader)
+    normalisation   {"mean": […], "std": […]}
+    data            digest of the files' names and sizes and of the split
+    epoch           epochs done
+    scores          the newest epoch's row of log.csv; None before the first
+    history         one dict per epoch: the rows of log.csv
+    timing          one dict per epoch: the rows of timing.csv
+    progress        how far the next epoch is (engine.progress.EpochProgress); None between two epochs
+    model           the network's state dict
+    optimizer       the optimiser's state dict
+    scheduler       {"lr": rate of the newest step, "state": the schedule's state dict}
+    scaling         the scale of the loss (engine.loss_scaling); None but in fp16, and absent in older files
+    machine         what the bits of a result depend on besides: torch, device, threads, …
+Format 1 had neither a seal nor data, timing, progress and machine; its weights still start a training.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engine.runs.seal import SealingWriter, has_seal, is_sealed
+from system.errors import CheckpointError
+from system.files import atomic_file
+
+FORMAT = 2
+
+
+class NewerFormatError(CheckpointError):
+    """The checkpoint is of a later version of this project."""
+
+
+def save_checkpoint(path: Path, state: Mapping[str, object], *, keep: Path | None = None) -> None:
+    """Writes `state` with the format's number, sealed; the file is there whole or not at all.
+
+    Args:
+        keep: the checkpoint that was at `path` stays under this name.
+
+    Raises:
+        DiskError: it cannot be written; what was there is whole.
+    """
+    with atomic_file(path, keep=keep) as file:
+        archive = SealingWriter(file.write)
+        torch.save({"format": FORMAT, **state}, archive)
+        archive.finish()
+
+
+def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict:
+    """Reads a checkpoint of a run folder, without executing anything from it.
+
+    Raises:
+        CheckpointError: absent, damaged (its seal is not valid), or of a newer format.
+    """
+    content = _read(path)
+    if not is_sealed(content):
+        raise CheckpointError(
+            f"{path}: damaged ({len(content):,} bytes without a valid seal), or not a checkpoint of a run; "
+            f"weights from elsewhere and of format 1: model.weights={path}"
+        )
+    state = _load(content, path, device)
+    if not isinstance(state, dict) or "format" not in state:
+        raise CheckpointError(f"{path}: not a checkpoint of this project; weights from elsewhere: model.weights={path}")
+    if type(state["format"]) is not int:
+        raise CheckpointError(f"{path}: its format is {state['format']!r}, a whole number is expected")
+    if state["format"] > FORMAT:
+        raise NewerFormatError(
+            f"{path}: checkpoint format {state['format']}, this version reads up to {FORMAT}; update the project"
+        )
+    return state
+
+
+def load_weights(model: nn.Module, path: Path) -> list[str]:
+    """Starts `model` from a checkpoint of this project or from a bare state dict of the same names.
+
+    Returns:
+        The names of head tensors (`final…`) left as they were because the file's have another class count.
+
+    Raises:
+        CheckpointError: absent, damaged, or of another architecture or width.
+    """
+    content = _read(path)
+    if has_seal(content) and not is_sealed(content):
+        raise CheckpointError(f"{path}: damaged (its seal is not valid); take another checkpoint")
+    state = _load(content, path, "cpu")
+    if isinstance(state, dict) and "format" in state:
+        state = state.get("model")
+    if not isinstance(state, dict) or not state or not all(map(_is_weight, *zip(*state.items(), strict=True))):
+        raise CheckpointError(f"{path}: holds no weights (a state dict of tensors is expected)")
+    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}  # DataParallel's prefix
+    own = model.state_dict()
+    missing, unknown = sorted(own.keys() - given.keys()), sorted(given.keys() - own.keys())
+    if missing or unknown:
+        raise CheckpointError(
+            f"{path}: weights of another network than {type(model).__name__}: {len(missing)} tensors are missing "
+            f"{missing[:2]}, {len(unknown)} are unknown {unknown[:2]}; set model.name, model.deep_supervision to match"
+        )
+    differing = [name for name in own if own[name].shape != given[name].shape]
+    heads = [name for name in differing if name.startswith("final") and own[name].shape[1:] == given[name].shape[1:]]
+    if differing != heads:
+        name = next(name for name in differing if name not in heads)
+        raise CheckpointError(
+            f"{path}: {name} has the shape {list(given[name].shape)}, this network's {list(own[name].shape)}; "
+            "set model.filters and the number of image channels to match"
+        )
+    try:
+        model.load_state_dict({name: given[name] for name in own if name not in heads}, strict=False)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its tensors cannot be used ({str(error).splitlines()[0]})") from error
+    return heads
+
+
+def seal_of(path: Path) -> str:
+    """What seals the checkpoint at `path` and tells it from any other, such as "crc32 88791ac6"."""
+    with path.open("rb") as file:
+        file.seek(-14, os.SEEK_END)
+        return file.read().decode("ascii", errors="replace")
+
+
+def _is_weight(name: object, value: object) -> bool:
+    return isinstance(name, str) and isinstance(value, Tensor)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such checkpoint") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _load(content: bytes, path: Path, device: torch.device | str) -> object:
+    try:
+        if _unpacked_size(content) > len(content):
+            raise CheckpointError(f"{path}: would grow when it is unpacked; checkpoints are not compressed")
+        return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+    except CheckpointError:
+        raise
+    except Exception as error:  # of whatever kind: the unpickler raises a dozen on damaged files
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{path}: damaged, or not a file of tensors and plain Python ({reason})") from error
+
+
+def _unpacked_size(content: bytes) -> int:
+    """Bytes that the entries of a zip archive claim; 0 for torch's format before it was one."""
+    file = io.BytesIO(content)
+    if not zipfile.is_zipfile(file):
+        return 0
+    with zipfile.ZipFile(file) as archive:
+        return sum(entry.file_size for entry in archive.infolist())

@@ -1,0 +1,85 @@
+"""One process per run folder: a lock that the kernel holds for it and drops when it dies, however it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import time
+from pathlib import Path
+
+from system.errors import DiskError, LockedError
+
+try:
+    import fcntl
+except ImportError:  # Windows has none: there, two runs in one folder are not prevented
+    fcntl = None
+
+WITHOUT_LOCKS = {getattr(errno, name) for name in ("ENOLCK", "EOPNOTSUPP", "ENOSYS") if hasattr(errno, name)}
+
+
+class FolderLock:
+    """The lock of one run folder, a file beside it; it says who holds it. Processes that are forked do not inherit it.
+
+    Attributes:
+        path: of the lock file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder.with_name(f".{folder.name}.lock")
+        self._descriptor: int | None = None
+        self._made_parent = False
+
+    def claim(self) -> None:
+        """Takes the lock, if this process does not have it yet.
+
+        Raises:
+            LockedError: a live process has it.
+            DiskError: the lock file cannot be written.
+        """
+        while fcntl is not None and self._descriptor is None:
+            try:
+                self._made_parent |= not self.path.parent.exists()
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            except OSError as error:
+                raise DiskError(f"{self.path}: cannot be written ({error.strerror}); nothing was changed") from error
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError) as error:
+                holder = os.pread(descriptor, 1000, 0).decode(errors="replace") or "a process that has just started"
+                os.close(descriptor)
+                raise LockedError(
+                    f"{self.path.parent / self.path.name[1:-5]} is in use by {holder}; "
+                    "wait for it, stop it (it can be resumed), or start another run with name=…"
+                ) from error
+            except OSError as error:
+                os.close(descriptor)
+                if error.errno not in WITHOUT_LOCKS:
+                    raise
+                print(f"lock    none: {self.path.parent} has no file locks; start no second run in this folder")
+                return
+            if self._is_still_there(descriptor):
+                since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()} since {since}".encode(), 0)
+                self._descriptor = descriptor
+            else:
+                os.close(descriptor)
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+            os.close(self._descriptor)
+            self._descriptor = None
+            if self._made_parent:
+                with contextlib.suppress(OSError):  # a run lies in it
+                    self.path.parent.rmdir()
+
+    def _is_still_there(self, descriptor: int) -> bool:
+        """False where the one before has removed the file between our opening and our locking it."""
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        return False

@@ -1,0 +1,267 @@
+"""The configuration: a typed schema in which every key, type, range and combination is checked before any work.
+
+Nothing here imports torch, so that a wrong configuration is refused at once. Tests hold the names and arguments
+against `models`, `losses` and `engine.optimisers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from engine.schema.losses import LossConfig, Task
+from engine.schema.section import Section
+
+
+def _check_size(size: object) -> object:
+    sides = size if isinstance(size, list) and len(size) == 2 else [size]
+    if not all(type(side) is int and 1 <= side <= 16384 for side in sides):
+        raise ValueError(
+            f"got {size!r}; allowed is a side in pixels, such as 96, or [height, width], such as [96, 128]"
+        )
+    return size
+
+
+def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
+    return (size, size) if isinstance(size, int) else size and tuple(size)
+
+
+def _auto_or(allowed: Callable[[object], bool], expected: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if value != "auto" and not allowed(value):
+            raise ValueError(f"got {value!r}; expected auto, or {expected}")
+        return value
+
+    return BeforeValidator(check)
+
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
+Size = Annotated[int | list[int], BeforeValidator(_check_size)]
+Workers = Annotated[
+    int | Literal["auto"],
+    _auto_or(lambda value: type(value) is int and value >= 0, "a whole number greater than or equal to 0"),
+]
+Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is bool, "true or false")]
+
+
+class DataConfig(Section):
+    root: str  # relative to the repository's root
+    size: Size | None = None  # the network sees the whole image, resized to this …
+    crop: Size | None = None  # … or windows of this at native scale
+    crops_per_image: PositiveInt = 1  # in every epoch
+    overlap: NonNegativeInt | None = None  # of the tiles that score and predict whole images; None: half a tile
+    channels: Literal["auto", 1, 3] = "auto"
+    intensity: Literal["native", "image", "run"] = "native"
+    mask_threshold: Fraction | None = None  # for soft masks, in units of their full range
+    target: Literal["masks", "border"] = "masks"  # border: background, interior, border, from labels/
+    border_radius: Annotated[float, Field(ge=1)] = 1.5  # pixels of what the network sees
+    max_pixels: PositiveInt = 2**28
+    normalise: Literal["dataset", "imagenet"] = "dataset"
+    val_fraction: Fraction = 0.2
+    split_seed: NonNegativeInt = 41
+    split_file: str | None = None  # CSV with the columns id,split
+    augment: bool = True
+    on_device: Choice = "auto"  # keep training samples on the device and change them there
+
+    @property
+    def height_width(self) -> tuple[int, int] | None:
+        """What whole images are resized to, in a run with `size`."""
+        return _pair(self.size)
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """What the network sees of an image, in a run with `crop`."""
+        return _pair(self.crop)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """What the network sees, either way."""
+        return self.height_width or self.tile
+
+    @property
+    def loading(self) -> dict:
+        """The keys that say how a data folder is split and read."""
+        keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "max_pixels"}
+        return self.model_dump(include=keys) | self.truth
+
+    @property
+    def truth(self) -> dict:
+        """The keys that say what of a data folder is the truth."""
+        return self.model_dump(include={"target", "mask_threshold", "border_radius"})
+
+    @property
+    def sampling(self) -> dict:
+        """The keys that say what a training sees of an image."""
+        keys = {"augment", "crops_per_image", "on_device"}
+        return self.model_dump(include=keys) | {"crop": self.tile}
+
+    @property
+    def tile_overlap(self) -> int:
+        return self.overlap if self.overlap is not None else min(self.tile) // 2
+
+    @model_validator(mode="after")
+    def _one_geometry(self) -> DataConfig:
+        if (self.size is None) == (self.crop is None):
+            given = "both are" if self.size else "neither is"
+            raise ValueError(
+                f"{given} given; choose one: size (whole images, resized to it) or crop (windows at native scale)"
+            )
+        if self.crop is None and (self.overlap is not None or self.crops_per_image > 1):
+            raise ValueError("overlap and crops_per_image belong to crop; with size there are no tiles")
+        if self.crop is not None and self.tile_overlap >= min(self.tile):
+            raise ValueError(f"overlap {self.overlap} must be smaller than the crop, {self.crop}")
+        return self
+
+
+class ModelConfig(Section):
+    name: Literal["UNet", "NestedUNet"] = "NestedUNet"
+    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = Field(default=[32, 64, 128, 256, 512])
+    deep_supervision: bool = False
+    weights: str | None = None  # start from this checkpoint
+
+    @model_validator(mode="after")
+    def _one_head(self) -> ModelConfig:
+        if self.deep_supervision and self.name != "NestedUNet":
+            raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: NestedUNet")
+        return self
+
+
+class SGDConfig(Section):
+    name: Literal["SGD"]
+    lr: PositiveFloat
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: NonNegativeFloat = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> SGDConfig:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov: true needs a momentum above 0")
+        return self
+
+
+class AdamConfig(Section):
+    name: Literal["Adam"]
+    lr: PositiveFloat
+    betas: Betas = Field(default=[0.9, 0.999])
+    weight_decay: NonNegativeFloat = 0.0
+
+
+class AdamWConfig(Section):
+    name: Literal["AdamW"]
+    lr: PositiveFloat
+    betas: Betas = Field(default=[0.9, 0.999])
+    weight_decay: NonNegativeFloat = 0.01
+
+
+class ConstantConfig(Section):
+    name: Literal["constant"]
+
+
+class CosineConfig(Section):
+    name: Literal["cosine"]
+    min_lr: NonNegativeFloat = 0.0
+
+
+class OneCycleConfig(Section):
+    name: Literal["one_cycle"]
+    warmup_fraction: Fraction = 0.3
+
+
+class PlateauConfig(Section):
+    name: Literal["plateau"]
+    factor: Fraction = 0.1
+    patience: NonNegativeInt = 10  # epochs without a lower val_loss
+    min_lr: NonNegativeFloat = 0.0
+
+
+class MultiStepConfig(Section):
+    name: Literal["multi_step"]
+    milestones: Annotated[list[PositiveInt], Field(min_length=1)]  # epochs after which lr falls
+    factor: Fraction = 0.1
+
+
+class TrainConfig(Section):
+    epochs: PositiveInt
+    batch_size: PositiveInt = 16  # of a step, of all processes and parts together
+    accumulate: PositiveInt = 1  # parts that a process's share of a batch goes through the network in
+    sync_batch_norm: bool = False  # over the images of all processes
+    clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
+    early_stopping: PositiveInt | None = None  # epochs without a better val_iou
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16: GPUs without bf16
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    workers: Workers = "auto"  # processes that read and augment
+    save_every_minutes: PositiveFloat = 10.0  # a checkpoint within an epoch that takes longer
+    deterministic: bool = False  # on CUDA: only kernels that give the same bits again; the CPU's always do
+
+    def part_size(self, ranks: int) -> int:
+        """Images that go through the network at once, on each of so many processes."""
+        return max(1, self.batch_size // (ranks * self.accumulate))
+
+    @model_validator(mode="after")
+    def _whole_parts(self) -> TrainConfig:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} is not divisible by accumulate {self.accumulate}")
+        return self
+
+
+OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]
+SchedulerConfig = Annotated[
+    ConstantConfig | CosineConfig | OneCycleConfig | PlateauConfig | MultiStepConfig, Field(discriminator="name")
+]
+
+
+class Config(Section):
+    """A whole experiment."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
+    seed: NonNegativeInt = 41
+    task: Task = "binary"
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig
+    optimizer: OptimizerConfig
+    scheduler: SchedulerConfig
+    train: TrainConfig
+
+    def settled(self, *, on_device: bool) -> Config:
+        """The same with what data.on_device: auto came to, which decides over the random draws."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"on_device": on_device})})
+
+    @model_validator(mode="after")
+    def _borders_are_classes(self) -> Config:
+        if self.data.target == "border" and self.task != "multiclass":
+            raise ValueError(
+                f"data.target: border has the classes background, interior and border; got task: {self.task}, "
+                "set task: multiclass"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _loss_fits_task(self) -> Config:
+        if problem := self.loss.misfit(self.task):
+            raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _min_lr_below_lr(self) -> Config:
+        lowest = getattr(self.scheduler, "min_lr", 0.0)
+        if lowest > self.optimizer.lr:
+            raise ValueError(f"scheduler.min_lr {lowest} lies above optimizer.lr {self.optimizer.lr}")
+        return self
+
+
+def arguments_of(section: Section) -> dict:
+    """The keys of a section that are keyword arguments of what its name stands for."""
+    return section.model_dump(exclude={"name", "weights", "class_weights"})

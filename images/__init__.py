@@ -1,0 +1,1 @@
+"""Pixels in and out: guarded reading of files, intensity, resizing, normalising, writing."""

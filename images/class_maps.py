@@ -1,0 +1,95 @@
+"""Class maps ↔ one-hot masks, by a palette of whole numbers or of colours, over any space axes.
+
+A palette lists the value of every class in the order of the classes. Plain numbers, such as [0, 1, 2], belong to maps
+without a channel axis; lists of numbers, such as [[0], [1]] or the RGB colours [[0, 0, 0], [255, 0, 0]], to maps whose
+last axis holds as many channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from system.errors import DataError
+
+VOID = 255  # in class indices: of unknown class, ignored by losses and metrics
+MAX_CLASSES = VOID
+Palette = Sequence[int] | Sequence[Sequence[int]]
+_SHOWN = 6  # values that an error names
+
+
+def class_indices(
+    mask: np.ndarray, palette: Palette, *, void: int | Sequence[int] | None = None, name: str = ""
+) -> np.ndarray:
+    """Map [*space] or [*space, channels] of integers → class indices [*space] uint8; void pixels become 255.
+
+    Args:
+        palette: value or colour of each class; at most 255 of them, all different.
+        void: value or colour of pixels of unknown class, which is not in the palette.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: values that the palette does not have, named with their number of pixels.
+        ValueError: the palette has equal entries, or does not fit the map.
+    """
+    entries = np.asarray(palette if void is None else [*palette, void])
+    codes = _codes(entries.reshape(len(entries), -1))
+    if len(np.unique(codes)) < len(codes) or len(palette) > MAX_CLASSES:
+        raise ValueError(f"a palette has at most {MAX_CLASSES} entries, all different; got {entries.tolist()}")
+    channels = entries.shape[1:]
+    if mask.dtype.kind not in "iu" or mask.shape[mask.ndim - len(channels) :] != channels:
+        expected = f"[*space, {channels[0]}]" if channels else "[*space]"
+        raise ValueError(f"the palette is for an integer map {expected}; got {mask.dtype} {list(mask.shape)}")
+    order = np.argsort(codes)
+    of_pixels = _codes(mask if channels else mask[..., None])
+    found = order[np.searchsorted(codes, of_pixels, sorter=order).clip(max=len(codes) - 1)]
+    unknown = codes[found] != of_pixels
+    if unknown.any():
+        raise DataError(_told(mask[unknown], entries, name))
+    if void is not None:
+        found[found == len(palette)] = VOID
+    return found.astype(np.uint8)
+
+
+def mask_to_onehot(mask: np.ndarray, palette: Palette, *, name: str = "") -> np.ndarray:
+    """Map [*space] or [*space, channels] of integers → [*space, K] bool, exactly one true at every pixel.
+
+    Raises:
+        DataError, ValueError: as of `class_indices`.
+    """
+    return class_indices(mask, palette, name=name)[..., None] == np.arange(len(palette))
+
+
+def onehot_to_mask(onehot: np.ndarray, palette: Palette) -> np.ndarray:
+    """[*space, K] of masks or scores → the palette's value of the largest, [*space] or [*space, channels].
+
+    The inverse of `mask_to_onehot`; of equally large channels the first counts. The dtype is the smallest unsigned one
+    that holds the palette.
+
+    Raises:
+        ValueError: the last axis does not have the palette's length.
+    """
+    entries = np.asarray(palette)
+    if onehot.shape[-1] != len(entries):
+        raise ValueError(f"{onehot.shape[-1]} channels, but a palette of {len(entries)} entries")
+    return entries.astype(np.min_scalar_type(int(entries.max())))[onehot.argmax(-1)]
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    """[..., channels] integers below 2²¹, or any in one channel → [...] int64, one number for each combination."""
+    shifts = 21 * np.arange(values.shape[-1])[::-1]
+    return (values.astype(np.int64) << shifts).sum(-1)
+
+
+def _told(values: np.ndarray, entries: np.ndarray, name: str) -> str:
+    """The message for pixels [n] or [n, channels] outside the palette."""
+    different, counts = np.unique(values, axis=0, return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:_SHOWN]
+    listed = ", ".join(f"{different[i].tolist()} in {counts[i]} pixels" for i in most)
+    more = f" and {len(different) - _SHOWN} more" if len(different) > _SHOWN else ""
+    start = f"{name}: values" if name else "values"
+    return (
+        f"{start} that the palette does not have: {listed}{more}; allowed are {entries.tolist()}: "
+        "add them to classes and palette of dataset.yaml (or as void:), or mend the map"
+    )

@@ -1,0 +1,175 @@
+"""TIFF files → arrays, through tifffile; every part that a file names is checked to be there first."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from images.formats import NO_TAG, ORIENTATION, TO_RGB, Refusal, check_palette, check_size, damaged, directories
+from images.jpeg import jpeg_frame
+
+WIDTH, HEIGHT = 256, 257  # tags
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, INKS, YCBCR = 0, 1, 2, 3, 5, 6  # values of the photometric tag
+UNCOMPRESSED, JPEG = 1, (6, 7)  # values of the compression tag
+# CCITT, LZW, deflate, PackBits, LZMA, Zstandard: what they inflate to is bounded by the header. Images inside a TIFF
+# (JPEG 2000, WebP, PNG, …) have sizes of their own, and for JPEG these are compared.
+COMPRESSIONS = (UNCOMPRESSED, 2, 3, 4, 5, *JPEG, 8, 32773, 32946, 34925, 50000)
+STRIPS, TILES = 273, 324  # tags: where the pixels lie
+MAX_PAGES, MAX_SEGMENTS = 100, 2**16  # a file of more is a stack, or made to use up the memory
+BLOCK = 16  # pixels: JPEG works in blocks, and some writers count the last one whole
+ALPHA = (1, 2)  # values of the extra samples tag: premultiplied or not
+
+
+def read_tiff(data: bytes, *, max_pixels: int, ids: bool) -> tuple[np.ndarray, int]:
+    """Whole TIFF file → [H, W, C] of its true dtype, C 1 or 3, and its orientation, 1 to 8, yet to be applied.
+
+    Args:
+        max_pixels: most pixels (H*W) of a page, checked in the headers of all pages.
+        ids: the stored numbers are wanted, not the brightness that a palette or the bit depth gives them.
+
+    Raises:
+        Refusal: cut off, damaged, too large, a stack, or of channels or colours that are not read.
+    """
+    pages = list(islice(directories(data), MAX_PAGES + 1))
+    if len(pages) > MAX_PAGES:
+        raise Refusal(f"a stack of more than {MAX_PAGES} pages; split it into single planes, one image per file")
+    for tags in pages:
+        if (end := max((tag.end for tag in tags.values()), default=0)) > len(data):
+            raise damaged("TIFF", f"a tag reaches to byte {end} of {len(data)}")
+        if (segments := max(tags.get(kind, NO_TAG).count for kind in (STRIPS, TILES))) > MAX_SEGMENTS:
+            raise Refusal(f"{segments} strips or tiles, at most {MAX_SEGMENTS} are read; save it in larger ones")
+        if HEIGHT not in tags or WIDTH not in tags:
+            raise damaged("TIFF", "no header")
+        check_size(tags[HEIGHT].value, tags[WIDTH].value, max_pixels)
+    if not pages:
+        raise damaged("TIFF", "without pages")
+    try:
+        array = _decode(data, ids)
+    except Refusal:
+        raise
+    except Exception as error:  # tifffile raises whatever a damaged file leads it to
+        if "imagecodecs" in str(error):
+            raise Refusal("compressed in a way that needs a package more: pip install imagecodecs") from error
+        raise damaged("TIFF", str(error) or type(error).__name__) from error
+    size = (pages[0][HEIGHT].value, pages[0][WIDTH].value)
+    if array.shape not in ((*size, 1), (*size, 3)):
+        raise damaged("TIFF", "its pixels do not fit its header")
+    return array, pages[0].get(ORIENTATION, NO_TAG).value
+
+
+def _decode(data: bytes, ids: bool) -> np.ndarray:
+    import tifffile  # a third of a second, which those without TIFF files need not wait
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # its lines name no file; the errors raised here do
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        images = [image for image in file.series if not image.keyframe.is_reduced] or file.series[:1]
+        if len(images) > 1:
+            raise Refusal(f"{len(images)} images in one TIFF; split it into files of one image")
+        image = images[0]
+        page = image.keyframe
+        _check_planes(file, image)
+        axes = _plane_axes(image)
+        alpha = _check_channels(axes, page)
+        _check_colours(page)
+        for part in image.pages:
+            if part is None:  # tifffile fills such planes with zeros
+                raise Refusal("planes of this TIFF lie in other files; save each image as one file")
+            _check_segments(part, data)
+        array = image.asarray(maxworkers=1).reshape([*axes.values()])
+        if next(iter(axes)) in "CS":
+            array = np.moveaxis(array, 0, -1)
+        array = np.atleast_3d(array)
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        return _without_alpha(_values(array, page, ids), alpha)
+
+
+def _check_planes(file: Any, image: Any) -> None:  # noqa: ANN401 - of tifffile, whose import is slow
+    """Refuses fewer planes than the description tells of: tifffile then falls back on the first page."""
+    promised = [(file.imagej_metadata or {}).get("images", 1) * image.keyframe.size] if file.is_imagej else []
+    promised += [math.prod(about.get("shape", ())) for about in file.shaped_metadata or ()]
+    if (most := max(promised, default=0)) > image.size:
+        raise damaged("TIFF", f"{image.size} of {most} values that its description tells of")
+
+
+def _plane_axes(image: Any) -> dict[str, int]:  # noqa: ANN401
+    axes = {axis: size for axis, size in zip(image.axes, image.shape, strict=True) if size > 1 or axis in "YX"}
+    if "".join(axes) not in ("YX", "YXS", "YXC", "SYX", "CYX"):
+        sizes = "×".join(map(str, image.shape))
+        raise Refusal(f"a stack of {sizes} ({image.axes}); split it into single planes, one image per file")
+    return axes
+
+
+def _check_channels(axes: dict[str, int], page: Any) -> bool | None:  # noqa: ANN401
+    """True if the last channel is alpha, False if there is none, None if its values have to tell."""
+    channels = axes.get("S", axes.get("C", 1))
+    if page.samplesperpixel == channels and channels in (2, 4) and any(x in ALPHA for x in page.extrasamples):
+        return True
+    if channels in (1, 3):
+        return False
+    if channels == 4:
+        return None
+    raise Refusal(f"{channels} channels; images of 1 (grey) or 3 (RGB) are read: save the channels that are needed")
+
+
+def _without_alpha(array: np.ndarray, alpha: bool | None) -> np.ndarray:
+    if alpha is None and (array[..., 3] != array[0, 0, 3]).any():
+        raise Refusal("4 channels, the fourth not marked as alpha; save the 1 or 3 channels that are needed")
+    return array if alpha is False else array[..., :-1]
+
+
+def _check_colours(page: Any) -> None:  # noqa: ANN401
+    if page.photometric == INKS:
+        raise Refusal(f"a CMYK TIFF (inks for print); {TO_RGB}")
+    read = (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, *((YCBCR,) if page.compression in JPEG else ()))
+    if page.photometric not in read:
+        raise Refusal(f"a TIFF of {getattr(page.photometric, 'name', page.photometric)} colours; {TO_RGB}")
+    if page.compression not in COMPRESSIONS:
+        raise Refusal(f"a TIFF compressed as {getattr(page.compression, 'name', page.compression)}; save it with LZW")
+    if page.dtype is None or page.dtype.kind not in "buif":
+        raise Refusal(f"a TIFF of {page.dtype or 'unknown'} values; integers and floats are read: convert it first")
+
+
+def _check_segments(page: Any, data: bytes) -> None:  # noqa: ANN401
+    size, key = len(data), page.keyframe
+    offsets, counts = page.dataoffsets, page.databytecounts
+    if len(offsets) != len(counts) or len(offsets) < math.prod(page.keyframe.chunked):
+        raise damaged("TIFF", f"{len(offsets)} of {math.prod(page.keyframe.chunked)} strips or tiles")
+    for offset, count in zip(offsets, counts, strict=True):
+        if offset < 8 or count < 1 or offset + count > size:
+            raise damaged("TIFF", f"pixels at bytes {offset} to {offset + count} of {size}")
+        if key.compression in JPEG and (frame := jpeg_frame(data[offset : offset + count])):
+            rows = min(key.rowsperstrip, key.imagelength)  # the former may be 2**32-1: all in one
+            most = (key.tilelength, key.tilewidth) if key.is_tiled else (rows, key.imagewidth)
+            if frame.height > most[0] + BLOCK or frame.width > most[1] + BLOCK:
+                raise damaged("TIFF", f"a JPEG of {frame.height}×{frame.width} where {most[0]}×{most[1]} belong")
+    rows = math.prod(key.shape[:-1]) if key.axes.endswith("YX") else key.shape[0]
+    row = (math.prod(key.shape) // rows * key.bitspersample + 7) // 8
+    if key.compression == UNCOMPRESSED and sum(counts) < rows * row:
+        raise damaged("TIFF", f"{sum(counts)} of {rows * row} bytes of pixels")
+
+
+def _values(array: np.ndarray, page: Any, ids: bool) -> np.ndarray:  # noqa: ANN401
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused later
+            return array.astype(np.float32, copy=False)
+    bits = page.bitspersample
+    if page.photometric == PALETTE:
+        colours = np.asarray(page.colormap).T
+        colours = (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
+        if ids:
+            check_palette(array, colours)
+            return array
+        coloured = colours[array[..., 0]]
+        return coloured[..., :1] if (coloured == coloured[..., :1]).all() else coloured
+    if ids:
+        return array.astype(np.uint8) if bits == 1 else array
+    # tifffile writes boolean arrays as they are but labels them white-is-zero.
+    as_written = bits == 1 and page.software.startswith("tifffile")
+    if page.photometric == WHITE_IS_ZERO and array.dtype.kind in "bu" and not as_written:
+        array = ~array if bits == 1 else ((1 << bits) - 1) - array
+    return array.astype(np.uint8) * (255 // ((1 << bits) - 1)) if bits < 8 else array

@@ -1,0 +1,1 @@
+"""Errors, files, YAML, signals, seeds and the facts of the machine. Nothing here knows of images or networks."""
