@@ -41,15 +41,14 @@ def predict(
     """
     from tqdm import tqdm
 
+    from assemble import load_run
     from engine.runs.checkpoint_file import seal_of
-    from inference.masks import threshold_of
     from inference.outputs import PredictionFolder, find_images
-    from inference.predictor import load_run
 
     images = find_images(inputs, out)
     predictor = load_run(run, depth=depth)
-    threshold = threshold_of(predictor.task, threshold)
-    folder = PredictionFolder(out, predictor.classes, predictor.task)
+    threshold = predictor.task.checked_threshold(threshold)
+    folder = PredictionFolder(out, predictor.task)
     pruned = {} if depth is None else {"depth": depth}
     made_with = {"run": str(run), "weights": seal_of(run / "best.pth"), "epoch": predictor.epoch}
     folder.require_same(**made_with, threshold=threshold, **pruned)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
-from engine.loss_arguments import loss_arguments
 from system.command_line import probability
 from system.errors import DataError, run_script
 
@@ -30,49 +30,39 @@ def main() -> None:
 
 def validate(run_path: Path, *, part: str = "val", threshold: float | None = None) -> Path:
     """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
-    from datasets.folder import list_folder
+    import assemble
     from datasets.loading.loaders import scoring_loader
     from datasets.samples import Samples
     from datasets.split import read_split, select
     from engine.loops import evaluate
-    from engine.runs.run_folder import RunFolder
-    from inference.masks import decision, threshold_of
-    from inference.predictor import load_run
     from inference.report import ScoreReport
-    from losses import DeepSupervisionLoss, build_loss
-    from metrics import ConfusionMatrix, SegmentationCounts
     from system.files import staged_folder
 
-    run = RunFolder(run_path)
-    predictor = load_run(run.path)
-    config = predictor.config
+    saved = assemble.open_run(run_path)
+    run, config, predictor = saved.folder, saved.config, saved.predictor
     print(f"run     {run.path}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
 
-    decide = decision(threshold_of(predictor.task, threshold))
-    folder = list_folder(ROOT / config.data.root, task=config.task, **config.data.truth)
-    if folder.classes != predictor.classes:
+    threshold = predictor.task.checked_threshold(threshold)
+    folder = assemble.data_folder(config, ROOT)
+    task, decide = folder.task, partial(folder.task.decide, threshold=threshold)
+    if task.classes != predictor.classes:
         raise DataError(
-            f"{config.data.root}: classes {', '.join(folder.classes)}, but {run.path} was trained with "
+            f"{config.data.root}: classes {', '.join(task.classes)}, but {run.path} was trained with "
             f"{', '.join(predictor.classes)}; restore the folder and its dataset.yaml, or train anew"
         )
     split = read_split(run.path / "split.csv", [sample.id for sample in folder.samples])
-    samples = Samples(select(folder.samples, split, part), predictor.reader, folder.targets, size=predictor.size)
-    loading = {"batch_size": predictor.batch_size, "pin_memory": predictor.runtime.on_cuda}
-    loader = scoring_loader(samples, predictor.normalise, **loading)
-    criterion = DeepSupervisionLoss(
-        build_loss(config.loss.name, **loss_arguments(config.loss, void=folder.targets.has_void))
+    samples = Samples(select(folder.samples, split, part), predictor.reader, task, size=predictor.size)
+    loader = scoring_loader(
+        samples, predictor.normalise, batch_size=saved.batch_size, pin_memory=predictor.runtime.on_cuda
     )
     print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)
 
     if moved := run.move_aside(part):
         print(f"moved   the earlier results to {moved}")
-    exclusive = config.task == "multiclass"
-    network_size, image_size = (SegmentationCounts(predictor.classes, background=exclusive) for _ in range(2))
-    confusion = ConfusionMatrix(len(predictor.classes)) if exclusive else None
+    network_size, image_size = task.counts(), task.counts()
     with staged_folder(run.path / part) as results:
-        report = ScoreReport(results, samples, image_size, decide=decide, confusion=confusion)
-        scoring = {"runtime": predictor.runtime, "decide": decide, "on_logits": report.add}
-        evaluate(predictor.model, loader, criterion, network_size, **scoring)
+        report = ScoreReport(results, samples, image_size, decide=decide)
+        evaluate(predictor.model, loader, network_size, runtime=predictor.runtime, decide=decide, on_logits=report.add)
         report.finish(network_size)
     for name, counts in (("network size", network_size), ("image size", image_size)):
         scores = counts.compute()

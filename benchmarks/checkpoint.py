@@ -20,17 +20,13 @@ from pathlib import Path
 import torch
 
 from engine.device import choose_runtime
-from engine.history import History
-from engine.loops import train_step
 from engine.optimisers import build_optimizer, build_schedule
-from engine.progress import EpochProgress
 from engine.runs.checkpoint_file import save_checkpoint
-from engine.schema.config import arguments_of
 from engine.schema.config_file import load_config
 from engine.training import Training
 from losses import DeepSupervisionLoss, build_loss
-from metrics import SegmentationCounts
 from models import build_model
+from tasks.binary import Binary
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINING_IMAGES = 531
@@ -42,20 +38,20 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
     config = load_config(ROOT / "configs" / "dsb2018_96.yaml")
-    runtime = choose_runtime("cpu", "fp32")
-    model = runtime.place(build_model(config.model.name, **arguments_of(config.model)))
-    optimizer = build_optimizer(config.optimizer.name, model.parameters(), **arguments_of(config.optimizer))
+    runtime, filters = choose_runtime("cpu", "fp32"), config.model.filters
+    model = runtime.place(build_model(config.model.name, filters=filters)).train()
+    optimizer = build_optimizer(config.optimizer.name, model.parameters(), **config.optimizer.arguments())
     schedule = build_schedule("constant", optimizer, epochs=config.train.epochs, steps_per_epoch=1)
-    criterion = DeepSupervisionLoss(build_loss(config.loss.name, **arguments_of(config.loss)))
+    criterion = DeepSupervisionLoss(build_loss(config.loss.name))
+    training = Training(model, criterion, optimizer, schedule, Binary(("nucleus",)), runtime)
     size, batch_size = config.data.height_width, config.train.batch_size
-    images, target = runtime.move(torch.randn(batch_size, 3, *size), (torch.rand(batch_size, 1, *size) < 0.2).float())
+    images, target = torch.randn(batch_size, 3, *size), (torch.rand(batch_size, 1, *size) < 0.2).float()
     steps = []
     for _ in range(4):
         started = time.perf_counter()
-        train_step(model, criterion, optimizer, images, target, runtime=runtime)
+        training.step(images, target)
         steps.append(time.perf_counter() - started)
     epoch = statistics.median(steps[1:]) * TRAINING_IMAGES / batch_size
-    training = Training(model, optimizer, schedule, History(), EpochProgress(SegmentationCounts()), runtime)
     bare, safe, gathering, size_in_bytes = measure(training, arguments.folder, arguments.repeats)
     print(f"{runtime}; a checkpoint of {size_in_bytes / 2**20:.0f} MiB, medians of {arguments.repeats}")
     print(f"bare torch.save and fsync   {bare:.3f} s")

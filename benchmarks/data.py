@@ -18,15 +18,15 @@ from benchmarks.measure import take_turns
 from benchmarks.settings import Settings
 from benchmarks.table import Row, timed_row
 from datasets.augment import Augmentation
-from datasets.loading.device_loader import DeviceLoader
+from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import training_loader
-from datasets.loading.workers import TrainingLoader
 from datasets.prepare.synthetic import write_synthetic
 from datasets.samples import Samples
 from datasets.survey import TrainingData, load_training_data
 from engine.device import choose_runtime
 from images.normalise import Normalisation
 from images.resize import resize_image, resize_mask
+from tasks.binary import Binary
 
 
 def data_rows(settings: Settings, limits: Limits) -> list[Row]:
@@ -52,21 +52,33 @@ def data_rows(settings: Settings, limits: Limits) -> list[Row]:
     return rows
 
 
-def cached_batches(settings: Settings, *, on_device: bool | str = "auto") -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches as train.py draws them, with `train.workers: 0` and `data.on_device` as given."""
-    data = _load(settings.data, settings.size)
-    loader = _endless(data, settings, on_device=on_device)
+def cached_batches(settings: Settings, *, on_device: bool | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches as train.py draws them, with `train.workers: 0`.
+
+    Args:
+        on_device: as `data.on_device`; None stands for auto.
+    """
+    data, device = _load(settings.data, settings.size), torch.device(settings.device)
+    if on_device is None:
+        on_device = keep_on_device("auto", data.train, data.train.size, device)
+    loader = training_loader(
+        data.train,
+        data.normalise,
+        augment=True,
+        crop=None,
+        crops_per_image=1,
+        seed=0,
+        batch_size=settings.batch,
+        workers=0,
+        pin_memory=settings.device == "cuda",
+        on_device=on_device,
+        device=device,
+    )
     while True:
         for batch in loader:
             if len(batch[0]) == settings.batch:
                 yield batch
         loader.batch_sampler.epoch += 1
-
-
-def _endless(data: TrainingData, settings: Settings, *, on_device: bool | str) -> TrainingLoader | DeviceLoader:
-    sampling = {"augment": True, "crop": None, "crops_per_image": 1, "seed": 0, "on_device": on_device}
-    loading = {"batch_size": settings.batch, "workers": 0, "pin_memory": settings.device == "cuda"}
-    return training_loader(data.train, data.normalise, **sampling, **loading, device=settings.device)
 
 
 def file_batches(settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
@@ -102,9 +114,9 @@ def _load(folder: Path | None, size: int) -> TrainingData:
         folder = Path(tempfile.mkdtemp(prefix="benchmark-data-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         write_synthetic(folder)
-    splitting = {"val_fraction": 0.2, "split_seed": 41}
-    reading = {"task": "binary", "size": (size, size), "normalise": "dataset", "channels": 3}
-    return load_training_data(folder, **reading, **splitting)
+    return load_training_data(
+        folder, Binary, size=(size, size), normalise="dataset", val_fraction=0.2, split_seed=41, channels=3
+    )
 
 
 def _name(settings: Settings) -> str:

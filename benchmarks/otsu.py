@@ -16,6 +16,7 @@ import numpy as np
 
 from datasets.folder import list_folder, read_sample
 from images.image_reader import ImageReader
+from tasks.binary import Binary
 
 
 def otsu_iou(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
@@ -31,8 +32,8 @@ def otsu_iou(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    folder = list_folder(parser.parse_args().folder, task="binary")
-    samples = (read_sample(sample, ImageReader(channels=1), folder.targets) for sample in folder.samples)
+    folder = list_folder(parser.parse_args().folder, Binary)
+    samples = (read_sample(sample, ImageReader(channels=1), folder.task.truth) for sample in folder.samples)
     iou = otsu_iou((image[..., 0], masks[..., 0] > 0) for image, masks in samples)
     print(f"{folder.root}: Otsu's threshold scores IoU {iou:.4f}, pooled over {len(folder.samples)} images")
 

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import torch
 
+from assemble import SavedRun, data_folder, open_run
 from benchmarks.infer import predicting
 from benchmarks.limits import count_work
 from benchmarks.measure import take_turns
 from benchmarks.settings import Settings
 from benchmarks.step import random_batch
-from datasets.folder import list_folder
 from datasets.samples import Samples
 from datasets.split import read_split, select
-from inference.predictor import Predictor, load_run
-from metrics import SegmentationCounts
+from inference.predictor import Predictor
 from system.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,10 +29,10 @@ def prune_table(settings: Settings) -> str:
     """
     if settings.run is None:
         raise ConfigError("prune needs --run outputs/<run>, a run with model.deep_supervision=true")
-    options = {"device": settings.device, "precision": settings.precision}
-    whole = load_run(settings.run, **options)
-    levels = len(whole.config.model.filters) - 1
-    predictors = {depth: load_run(settings.run, **options, depth=depth) for depth in range(1, levels + 1)}
+    open_at = lambda depth: open_run(settings.run, device=settings.device, precision=settings.precision, depth=depth)
+    saved = open_at(None)
+    whole, levels = saved.predictor, len(saved.config.model.filters) - 1
+    predictors = {depth: open_at(depth).predictor for depth in range(1, levels + 1)}
     images, _ = random_batch(settings.batch, settings.size)
     networks = {depth: getattr(p.folded, "model", p.folded) for depth, p in predictors.items()}  # within the tiles
     images = images[:, : whole.reader.channels]
@@ -50,22 +49,21 @@ def prune_table(settings: Settings) -> str:
         parameters = sum(p.numel() for p in networks[depth].parameters())
         operations = count_work(answers[str(depth)]).operations / 1e9
         milliseconds = timing.median(str(depth)) * 1e3
-        iou = validation_iou(predictor, settings.run)
+        iou = validation_iou(predictor, saved)
         lines.append(f"| {depth} | {parameters:,} | {operations:,.1f} | {milliseconds:,.1f} | {iou:.4f} |")
     if warning := timing.warning(str(levels), "1"):
         lines += ["", f"disturbed: {warning}"]
     return "\n".join(lines)
 
 
-def validation_iou(predictor: Predictor, run: Path) -> float:
+def validation_iou(predictor: Predictor, saved: SavedRun) -> float:
     """IoU of the predicted masks, pooled over the run's validation images at their own size."""
-    config = predictor.config
-    folder = list_folder(ROOT / config.data.root, task=config.task, **config.data.truth)
-    split = read_split(run / "split.csv", [sample.id for sample in folder.samples])
-    samples = Samples(select(folder.samples, split, "val"), predictor.reader, folder.targets, size=None)
-    counts = SegmentationCounts(background=config.task == "multiclass")
+    folder = data_folder(saved.config, ROOT)
+    split = read_split(saved.folder.path / "split.csv", [sample.id for sample in folder.samples])
+    samples = Samples(select(folder.samples, split, "val"), predictor.reader, folder.task, size=None)
+    counts = folder.task.counts()
     for index in range(len(samples)):
         image, target = samples[index]
         masks = torch.from_numpy(predictor.masks(image))
-        counts.update(masks[None], folder.targets.to_tensor(target)[None])
+        counts.update(masks[None], folder.task.to_tensor(target)[None])
     return counts.compute().iou

@@ -20,22 +20,14 @@ from pathlib import Path
 
 import torch
 
+import assemble
 from benchmarks.data import batches_from_files
 from benchmarks.measure import take_turns
 from benchmarks.plain import PlainNet, plain_step
-from datasets.loading.loaders import scoring_loader, training_loader
-from datasets.survey import TrainingData, load_training_data
-from engine.device import choose_runtime
+from datasets.survey import TrainingData
 from engine.loops import evaluate, train_epoch
-from engine.loss_arguments import loss_arguments
-from engine.loss_scaling import build_loss_scaling
-from engine.optimisers import build_optimizer
-from engine.progress import EpochProgress
-from engine.schema.config import Config, arguments_of
+from engine.schema.config import Config
 from engine.schema.config_file import load_config
-from losses import DeepSupervisionLoss, build_loss
-from metrics import SegmentationCounts
-from models import build_model
 from system.errors import ConfigError, run_script
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,23 +75,19 @@ def epochs_to(run: Path, iou: float) -> tuple[int, bool]:
 
 def our_epoch(config: Config, *, device: str) -> Callable[[], None]:
     """One epoch and its validation, as train.py does them."""
-    data, runtime = _load(config), choose_runtime(device, config.train.precision)
-    batches = {"batch_size": config.train.batch_size, "pin_memory": runtime.on_cuda}
-    drawing = {"seed": config.seed, "workers": config.train.workers, "device": runtime.device, **config.data.sampling}
-    loader = training_loader(data.train, data.normalise, **drawing, **batches)
-    val_loader = scoring_loader(data.val, data.normalise, **batches)
-    channels = {"num_classes": len(data.classes), "input_channels": data.reader.channels}
-    model = runtime.place(build_model(config.model.name, **channels, **arguments_of(config.model)))
-    criterion = DeepSupervisionLoss(build_loss(config.loss.name, **loss_arguments(config.loss, void=False)))
-    optimizer = build_optimizer(config.optimizer.name, model.parameters(), **arguments_of(config.optimizer))
-    stepping = {"clip_norm": config.train.clip_norm, "scaling": build_loss_scaling(runtime, optimizer)}
-    numbers = itertools.count(1)
+    config = config.model_copy(update={"train": config.train.model_copy(update={"device": device})})
+    runtime, data = assemble.runtime(config), _load(config)
+    config = assemble.resolved(config, data, runtime)
+    loader, val_loader = assemble.loaders(config, data, runtime)
+    model = runtime.place(assemble.network(config, data, ROOT))
+    training = assemble.training(config, data, model, runtime, steps_per_epoch=len(loader))
 
     def epoch() -> None:
-        loader.start(epoch=next(numbers))
-        progress = EpochProgress(SegmentationCounts())
-        train_epoch(model, loader, criterion, optimizer, progress, runtime=runtime, **stepping)
-        evaluate(model, val_loader, criterion, SegmentationCounts(), runtime=runtime)
+        losses, counts = train_epoch(training, loader), data.task.counts()
+        val_losses = evaluate(
+            model, val_loader, counts, criterion=training.criterion, runtime=runtime, decide=data.task.decide
+        )
+        training.end_epoch(losses, val_losses, counts)
 
     return epoch
 
@@ -107,7 +95,7 @@ def our_epoch(config: Config, *, device: str) -> Callable[[], None]:
 def plain_epoch(config: Config, *, device: str) -> Callable[[], None]:
     """One epoch and its validation on the plain path."""
     data, batch = _load(config), config.train.batch_size
-    model = PlainNet(config.model.name, len(data.classes), data.reader.channels, tuple(config.model.filters))
+    model = PlainNet(config.model.name, len(data.task.classes), data.reader.channels, tuple(config.model.filters))
     drawn = batches_from_files(data.train, data.normalise, batch, augment=config.data.augment)
     step = plain_step(model, config.loss.name, drawn.__next__, device=device)
 
@@ -126,10 +114,9 @@ def plain_epoch(config: Config, *, device: str) -> Callable[[], None]:
 
 
 def _load(config: Config) -> TrainingData:
-    if config.data.height_width is None or config.task != "binary":
+    if config.data.height_width is None or config.target != "mask":
         raise ConfigError(f"{config.name}: a binary run of whole images (data.size) is compared, no other")
-    options = {"task": config.task, "size": config.data.height_width, **config.data.loading}
-    return load_training_data(ROOT / config.data.root, **options)
+    return assemble.training_data(config, ROOT)
 
 
 if __name__ == "__main__":

@@ -15,15 +15,11 @@ from torch import Tensor
 
 from engine.device import choose_runtime
 from engine.distributed import ALONE, Ranks
-from engine.divergence import UpdateGuard, WatchedStep
-from engine.loops import train_step
-from engine.loss_scaling import build_loss_scaling
-from engine.optimisers import build_optimizer
-from inference.masks import to_masks
+from engine.optimisers import build_optimizer, build_schedule
+from engine.training import Training
 from losses import DeepSupervisionLoss, build_loss
-from metrics import SegmentationCounts
 from models import build_model
-from system.errors import DivergedError
+from tasks.binary import Binary
 
 Batches = Callable[[], tuple[Tensor, Tensor]]  # → images [N, 3, H, W] float32, target [N, 1, H, W] float32 {0, 1}
 
@@ -48,28 +44,15 @@ def make_step(
 def step_on(
     next_batch: Batches, *, model_name: str, loss_name: str, precision: str, device: str, ranks: Ranks = ALONE
 ) -> Callable[[], Tensor]:
-    """`make_step` on batches that come from elsewhere: the body of `engine.loops.train_epoch`, on one of `ranks`."""
+    """`make_step` on batches that come from elsewhere, on one of `ranks`."""
     runtime = choose_runtime(device, precision)
     model = runtime.place(build_model(model_name)).train()
-    criterion = DeepSupervisionLoss(build_loss(loss_name))
     optimizer = build_optimizer("AdamW", model.parameters(), lr=1e-3)
-    scaling = build_loss_scaling(runtime, optimizer)
-    guard = UpdateGuard(optimizer, deferred=runtime.on_cuda, on_bad_step=_refuse, scaling=scaling)
-    counts, numbers, network = SegmentationCounts(), itertools.count(), ranks.begin(model)
-
-    def step() -> Tensor:
-        images, target = runtime.move(*next_batch())
-        watching = guard.watching(next(numbers), images, target)
-        stepping = {"runtime": runtime, "before_update": watching, "scaling": scaling}
-        loss, logits = train_step(network, criterion, optimizer, images, target, **stepping)
-        counts.update(to_masks(logits), target)
-        return loss
-
-    return step
-
-
-def _refuse(bad: WatchedStep) -> None:
-    raise DivergedError(f"the loss of step {bad.step + 1} is {bad.loss.item()}; these times mean nothing")
+    schedule = build_schedule("constant", optimizer, epochs=1, steps_per_epoch=1)
+    criterion = DeepSupervisionLoss(build_loss(loss_name))
+    training = Training(model, criterion, optimizer, schedule, Binary(("cell",)), runtime, ranks)
+    training.begin()
+    return lambda: training.step(*next_batch())
 
 
 def random_batch(batch: int, size: int) -> tuple[Tensor, Tensor]:

@@ -56,12 +56,13 @@ class FirstChannel(nn.Module):
 def main() -> None:
     path, side = sys.argv[1], int(sys.argv[2])
     from images.normalise import IMAGENET
-    from inference.masks import masks_of_strips, to_masks
+    from inference.masks import masks_of_strips
     from inference.tiling import TiledModel
+    from tasks.binary import Binary
 
     piece = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     image = np.tile(piece, (side // 256, side // 256, 1))
-    network = FirstChannel()
+    network, decide = FirstChannel(), Binary(("cell",)).decide
     if path == "monai":
         from monai.inferers import sliding_window_inference
     before, started = resident_memory(), time.perf_counter()
@@ -69,12 +70,12 @@ def main() -> None:
         if path == "ours":  # as Predictor.masks
             model = TiledModel(network, tile=(TILE, TILE), overlap=OVERLAP)
             strips = model.strips(torch.from_numpy(image).permute(2, 0, 1), device="cpu", prepare=IMAGENET.planes)
-            masks = masks_of_strips(strips, (1, side, side))
+            masks = masks_of_strips(strips, (1, side, side), decide)
         else:
             logits = sliding_window_inference(
                 IMAGENET(image)[None], (TILE, TILE), 4, network, overlap=OVERLAP / TILE, mode="gaussian"
             )
-            masks = to_masks(logits[0]).numpy()
+            masks = decide(logits)[0].numpy()
     seconds = time.perf_counter() - started
     assert masks.shape == (1, side, side)
     print(json.dumps({"memory": peak_memory() - before, "seconds": seconds}))

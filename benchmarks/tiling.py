@@ -16,11 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datasets.folder import list_folder
+from assemble import SavedRun, data_folder, open_run
 from datasets.prepare.synthetic import make_sample
 from datasets.split import read_split, select
-from inference.masks import decision, threshold_of
-from inference.predictor import Predictor, load_run
+from inference.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,25 +29,25 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--side", type=int, default=4096, help="of the large image, a multiple of 512")
     arguments = parser.parse_args()
-    predictor = load_run(arguments.run)
+    saved = open_run(arguments.run)
+    predictor = saved.predictor
     print(f"{arguments.run}, tile {predictor.model.tile}, overlap {predictor.model.overlap}, {predictor.runtime}")
     predict_large(predictor, arguments.side)  # first, while the process's peak memory is that of nothing else
-    compare_with_whole(predictor, arguments.run)
+    compare_with_whole(saved)
 
 
 @torch.inference_mode()
-def compare_with_whole(predictor: Predictor, run: Path) -> None:
+def compare_with_whole(saved: SavedRun) -> None:
     """Prints how many mask pixels differ between tiles and the whole image, over the validation images."""
-    folder = list_folder(ROOT / predictor.config.data.root, task=predictor.config.task, **predictor.config.data.truth)
-    split = read_split(run / "split.csv", [sample.id for sample in folder.samples])
-    decide = decision(threshold_of(predictor.task))
+    predictor, folder = saved.predictor, data_folder(saved.config, ROOT)
+    split = read_split(saved.folder.path / "split.csv", [sample.id for sample in folder.samples])
     differing = pixels = foreground = 0
     for sample in select(folder.samples, split, "val"):
         image = predictor.reader.read(sample.image)
         tiled = torch.from_numpy(predictor.masks(image))
         network_input = predictor.runtime.move_images(predictor.normalise(image)[None])
         with predictor.runtime.autocast():
-            whole = decide(predictor.model.model(network_input).float())[0].cpu()
+            whole = predictor.task.decide(predictor.model.model(network_input).float())[0].cpu()
         differing += (tiled != whole).sum().item()
         foreground += whole.sum().item()
         pixels += tiled.numel()

@@ -11,13 +11,13 @@ from images.class_maps import MAX_CLASSES
 from system.errors import DataError
 from system.names import faults_of_classes
 from system.yaml_file import read_yaml
+from tasks.truth import Value
 
 NAME = "dataset.yaml"
 READ = ("classes", "palette", "void")
 # Notes for people. What preparing a set writes is among them; all else of one's own belongs below `notes`.
 NOTES = ("name", "source", "licence", "groups", "notes", "images", "nuclei", "nuclei_lost", "objects", "size", "seed")
 NOTES += ("made_with", "sha256sums")
-Value = int | tuple[int, int, int]  # of a class in a class map: a grey value or index, or an RGB colour
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def fingerprint(root: Path, split: Mapping[str, str], *parts: Samples) -> str:
     It does not read the files: it notices an image that is added, removed, renamed or edited to another length.
     """
     digest = hashlib.blake2b(digest_size=16)
-    files = {file for part in parts for sample in part.samples for file in (sample.image, *sample.masks) if file}
+    files = {file for part in parts for sample in part.samples for file in (sample.image, *sample.truth) if file}
     for file in sorted(files):
         digest.update(f"{file.relative_to(root).as_posix()}\0{file.stat().st_size}\n".encode())
     for sample_id in sorted(split):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.description import NAME, Description, read_description
-from datasets.targets import BACKGROUND, BORDER_CLASSES, BORDER_RADIUS, Targets
+from datasets.description import NAME, read_description
 from images.image_reader import ImageReader
 from images.reading import EXTENSIONS
 from system.errors import DataError
 from system.names import fault_of, unwritable
+from tasks.task import DEFAULTS, Task, TaskOptions
+from tasks.truth import ClassMaps, LabelMaps, MaskFiles, Truth
 
 LAYOUT = (
     "images/<id>.png and masks/<class>/<id>.png (or masks/<id>.png for a single class, or for class maps whose classes "
@@ -27,45 +28,36 @@ class Sample:
     """One image and the files of its truth.
 
     Attributes:
-        masks: one file per class in the order of the folder's classes, where None is an empty mask; or one class map;
-            or, for borders, one label map.
+        truth: one file per class in the order of the folder's classes, where None is an empty mask; or one class map;
+            or one label map.
     """
 
     id: str
     image: Path
-    masks: tuple[Path | None, ...]
+    truth: tuple[Path | None, ...]
 
 
 @dataclass(frozen=True)
 class DataFolder:
-    """What lies in `inputs/<set>/`: how its truth is read, and samples sorted by id."""
+    """What lies in `inputs/<set>/`: the task on it, which knows how its truth is read, and samples sorted by id."""
 
     root: Path
-    targets: Targets
+    task: Task
     samples: tuple[Sample, ...]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the K channels of the network."""
-        return self.targets.classes
 
 
 def list_folder(
     root: Path,
+    task_type: type[Task],
+    options: TaskOptions = DEFAULTS,
     *,
-    task: str,
-    target: str = "masks",
-    mask_threshold: float | None = None,
-    border_radius: float = BORDER_RADIUS,
     problems: list[str] | None = None,
 ) -> DataFolder:
     """Lists a data folder without opening a pixel.
 
     Args:
         root: `inputs/<set>/`.
-        task: binary (exactly one class besides the background), multilabel or multiclass.
-        target: "masks" (what lies below masks/) or "border" (made from labels/).
-        mask_threshold, border_radius: see `Targets`.
+        task_type, options: decide which truth is read, and how.
         problems: where the problems of single files are added; without it they are raised.
 
     Raises:
@@ -78,15 +70,14 @@ def list_folder(
     images = _files_by_id(root / "images", found)
     if not images:
         raise DataError(f"{root / 'images'}: no images ({', '.join(EXTENSIONS)}); expected are {LAYOUT}")
-    if target == "border":
-        targets, folders = Targets(task, "border", BORDER_CLASSES, border_radius=border_radius), [root / "labels"]
-    else:
-        targets, folders = _targets(root, task, mask_threshold)
+    truth, folders = _truth(root, task_type, options)
+    task = task_type.for_truth(truth, options)
     masks = [_files_by_id(folder, found) for folder in folders]
+    labelled = task.reads == "labels"
     if len(masks) == 1:  # of several, an image may lack some
-        lacking, kind = sorted(images.keys() - masks[0].keys()), "label map" if target == "border" else "mask"
+        lacking, kind = sorted(images.keys() - masks[0].keys()), "label map" if labelled else "mask"
         found += [f"{images[sample_id]}: no {kind} {folders[0] / sample_id}.*" for sample_id in lacking]
-    if target != "border":  # which needs some of the label maps only
+    if not labelled:  # label maps of images that are not there do no harm
         found += [
             f"{files[i]}: no image {root / 'images' / i}.*; add the image, or remove the mask"
             for files in masks
@@ -97,7 +88,7 @@ def list_folder(
     if problems is not None:
         problems += found
     samples = tuple(Sample(i, images[i], tuple(files.get(i) for files in masks)) for i in sorted(images))
-    return DataFolder(root, targets, samples)
+    return DataFolder(root, task, samples)
 
 
 def listed(problems: Sequence[str], advice: str, most: int = 10) -> str:
@@ -122,67 +113,44 @@ def _files_by_id(folder: Path, problems: list[str]) -> dict[str, Path]:
     return files
 
 
-def _targets(root: Path, task: str, mask_threshold: float | None) -> tuple[Targets, list[Path]]:
-    """How the truth below masks/ is read, and the folders that it lies in."""
-    folders = sorted(path.name for path in (root / "masks").glob("*") if path.is_dir() and path.name[0] != ".")
-    files = image_files(root / "masks")
+def _truth(root: Path, task_type: type[Task], options: TaskOptions) -> tuple[Truth, list[Path]]:
+    """How the truth of the folder is read, and the folders that its files lie in."""
+    if task_type.reads == "labels":
+        return LabelMaps(root / "labels"), [root / "labels"]
+    masks = root / "masks"
+    folders = sorted(path.name for path in masks.glob("*") if path.is_dir() and path.name[0] != ".")
+    files = image_files(masks)
     if folders and files:
-        raise DataError(f"{root / 'masks'}: holds class folders and also files ({files[0].name}); keep one of the two")
+        raise DataError(f"{masks}: holds class folders and also files ({files[0].name}); keep one of the two")
     if not folders and not files:
-        raise DataError(f"{root / 'masks'}: no masks; expected are {LAYOUT}")
+        raise DataError(f"{masks}: no masks; expected are {LAYOUT}")
     if faults := [fault for name in folders if (fault := fault_of(name))]:
-        raise DataError(f"{root / 'masks'}: the name of a class folder cannot be used: {faults[0]}; rename it")
+        raise DataError(f"{masks}: the name of a class folder cannot be used: {faults[0]}; rename it")
     described = read_description(root)
     if files and described.class_map_palette is not None:
-        return _class_map_targets(root, task, described), [root / "masks"]
+        return ClassMaps(root / NAME, described.classes, described.class_map_palette, described.void), [masks]
     if described.palette is not None or described.void is not None:
         found = f"folders ({', '.join(folders)})" if folders else "files of one class"
         raise DataError(
             f"{root / NAME}: palette: and void: belong to class maps, masks/<id>.png, but masks/ holds {found}; "
             "remove the keys, or bring the class maps into masks/"
         )
-    return _mask_targets(root, task, folders, described.classes, mask_threshold)
-
-
-def _mask_targets(
-    root: Path, task: str, folders: Sequence[str], named: tuple[str, ...] | None, mask_threshold: float | None
-) -> tuple[Targets, list[Path]]:
+    named = described.classes
     if named is not None and sorted(named) != folders and (folders or len(named) != 1):
         raise DataError(
             f"{root / NAME}: classes {list(named)}, but masks/ holds {folders or 'files'}; make the two agree"
         )
     classes = named or tuple(folders) or (FLAT_CLASS,)  # the file's order is the order of the channels
-    if task == "binary" and len(classes) > 1:
-        raise DataError(
-            f"{root / 'masks'}: {len(classes)} classes ({', '.join(classes)}); set task: multilabel, or multiclass if "
-            "they never overlap"
-        )
-    if task == "multiclass" and BACKGROUND in classes:
-        raise DataError(
-            f"{root / 'masks' / BACKGROUND}: in a multiclass task the background is what no mask covers; "
-            "remove this folder"
-        )
-    channels = (BACKGROUND, *classes) if task == "multiclass" else classes
-    paths = [root / "masks" / name for name in classes] if folders else [root / "masks"]
-    return Targets(task, "masks", channels, mask_threshold=mask_threshold), paths
+    paths = [masks / name for name in classes] if folders else [masks]
+    return MaskFiles(masks, classes, options.mask_threshold), paths
 
 
-def _class_map_targets(root: Path, task: str, described: Description) -> Targets:
-    classes = described.classes
-    if task == "binary" and len(classes) > 2:
-        raise DataError(
-            f"{root / NAME}: class maps of {len(classes)} classes ({', '.join(classes)}); set task: multiclass"
-        )
-    channels = classes if task == "multiclass" else classes[1:]
-    return Targets(task, "class map", channels, described.class_map_palette, described.void)
-
-
-def read_sample(sample: Sample, reader: ImageReader, targets: Targets) -> tuple[np.ndarray, np.ndarray]:
-    """Image [H, W, channels] uint8 and its truth as `targets.read` gives it, at the files' own size.
+def read_sample(sample: Sample, reader: ImageReader, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+    """Image [H, W, channels] uint8 and its truth as `truth.read` gives it, at the files' own size.
 
     Raises:
         DataError: a file is unreadable, or the truth's size differs from the image's.
     """
     image = reader.read(sample.image)
-    truth = targets.read(sample.masks, like=sample.image, shape=image.shape[:2], max_pixels=reader.max_pixels)
-    return image, truth
+    pixels = truth.read(sample.truth, like=sample.image, shape=image.shape[:2], max_pixels=reader.max_pixels)
+    return image, pixels

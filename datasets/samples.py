@@ -1,4 +1,4 @@
-"""Decoded samples, and what of them training and scoring see."""
+"""Decoded samples, and the sets that training and scoring read from them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch.utils.data import Dataset
 from datasets.augment import Augmentation
 from datasets.crop import random_crop
 from datasets.folder import Sample, read_sample
-from datasets.targets import Targets
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from images.resize import resize_image
 from system.seeding import sample_seed
+from tasks.task import Task
 
 CACHE_BYTES = 4 * 2**30  # decoded samples are kept in memory up to this
 
@@ -27,14 +27,14 @@ class Samples:
     Args:
         samples: files.
         reader: the run's way of reading images.
-        targets: its way of reading and encoding their truth.
+        task: reads and encodes their truth.
         size: (height, width) that all are resized to; None keeps their own.
     """
 
     def __init__(
-        self, samples: Sequence[Sample], reader: ImageReader, targets: Targets, *, size: tuple[int, int] | None
+        self, samples: Sequence[Sample], reader: ImageReader, task: Task, *, size: tuple[int, int] | None
     ) -> None:
-        self.samples, self.reader, self.targets, self.size = list(samples), reader, targets, size
+        self.samples, self.reader, self.task, self.size = list(samples), reader, task, size
         self.image_sizes: dict[int, tuple[int, int]] = {}
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._kept_bytes = 0
@@ -55,20 +55,20 @@ class Samples:
 
     def at_file_size(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """`samples[index]` before any resizing, read anew: image [H, W, C] uint8 and encoded target."""
-        image, truth = read_sample(self.samples[index], self.reader, self.targets)
+        image, truth = read_sample(self.samples[index], self.reader, self.task.truth)
         height, width = self.size or image.shape[:2]
         magnification = math.sqrt(image.shape[0] * image.shape[1] / (height * width))
-        return image, self.targets.encode(truth, magnification=magnification)
+        return image, self.task.encode(truth, magnification=magnification)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image [H, W, C] uint8 and encoded target (see `Targets`) as the network sees them."""
+        """Image [H, W, C] uint8 and encoded target (see `Task`) as the network sees them."""
         if index in self._kept:
             return self._kept[index]
-        image, truth = read_sample(self.samples[index], self.reader, self.targets)
+        image, truth = read_sample(self.samples[index], self.reader, self.task.truth)
         self.image_sizes[index] = image.shape[:2]
         if self.size is not None:
-            image, truth = resize_image(image, self.size), self.targets.resize(truth, self.size)
-        masks = self.targets.encode(truth)
+            image, truth = resize_image(image, self.size), self.task.truth.resize(truth, self.size)
+        masks = self.task.encode(truth)
         if self._kept_bytes + image.nbytes + masks.nbytes <= CACHE_BYTES:
             self._kept[index] = image, masks
             self._kept_bytes += image.nbytes + masks.nbytes
@@ -76,7 +76,7 @@ class Samples:
 
 
 class TrainingSet(Dataset):
-    """(epoch, index) → augmented, normalised image [C, H, W] float32 and target (see `Targets.to_tensor`).
+    """(epoch, index) → augmented, normalised image [C, H, W] float32 and target (see `Task.to_tensor`).
 
     With `crop` = (height, width), each image counts `crops_per_image` times, each time with another window of it.
     """
@@ -113,11 +113,11 @@ class TrainingSet(Dataset):
             image, masks = random_crop(image, masks, self.crop, seed=sample_seed(self.seed, epoch, index, "crop"))
         if self.augment is not None:
             image, masks = self.augment(image, masks, seed=sample_seed(self.seed, epoch, index, "augment"))
-        return self.normalise(image), self.samples.targets.to_tensor(masks)
+        return self.normalise(image), self.samples.task.to_tensor(masks)
 
 
 class ScoringSet(Dataset):
-    """index → normalised image [C, H, W] float32 and target (see `Targets.to_tensor`)."""
+    """index → normalised image [C, H, W] float32 and target (see `Task.to_tensor`)."""
 
     def __init__(self, samples: Samples, normalise: Normalisation) -> None:
         self.samples, self.normalise = samples, normalise
@@ -127,4 +127,4 @@ class ScoringSet(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image, masks = self.samples[index]
-        return self.normalise(image), self.samples.targets.to_tensor(masks)
+        return self.normalise(image), self.samples.task.to_tensor(masks)

@@ -13,11 +13,11 @@ from tqdm import tqdm
 from datasets.folder import list_folder, listed
 from datasets.samples import Samples
 from datasets.split import random_split, read_split, select
-from datasets.targets import Targets
 from images.image_reader import ImageReader, choose_reader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
 from images.reading import MAX_PIXELS
 from system.errors import DataError
+from tasks.task import DEFAULTS, Task, TaskOptions
 
 
 @dataclass(frozen=True)
@@ -25,31 +25,30 @@ class TrainingData:
     """What a training reads.
 
     Attributes:
-        classes: names of the K channels.
+        task: what the channels mean, and how the truth is read.
         split: id → "train" or "val".
         train, val: the samples of each part.
         reader: how images become uint8 of the run's channels.
         normalise: applied to every image, in training, validation and prediction.
         pixels: "train" and "val" → pixels of each class, [K] int64, as the network sees the images.
-        has_void: whether targets may hold pixels of unknown class, 255.
         description: what was found, in a line.
     """
 
-    classes: tuple[str, ...]
+    task: Task
     split: Mapping[str, str]
     train: Samples
     val: Samples
     reader: ImageReader
     normalise: Normalisation
     pixels: Mapping[str, np.ndarray]
-    has_void: bool
     description: str
 
 
 def load_training_data(
     root: Path,
+    task_type: type[Task],
+    options: TaskOptions = DEFAULTS,
     *,
-    task: str,
     size: tuple[int, int] | None,
     normalise: str,
     val_fraction: float,
@@ -58,24 +57,22 @@ def load_training_data(
     channels: int | str = "auto",
     intensity: str = "native",
     max_pixels: int = MAX_PIXELS,
-    **truth: object,
 ) -> TrainingData:
     """Lists, splits and reads a data folder.
 
     Args:
         root: `inputs/<set>/`.
-        task: binary, multilabel or multiclass.
+        task_type, options: decide which truth is read, and how.
         size: (height, width) in pixels that samples are resized to, or None to keep theirs.
         normalise: "dataset" (mean and std of the training images as the network sees them) or "imagenet".
         val_fraction, split_seed: of the random split, unless `split_file` names the parts.
         channels, intensity, max_pixels: see `choose_reader`.
-        truth: target, mask_threshold and border_radius, see `list_folder`.
 
     Raises:
         DataError: the folder, its split or any of its files cannot be used.
     """
     problems: list[str] = []
-    folder = list_folder(root, task=task, problems=problems, **truth)
+    folder = list_folder(root, task_type, options, problems=problems)
     ids = [sample.id for sample in folder.samples]
     if split_file is not None:
         split = read_split(split_file, ids)
@@ -86,19 +83,18 @@ def load_training_data(
         [sample.image for sample in chosen], channels=channels, intensity=intensity, max_pixels=max_pixels
     )
     train, val = (
-        Samples(select(folder.samples, split, part), reader, folder.targets, size=size) for part in ("train", "val")
+        Samples(select(folder.samples, split, part), reader, folder.task, size=size) for part in ("train", "val")
     )
     counts = _read_all(train, val, problems=problems)
     return TrainingData(
-        classes=folder.classes,
+        task=folder.task,
         split=split,
         train=train,
         val=val,
         reader=reader,
         normalise=_normalisation(normalise, train),
         pixels={"train": counts[: len(train), :-1].sum(0), "val": counts[len(train) :, :-1].sum(0)},
-        has_void=folder.targets.has_void,
-        description=_describe(folder.targets, counts, train, val),
+        description=_describe(folder.task, counts, train, val),
     )
 
 
@@ -112,16 +108,16 @@ def _read_all(*parts: Samples, problems: list[str]) -> np.ndarray:
     """Reads every sample, with several threads and a progress bar on a terminal.
 
     Args:
-        problems: those known already; they are told with the ones found here, in one DataError.
+        problems: those known already; one DataError lists them with those found here.
 
     Returns:
-        [images, K + 1] int64, see `Targets.pixel_counts`, in the order of the parts.
+        [images, K + 1] int64, see `Task.pixel_counts`, in the order of the parts.
     """
 
     def read(item: tuple[Samples, int]) -> np.ndarray | None:
         part, index = item
         try:
-            return part.targets.pixel_counts(part[index][1])
+            return part.task.pixel_counts(part[index][1])
         except DataError as error:
             problems.append(str(error))
 
@@ -133,14 +129,14 @@ def _read_all(*parts: Samples, problems: list[str]) -> np.ndarray:
     return np.stack(counts)
 
 
-def _describe(targets: Targets, counts: np.ndarray, *parts: Samples) -> str:
+def _describe(task: Task, counts: np.ndarray, *parts: Samples) -> str:
     sizes = [size for part in parts for size in part.image_sizes.values()]
     smallest, largest = ("×".join(map(str, size)) for size in (min(sizes), max(sizes)))
     shares = (counts[:, :-1] / counts[:, -1:].clip(min=1)).mean(axis=0)
-    found = ", ".join(f"{name} {share:.1%}" for name, share in zip(targets.classes, shares, strict=True))
+    found = ", ".join(f"{name} {share:.1%}" for name, share in zip(task.classes, shares, strict=True))
     kind = "RGB" if parts[0].reader.channels == 3 else "grey"
     range_of_sizes = smallest if smallest == largest else f"{smallest} to {largest}"
-    what = "classes" if targets.task == "multiclass" else "foreground"
+    what = "classes" if task.background else "foreground"
     unkept = len(sizes) - sum(part.in_memory for part in parts)
     anew = f"; {unkept} do not fit into memory and are read anew in every epoch" if unkept else ""
     return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found}{anew}"

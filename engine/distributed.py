@@ -20,7 +20,6 @@ if typing.TYPE_CHECKING:
 
     from engine.device import Runtime
     from engine.progress import Counts, MeanLosses
-    from engine.schema.config import TrainConfig
 
 T = TypeVar("T")
 
@@ -107,7 +106,7 @@ class Ranks:
         if isinstance(error, Exception) and not lost and not self._begun:
             self.meet(error)
         if self.rank and (lost or isinstance(error, Stopped | DivergedError | KeyboardInterrupt)):
-            # The first rank, or the one that is gone, tells.
+            # The first rank, or the one that is gone, reports it.
             fallback = INTERRUPTED if isinstance(error, KeyboardInterrupt) else LostRankError.exit_code
             raise SystemExit(getattr(error, "exit_code", fallback)) from error
         if lost:
@@ -116,16 +115,16 @@ class Ranks:
                 "its own message, or torchrun's report, says why; --resume goes on"
             ) from error
 
-    def require(self, settings: TrainConfig, runtime: Runtime) -> None:
-        """Raises ConfigError where so many ranks cannot train with these settings."""
-        batch_size, parts = settings.batch_size, self.count * settings.accumulate
+    def check_settings(self, *, batch_size: int, accumulate: int, sync_batch_norm: bool, runtime: Runtime) -> None:
+        """Raises ConfigError where so many ranks cannot train with these settings of the section `train`."""
+        parts = self.count * accumulate
         if batch_size % parts:
             lower, upper = batch_size // parts * parts, -(-batch_size // parts) * parts
             raise ConfigError(
                 f"train.batch_size is {batch_size}, of all {self.count} processes together; it has to be divisible by "
                 f"processes × train.accumulate = {parts}, such as {' or '.join(str(n) for n in (lower, upper) if n)}"
             )
-        if settings.sync_batch_norm and not runtime.on_cuda:
+        if sync_batch_norm and not runtime.on_cuda:
             raise ConfigError(
                 f"train.sync_batch_norm: true needs CUDA, this is {runtime}; set it to false: batch norm then uses the "
                 "images of its own process"

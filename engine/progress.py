@@ -15,10 +15,18 @@ from system.errors import DivergedError
 Batch = TypeVar("Batch")
 
 
+class Scores(Protocol):
+    """Scores of a set, such as `metrics.Scores`."""
+
+    def columns(self) -> dict[str, float]: ...
+
+
 class Counts(Protocol):
     """Anything that counts hard predictions, such as `metrics.SegmentationCounts`."""
 
     def update(self, prediction: Tensor, target: Tensor) -> None: ...
+
+    def compute(self) -> Scores: ...
 
     def state_dict(self) -> dict: ...
 
@@ -36,9 +44,9 @@ class MeanLosses:
         self._sums: dict[str, Tensor] = {}
         self.images = 0
 
-    def add(self, loss: Tensor, parts: Mapping[str, Tensor], *, images: int) -> None:
+    def add(self, loss: Tensor, terms: Mapping[str, Tensor], *, images: int) -> None:
         """A batch's mean loss and its terms, all scalars."""
-        for name, value in {"loss": loss, **parts}.items():
+        for name, value in {"loss": loss, **terms}.items():
             self._sums[name] = self._sums.get(name, 0) + value.detach().to(_widest(value.device)) * images
         self.images += images
 
@@ -88,6 +96,12 @@ class EpochProgress:
                 self.seconds_waited += time.perf_counter() - started
             yield batch
 
+    def add(self, loss: Tensor, terms: Mapping[str, Tensor], prediction: Tensor, target: Tensor) -> None:
+        """Adds one step: its mean loss and the terms of it, all scalars, and its hard prediction with the target."""
+        self.losses.add(loss, terms, images=len(target))
+        self.counts.update(prediction, target)
+        self.steps += 1
+
     def state_dict(self, others: Sequence[Mapping] = ()) -> dict:
         """Of this rank; on the first, `others` are those of the ranks after it."""
         state = {"steps": self.steps, "losses": self.losses.state_dict(), "counts": self.counts.state_dict()}
@@ -95,12 +109,12 @@ class EpochProgress:
 
     def load_state_dict(self, state: Mapping, *, device: torch.device, rank: int = 0, ranks: int = 1) -> None:
         """Takes over the first rank's `state`: this rank's own part, or, of another number of ranks, an equal share."""
-        parts = [state, *state.get("others", ())]
+        of_ranks = [state, *state.get("others", ())]
         self.steps = state["steps"]
-        self.images_before = sum(part["losses"]["images"] for part in parts)
-        if own := parts[rank::ranks]:
-            self.losses.load_state_dict(merged(part["losses"] for part in own), device=device)
-            counts = merged(part["counts"] for part in own)
+        self.images_before = sum(one["losses"]["images"] for one in of_ranks)
+        if own := of_ranks[rank::ranks]:
+            self.losses.load_state_dict(merged(one["losses"] for one in own), device=device)
+            counts = merged(one["counts"] for one in own)
             on_device = {name: None if value is None else value.to(device) for name, value in counts.items()}
             self.counts.load_state_dict(on_device)
 

@@ -1,42 +1,150 @@
-"""Everything that changes while a training runs, and what is kept of it in a checkpoint."""
+"""One training: the step, and everything that changes from step to step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import torch
-from torch import nn, optim
+from torch import Tensor, nn, optim
 
 from engine.device import Runtime
-from engine.distributed import ALONE, Ranks
+from engine.distributed import ALONE, Ranks, unreduced
+from engine.divergence import UpdateGuard, WatchedStep, refuse
 from engine.history import History
-from engine.loss_scaling import LossScaling, build_loss_scaling
+from engine.loss_scaling import build_loss_scaling
 from engine.optimisers import Schedule
-from engine.progress import EpochProgress
+from engine.progress import Counts, EpochProgress
 from system.errors import DivergedError
+from system.seeding import seed_step
+from tasks.task import Task
 
 
-@dataclass
+class Criterion(Protocol):
+    """A loss that knows which of a network's outputs counts as its answer, and the terms of its last value."""
+
+    term_values: Mapping[str, Tensor]  # name → detached scalar; empty where there is a single term
+
+    def __call__(self, outputs: object, target: Tensor) -> Tensor: ...
+
+    def prediction(self, outputs: object) -> Tensor: ...
+
+
 class Training:
-    """A training between two steps.
+    """Takes the steps of a training, and is what a checkpoint holds of it between two steps.
 
     Attributes:
+        network: what steps go through: `model` itself, or what `begin` wraps around it.
         progress: of the epoch that is under way.
+        history: of the epochs that are done.
         scaling: of the loss, as the runtime's precision needs it.
+        guard: keeps a loss or gradient that is not finite away from the weights.
+
+    Args:
+        model: in place on the runtime's device.
+        task: decides on predictions and counts them.
+        seed: of the network's own randomness, such as dropout; each step of each epoch draws from one of its own.
+        clip_norm: the 2-norm of the gradient is scaled down to this where it is larger.
+        on_bad_step: see `UpdateGuard`.
     """
 
-    model: nn.Module
-    optimizer: optim.Optimizer
-    schedule: Schedule
-    history: History
-    progress: EpochProgress
-    runtime: Runtime
-    ranks: Ranks = ALONE
-    scaling: LossScaling = field(init=False)
+    def __init__(
+        self,
+        model: nn.Module,
+        criterion: Criterion,
+        optimizer: optim.Optimizer,
+        schedule: Schedule,
+        task: Task,
+        runtime: Runtime,
+        ranks: Ranks = ALONE,
+        *,
+        seed: int = 0,
+        clip_norm: float | None = None,
+        on_bad_step: Callable[[WatchedStep], None] = refuse,
+    ) -> None:
+        self.model = self.network = model
+        self.criterion, self.optimizer, self.schedule, self.task = criterion, optimizer, schedule, task
+        self.runtime, self.ranks, self.seed, self.clip_norm = runtime, ranks, seed, clip_norm
+        self.scaling = build_loss_scaling(runtime, optimizer)
+        self.guard = UpdateGuard(optimizer, deferred=runtime.on_cuda, on_bad_step=on_bad_step)
+        self.history = History()
+        self.progress = EpochProgress(task.counts(by_class=False))
 
-    def __post_init__(self) -> None:
-        self.scaling = build_loss_scaling(self.runtime, self.optimizer)
+    def begin(self, *, sync_batch_norm: bool = False) -> None:
+        """The last meeting of all ranks before the first step; see `Ranks.begin`."""
+        self.network = self.ranks.begin(self.model, sync_batch_norm=sync_batch_norm)
+
+    def step(self, images: Tensor, target: Tensor, sizes: Sequence[int] | None = None, weight: float = 1.0) -> Tensor:
+        """One update of the weights, counted in `progress`; the schedule moves on.
+
+        Args:
+            images: [N, C, H, W] float32, normalised.
+            target: what the task's `to_tensor` gives, as a batch.
+            sizes: images of each micro-batch; these go through the network one after the other, so that only one needs
+                memory. None for the whole batch.
+            weight: of this rank's gradient in the mean over the ranks.
+
+        Returns:
+            The loss, a scalar on the device, detached.
+
+        Raises:
+            DivergedError: the loss or the gradient is not finite; on CUDA one step later.
+        """
+        images, target = self.runtime.move(images, target)
+        seed_step(self.seed, self.progress.epoch, self.progress.steps, rank=self.ranks.rank)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, terms, logits = self._backward(images, target, sizes or [len(images)], weight)
+        gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+        self.scaling.unscale_(gradients)
+        norm = nn.utils.get_total_norm(gradients)
+        if self.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(self.network.parameters(), self.clip_norm, norm)
+        self._check(images, target, loss, terms, norm)
+        self.scaling.step(self.optimizer, loss, norm)
+        self.progress.add(loss, terms, self.task.decide(logits), target)
+        self.schedule.after_step()
+        return loss
+
+    def _backward(
+        self, images: Tensor, target: Tensor, sizes: Sequence[int], weight: float
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Leaves the gradient; returns the loss and its terms, means over the batch, and the logits, all detached."""
+        means, logits = {}, []
+        pairs = zip(images.split(sizes), target.split(sizes), strict=True)
+        for number, (micro_images, micro_target) in enumerate(pairs, start=1):
+            with unreduced(self.network, unless=number == len(sizes)):
+                with self.runtime.autocast():
+                    outputs = self.network(micro_images)
+                loss, share = self.criterion(outputs, micro_target), len(micro_images) / len(images)
+                # A loss that is no number makes the gradients of all ranks none, so that they end in the same step.
+                self.scaling.scaled(loss * (weight * share + 0 * loss.detach())).backward()
+            for name, value in {"loss": loss, **self.criterion.term_values}.items():
+                means[name] = means.get(name, 0) + share * value.detach()
+            logits.append(self.criterion.prediction(outputs).detach())
+        return means.pop("loss"), means, torch.cat(logits)
+
+    def _check(self, images: Tensor, target: Tensor, loss: Tensor, terms: Mapping[str, Tensor], norm: Tensor) -> None:
+        lr, scale, finite = self.optimizer.param_groups[0]["lr"], self.scaling.scale, loss.isfinite()
+        if scale is not None:  # a gradient may overflow then, and does not show to the others that a loss is bad
+            finite = self.ranks.everywhere(finite)
+        epoch, step = self.progress.epoch, self.progress.steps
+        self.guard.check(WatchedStep(epoch, step, images, target, lr, loss, norm, terms, finite, scale))
+
+    def is_over(self, *, epochs: int, patience: int | None) -> bool:
+        """Whether all epochs are done, or none of the last `patience` was the best."""
+        return self.history.is_over(epochs=epochs, patience=patience)
+
+    def end_epoch(self, losses: Mapping[str, float], val_losses: Mapping[str, float], val_counts: Counts) -> None:
+        """Adds the epoch to the history, moves the schedule on, and makes ready for the next epoch.
+
+        Args:
+            losses, val_losses: as `train_epoch` and `evaluate` return them.
+            val_counts: what `evaluate` counted.
+        """
+        self.schedule.after_epoch(val_losses["loss"])
+        scores, val_scores = (counts.compute().columns() for counts in (self.progress.counts, val_counts))
+        self.history.add(self.schedule.lr, losses, scores, val_losses, val_scores)
+        self.progress = EpochProgress(self.task.counts(by_class=False), epoch=len(self.history.rows) + 1)
 
     def state_dict(self, others: Sequence[Mapping] = ()) -> dict:
         """The keys of a checkpoint that change from step to step.

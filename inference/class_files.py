@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from images.reading import read_mask
 from images.writing import encode_indexed_png, encode_png
 from system.files import write_bytes
+from tasks.task import Task
 
 BLACK = (0, 0, 0)
 # Okabe and Ito 2008, "Color Universal Design": told apart with any kind of colour vision.
@@ -32,11 +32,6 @@ def class_colours(count: int) -> list[tuple[int, int, int]]:
     return [*DISTINCT[:count], *(tuple(round(255 * part) for part in colour) for colour in further)]
 
 
-def foreground(classes: Sequence[str], task: str) -> slice:
-    """The channels that are drawn and written one by one: all but the background of a multiclass task."""
-    return slice(int(task == "multiclass"), len(classes))
-
-
 class ClassFiles:
     """The masks of images, by name, below one folder:
 
@@ -46,13 +41,12 @@ class ClassFiles:
 
     Args:
         folder: to be filled.
-        classes: names of the K channels.
-        task: in multiclass the first channel is the background.
+        task: names the classes; a background among them is neither drawn nor written.
     """
 
-    def __init__(self, folder: Path, classes: Sequence[str], task: str) -> None:
-        self.folder, self.channels = folder, foreground(classes, task)
-        self.classes = tuple(classes[self.channels])
+    def __init__(self, folder: Path, task: Task) -> None:
+        self.folder, self.channels = folder, task.drawn
+        self.classes = task.classes[self.channels]
 
     def mask_paths(self, name: str) -> list[Path]:
         """The mask of each class, in their order."""

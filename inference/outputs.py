@@ -18,6 +18,7 @@ from inference.overlays import PREDICTION, draw_contours, stretched
 from system.errors import ConfigError
 from system.files import write_bytes, write_text
 from system.yaml_file import read_yaml
+from tasks.task import Task
 
 DESCRIPTION, SOURCES = "prediction.yaml", "sources.csv"
 
@@ -49,8 +50,8 @@ def find_images(inputs: Sequence[str], out: Path) -> list[Path]:
 class PredictionFolder:
     """The masks of every image (see `ClassFiles`) and `overlays/<stem>.png` below one folder."""
 
-    def __init__(self, path: Path, classes: Sequence[str], task: str) -> None:
-        self.path, self.files = path, ClassFiles(path, classes, task)
+    def __init__(self, path: Path, task: Task) -> None:
+        self.path, self.files = path, ClassFiles(path, task)
 
     def require_same(self, **origin: object) -> None:
         """Notes where the masks come from; results that are there already must have come from the same.

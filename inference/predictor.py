@@ -1,31 +1,21 @@
-"""The Python door: a run folder → an object that takes images and returns masks.
-
-predictor = load_run("outputs/demo")
-masks = predictor(image)
-nuclei = masks["nucleus"]
-"""
+"""A trained network, from an image to its masks. `assemble.load_run` makes one from a run folder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from torch import nn
 
-from engine.device import Runtime, choose_runtime
-from engine.runs.run_folder import RunFolder
-from engine.schema.config import Config, arguments_of
+from engine.device import Runtime
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from images.resize import resize_image
-from inference.masks import decision, masks_at_size, masks_of_strips, threshold_of
-from inference.tiling import TiledModel
-from models import build_model, fold_batch_norm, prune
-from system.errors import CheckpointError, ConfigError
-from system.names import faults_of_classes
+from inference.masks import masks_at_size, masks_of_strips
+from models import fold_batch_norm
+from tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -33,23 +23,26 @@ class Predictor:
     """A trained network together with everything that its training did to an image.
 
     Attributes:
-        model: [N, C, h, w] → logits; in a run of crops it takes one image of any size and works in tiles. val.py
+        model: [N, C, h, w] → logits. In a run of crops it takes one image of any size and works in tiles. val.py
             scores with it, as train.py does; masks come from `folded`.
+        task: what the channels of the logits mean.
         reader, normalise, size: the steps from a file to the network's input; `size` is None in a run of crops.
-        classes: names of the K channels.
-        epoch: that the weights are of.
-        batch_size: images that went through the network at once in the training.
+        runtime: where the network computes.
+        epoch: the epoch that the weights are of.
     """
 
     model: nn.Module
+    task: Task
     reader: ImageReader
     normalise: Normalisation
     size: tuple[int, int] | None
-    classes: tuple[str, ...]
-    config: Config
     runtime: Runtime
     epoch: int
-    batch_size: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the K channels."""
+        return self.task.classes
 
     @cached_property
     def folded(self) -> nn.Module:
@@ -76,18 +69,15 @@ class Predictor:
         masks = self.masks(self.reader.convert(image[..., :3]), threshold=threshold)
         return dict(zip(self.classes, masks, strict=True))
 
-    @property
-    def task(self) -> str:
-        return self.config.task
-
     @torch.inference_mode()
     def masks(self, image: np.ndarray, *, threshold: float | None = None) -> np.ndarray:
         """[H, W, channels] uint8, as `reader` gives it → [K, H, W] bool, one channel per name in `classes`.
 
-        Binary has one, multilabel several that may overlap, and multiclass several of which exactly one is true at
-        each pixel; the first is the background. `threshold` as of a call.
+        A binary run has one channel, a multilabel run several that may overlap, and a multiclass run several of which
+        exactly one is true at each pixel; the first is the background. `threshold` is that of a call.
         """
-        decide, size = decision(threshold_of(self.task, threshold)), image.shape[:2]
+        decide = partial(self.task.decide, threshold=self.task.checked_threshold(threshold))
+        size = image.shape[:2]
         with self.runtime.autocast():
             if self.size is None:
                 prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
@@ -97,60 +87,3 @@ class Predictor:
             images = self.normalise(resize_image(image, self.size))[None]
             logits = self.folded(self.runtime.move_images(images))[0].float()
         return masks_at_size(logits, size, decide).numpy()
-
-
-def load_run(
-    path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
-) -> Predictor:
-    """A run's `best.pth`, ready to predict.
-
-    Args:
-        path: run folder, such as outputs/demo.
-        device, precision: instead of those that the run was configured with.
-        depth: of UNet++ trained with deep supervision, prunes it to 1 … 4 levels below the first: see `models.prune`.
-
-    Raises:
-        ConfigError: the network cannot be pruned to that depth.
-        CheckpointError: no such run, or its checkpoint is damaged, not whole, or names classes that no folder can have.
-    """
-    state = RunFolder(Path(path)).load("best")
-    if faults := faults_of_classes(state.get("classes")):
-        raise CheckpointError(f"{path}: best.pth names classes that no folder can have: {'; '.join(faults)}")
-    try:
-        config = Config.model_validate(state["config"])
-        reader = ImageReader.from_dict(state["reader"])
-        model = build_model(
-            config.model.name,
-            num_classes=len(state["classes"]),
-            input_channels=reader.channels,
-            **arguments_of(config.model),
-        )
-        model.load_state_dict(state["model"])
-        normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
-        batch_size = config.train.part_size(max(1, int(state["machine"].get("processes", 1))))
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic's is a ValueError
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
-    runtime = choose_runtime(device or config.train.device, precision or config.train.precision)
-    if depth is not None:
-        try:
-            model = prune(model, depth)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(str(error)) from error
-    return Predictor(
-        model=scoring_model(runtime.place(model).eval(), config),
-        reader=reader,
-        normalise=normalise,
-        size=config.data.height_width,
-        classes=tuple(state["classes"]),
-        config=config,
-        runtime=runtime,
-        epoch=epoch,
-        batch_size=batch_size,
-    )
-
-
-def scoring_model(model: nn.Module, config: Config) -> nn.Module:
-    """The network as whole images go through it: itself at `data.size`, in tiles of `data.crop`."""
-    tile = config.data.tile
-    return model if tile is None else TiledModel(model, tile=tile, overlap=config.data.tile_overlap)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
-from datasets.samples import Samples
 from engine.history import to_csv
 from images.writing import encode_png
 from inference.class_files import ClassFiles
 from inference.masks import Decision, masks_at_size
 from inference.overlays import Overlay, contact_sheet
 from system.files import write_bytes, write_text
+from tasks.task import Task
 
 PER_ROW = 4
+
+
+class Named(Protocol):
+    """Anything with the id of an image."""
+
+    id: str
 
 
 class Counts(Protocol):
@@ -27,12 +34,13 @@ class Counts(Protocol):
     def table(self) -> list[dict[str, float]]: ...
 
 
-class Confusion(Protocol):
-    """Pixels by true and predicted class, such as `metrics.ConfusionMatrix`; [K, K], rows true."""
+class ScoredSamples(Protocol):
+    """What is scored, such as `datasets.samples.Samples`."""
 
-    counts: Tensor
+    samples: Sequence[Named]
+    task: Task
 
-    def update(self, prediction: Tensor, target: Tensor) -> None: ...
+    def at_file_size(self, index: int) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 class ScoreReport:
@@ -40,28 +48,20 @@ class ScoreReport:
 
         masks/, classes/            the masks at each image's own size, see `ClassFiles`
         scores.csv                  one row per image: scores at network size and at image size
+        confusion.csv               where classes exclude each other: pixels at image size by true and predicted class
         overlays/contact_sheet.png  best, median and worst images with both outlines
 
     Args:
         folder: to be filled.
         samples: what is scored, read as the run reads it.
-        counts: gets the predictions at image size.
-        confusion: gets the same, in a multiclass task, and is written to confusion.csv.
-        decide: turns logits into predictions, see `inference.masks.decision`.
+        counts: receives the predictions at image size.
+        decide: turns logits into predictions, see `Task.decide`.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        samples: Samples,
-        counts: Counts,
-        *,
-        decide: Decision,
-        confusion: Confusion | None = None,
-    ) -> None:
-        self.folder, self.samples, self.counts, self.confusion = folder, samples, counts, confusion
-        self.decide, self.targets = decide, samples.targets
-        self.files = ClassFiles(folder, self.targets.classes, self.targets.task)
+    def __init__(self, folder: Path, samples: ScoredSamples, counts: Counts, *, decide: Decision) -> None:
+        self.folder, self.samples, self.counts, self.decide = folder, samples, counts, decide
+        self.task, self.confusion = samples.task, samples.task.confusion()
+        self.files = ClassFiles(folder, self.task)
         self._sizes: list[tuple[int, int]] = []
 
     def add(self, logits: Tensor) -> None:
@@ -72,7 +72,7 @@ class ScoreReport:
             prediction = masks_at_size(one, image.shape[:2], self.decide)
             self._sizes.append(image.shape[:2])
             for counts in filter(None, (self.counts, self.confusion)):
-                counts.update(prediction[None], self.targets.to_tensor(truth)[None])
+                counts.update(prediction[None], self.task.to_tensor(truth)[None])
             self.files.write(sample.id, prediction.numpy())
 
     def finish(self, network_size: Counts) -> None:
@@ -87,7 +87,7 @@ class ScoreReport:
             rows.append(row | {f"{name}_image_size": score for name, score in image.items()})
         write_text(self.folder / "scores.csv", to_csv(rows))
         if self.confusion is not None:
-            names, pixels = self.targets.classes, self.confusion.counts.tolist()
+            names, pixels = self.task.classes, self.confusion.counts.tolist()
             table = [
                 {"true": name} | dict(zip(names, row, strict=True)) for name, row in zip(names, pixels, strict=True)
             ]
@@ -102,7 +102,7 @@ class ScoreReport:
         sample = self.samples.samples[index]
         image, truth = self.samples.at_file_size(index)
         caption = f"IoU {scores['iou']:.3f}  {sample.id}"
-        return Overlay(caption, image, self.targets.foreground(truth), self.files.read(sample.id))
+        return Overlay(caption, image, self.task.foreground(truth), self.files.read(sample.id))
 
 
 def _best_median_worst(order: np.ndarray, count: int) -> list[tuple[str, list[int]]]:

@@ -14,7 +14,7 @@ class WeightedSumLoss(nn.Module):
         terms: name → (factor, loss).
 
     Attributes:
-        parts: name → the term's value in the last call, before its factor; a detached scalar on the device.
+        term_values: name → the term's value in the last call, before its factor; a detached scalar on the device.
 
     Call: as the terms → scalar.
     """
@@ -25,9 +25,9 @@ class WeightedSumLoss(nn.Module):
             raise ValueError("a sum of losses needs at least one term")
         self.factors = {name: factor for name, (factor, _) in terms.items()}
         self.terms = nn.ModuleDict({name: loss for name, (_, loss) in terms.items()})
-        self.parts: dict[str, Tensor] = {}
+        self.term_values: dict[str, Tensor] = {}
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         values = {name: loss(logits, target) for name, loss in self.terms.items()}
-        self.parts = {name: value.detach() for name, value in values.items()}
+        self.term_values = {name: value.detach() for name, value in values.items()}
         return sum(self.factors[name] * value for name, value in values.items())

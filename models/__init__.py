@@ -1,17 +1,50 @@
-"""Networks: images [N, C, H, W] → logits [N, K, H, W]. No network applies a sigmoid or softmax itself."""
+"""Networks: images [N, C, H, W] → logits [N, K, H, W]. No network applies a sigmoid or softmax itself.
+
+`MODELS` is readable without torch, so that a wrong configuration is refused before torch loads. A new network is its
+file, one line of this table, and its tests.
+"""
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from torch import nn
+from system.lazy import load
 
-from models.blocks import FILTERS
-from models.folding import fold_batch_norm
-from models.nested_unet import NestedUNet, prune
-from models.unet import UNet
+if typing.TYPE_CHECKING:
+    from torch import nn
 
-MODELS: dict[str, type[nn.Module]] = {"UNet": UNet, "NestedUNet": NestedUNet}
+FILTERS = (32, 64, 128, 256, 512)  # widths of the five levels in Zhou et al. 2018, top first
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """Where a network is.
+
+    Attributes:
+        where: "module:Class", imported when the network is built.
+        deep_supervision: whether it can have several heads; its class then takes the keyword `deep_supervision`.
+    """
+
+    where: str
+    deep_supervision: bool = False
+
+
+MODELS: dict[str, ModelEntry] = {
+    "UNet": ModelEntry("models.unet:UNet"),
+    "NestedUNet": ModelEntry("models.nested_unet:NestedUNet", deep_supervision=True),
+}
+# What else this package offers, imported when it is asked for (PEP 562).
+ELSEWHERE = {"fold_batch_norm": "models.folding:fold_batch_norm", "prune": "models.nested_unet:prune"}
+
+
+def __getattr__(name: str) -> object:
+    if name in MODELS:
+        return load(MODELS[name].where)
+    if name in ELSEWHERE:
+        return load(ELSEWHERE[name])
+    raise AttributeError(f"module 'models' has no attribute {name!r}")
 
 
 def build_model(
@@ -29,11 +62,10 @@ def build_model(
     """
     if name not in MODELS:
         raise ValueError(f"model {name!r} is unknown; allowed are {', '.join(MODELS)}")
-    if MODELS[name] is NestedUNet:
-        return NestedUNet(num_classes, input_channels, filters, deep_supervision)
+    network = load(MODELS[name].where)
+    if MODELS[name].deep_supervision:
+        return network(num_classes, input_channels, filters, deep_supervision=deep_supervision)
     if deep_supervision:
-        raise ValueError(f"{name} has one head; deep supervision needs NestedUNet")
-    return MODELS[name](num_classes, input_channels, filters)
-
-
-__all__ = ["MODELS", "NestedUNet", "UNet", "build_model", "fold_batch_norm", "prune"]
+        able = [other for other, entry in MODELS.items() if entry.deep_supervision]
+        raise ValueError(f"{name} has one head; deep supervision needs {' or '.join(able)}")
+    return network(num_classes, input_channels, filters)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models import FILTERS
 from models.batch_norm import BatchNorm2d
-
-FILTERS = (32, 64, 128, 256, 512)  # widths of the five levels in Zhou et al. 2018
 
 
 class Block(nn.Module):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.blocks import FILTERS, Block, check_filters, check_image, down, pad_to_multiple
+from models import FILTERS
+from models.blocks import Block, check_filters, check_image, down, pad_to_multiple
 from models.upsampling import up
 
 

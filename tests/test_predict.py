@@ -13,7 +13,7 @@ from conftest import write_set
 import predict
 import train
 import val
-from inference import load_run
+from assemble import load_run
 from inference.outputs import find_images
 from models import fold_batch_norm
 from system.errors import ConfigError

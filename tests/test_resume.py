@@ -1,6 +1,7 @@
 """Resuming in this process: where a run may be stopped, what may change, what is refused."""
 
 import os
+import pkgutil
 import shutil
 import signal
 import subprocess
@@ -14,11 +15,13 @@ from torch import nn
 import predict
 import train
 import val
-from engine.loops import evaluate, train_step
+from assemble import continued
+from engine.distributed import ALONE
+from engine.loops import evaluate
 from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
-from engine.runs.checkpoints import Saver
-from engine.runs.resume import require_same_config
+from engine.runs.checkpoints import Checkpoints
 from engine.schema.config_file import load_config
+from engine.training import Training
 
 EPOCHS = "train.epochs=3"
 
@@ -36,9 +39,8 @@ def whole(small_config, run_main, tmp_path):
 
 
 def stop_in(monkeypatch, target, after, name="SIGTERM"):
-    """Sends the signal when `target` (a function of engine.loops or a method) is called for the nth time."""
-    module, _, function = target.rpartition(".")
-    original, calls = pytest.importorskip(module).__dict__[function], []
+    """Sends the signal when `target` (the dotted name of a function or method) is called for the nth time."""
+    original, calls = pkgutil.resolve_name(target), []
 
     def stopped(*arguments, **keywords):
         calls.append(1)
@@ -52,7 +54,7 @@ def stop_in(monkeypatch, target, after, name="SIGTERM"):
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("step", [1, 2, 3, 6])
 def test_a_stop_in_any_step_changes_nothing(small_config, run_main, run, whole, monkeypatch, step, workers):
-    stop_in(monkeypatch, "engine.loops.train_step", step)
+    stop_in(monkeypatch, "engine.training.Training.step", step)
     words = ["--config", small_config, EPOCHS, f"train.workers={workers}", "--resume"]  # it starts where nothing is
     code, _, err = run_main(train, *words)
     assert code == 143
@@ -85,7 +87,7 @@ def test_a_stop_in_the_validation_repeats_it(small_config, run_main, run, whole,
 
 def test_a_checkpoint_every_few_minutes(small_config, run_main, run, monkeypatch):
     epochs_ended = []
-    monkeypatch.setattr(Saver, "save", lambda self, *, epoch_ended=False: epochs_ended.append(epoch_ended))
+    monkeypatch.setattr(Checkpoints, "save", lambda self, *, epoch_ended=False: epochs_ended.append(epoch_ended))
     run_main(train, "--config", small_config, "train.save_every_minutes=1e-9")
     assert epochs_ended == [False, False, False, True]  # the start, two steps, the epoch
     epochs_ended.clear()
@@ -153,7 +155,7 @@ def test_samples_on_the_device_are_resumed_within_an_epoch(small_config, run_mai
     run_main(train, *words, "name=whole", "data.on_device=true")
     run_main(train, *words, "name=host")
     with monkeypatch.context() as patch:
-        stop_in(patch, "engine.loops.train_step", 3)
+        stop_in(patch, "engine.training.Training.step", 3)
         assert run_main(train, *words, "data.on_device=true")[0] == 143
     code, _, err = run_main(train, *words, "data.on_device=false", "--resume")
     assert code == 2
@@ -171,11 +173,11 @@ def test_auto_is_what_it_was_when_the_run_began(small_config, run_main, whole):
     assert state["config"]["data"]["on_device"] is False
     config = load_config(small_config, ["name=whole", EPOCHS])
     assert config.data.on_device == "auto"
-    assert require_same_config(state, config).data.on_device is False
+    assert continued(config, state, ALONE).data.on_device is False
     state["config"]["data"]["on_device"] = True
-    assert require_same_config(state, config).data.on_device is True
+    assert continued(config, state, ALONE).data.on_device is True
     del state["config"]["data"]["on_device"]  # begun before there was the key
-    assert require_same_config(state, config).data.on_device is False
+    assert continued(config, state, ALONE).data.on_device is False
 
 
 @pytest.mark.parametrize("scheduler", ["constant", "cosine", "one_cycle", "plateau"])
@@ -225,13 +227,15 @@ def test_the_folder_of_a_live_run_is_refused(small_config, run_main, whole):
 def test_a_gradient_that_is_no_number_leaves_the_last_good_state(small_config, run_main, run, whole, monkeypatch):
     calls = []
 
-    def poisoned(model, criterion, optimizer, images, target, **keywords):
+    step = Training.step
+
+    def poisoned(training, images, *others):
         calls.append(1)
         if len(calls) == 4:
             images = images * float("inf")
-        return train_step(model, criterion, optimizer, images, target, **keywords)
+        return step(training, images, *others)
 
-    monkeypatch.setattr("engine.loops.train_step", poisoned)
+    monkeypatch.setattr(Training, "step", poisoned)
     code, _, err = run_main(train, "--config", small_config, EPOCHS)
     assert code == 4
     assert "in step 2 of epoch 2" in err
@@ -261,7 +265,7 @@ def test_the_scale_of_a_float16_training_is_resumed_too(small_config, run_main, 
     words = ["--config", small_config, EPOCHS, "train.precision=fp16", "optimizer={name: SGD, lr: 0.1}", "--resume"]
     run_main(train, *words, "name=whole")
     with monkeypatch.context() as patch:
-        stop_in(patch, "engine.loops.train_step", 3)
+        stop_in(patch, "engine.training.Training.step", 3)
         assert run_main(train, *words)[0] == 143
     whole = tmp_path / "outputs" / "whole"
     scales = [load_checkpoint(folder / "last.pth")["scaling"]["scale"] for folder in (run, whole)]
@@ -274,7 +278,7 @@ def test_the_scale_of_a_float16_training_is_resumed_too(small_config, run_main, 
 
 def test_a_checkpoint_from_before_there_was_a_scale(small_config, run_main, run, whole, monkeypatch):
     with monkeypatch.context() as patch:
-        stop_in(patch, "engine.loops.train_step", 3)
+        stop_in(patch, "engine.training.Training.step", 3)
         assert run_main(train, "--config", small_config, EPOCHS)[0] == 143
     state = load_checkpoint(run / "last.pth")
     assert state.pop("scaling") is None
@@ -291,7 +295,7 @@ def test_a_networks_own_randomness_is_resumed_too(small_config, run_main, run, t
     monkeypatch.setattr(UNet, "forward", lambda self, x: nn.functional.dropout(forward(self, x), 0.3, self.training))
     run_main(train, "--config", small_config, "name=whole", EPOCHS)
     with monkeypatch.context() as patch:
-        stop_in(patch, "engine.loops.train_step", 3)
+        stop_in(patch, "engine.training.Training.step", 3)
         assert run_main(train, "--config", small_config, EPOCHS)[0] == 143
     assert run_main(train, "--config", small_config, EPOCHS, "train.workers=1", "--resume")[0] == 0
     assert digest(run) == digest(tmp_path / "outputs" / "whole")

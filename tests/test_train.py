@@ -238,8 +238,8 @@ def test_several_classes(run_main, small_config, tmp_path):
 def test_early_stopping_waits_for_its_patience(small_config, run_main, tmp_path, monkeypatch):
     val_ious = iter([0.2, 0.5, 0.4, 0.5, 0.3, 0.3, 0.3])
 
-    def scripted(model, loader, criterion, counts, **settings):
-        loss = evaluate(model, loader, criterion, counts, **settings)
+    def scripted(model, loader, counts, **settings):
+        loss = evaluate(model, loader, counts, **settings)
         scores, value = counts.compute().columns(), next(val_ious)
         counts.compute = lambda: type("", (), {"columns": lambda self: scores | {"iou": value}})()
         return loss

@@ -21,7 +21,7 @@ class DeviceLoader(EpochLoader):
     """What `TrainingLoader` is, for samples on a device: the same order and windows, changes from draws of its own.
 
     A batch is images [N, C, H, W] float32, normalised, in channels-last layout, and its target (see
-    `Targets.to_tensor`), both on the device. Nothing waits for the device.
+    `Task.to_tensor`), both on the device. Nothing waits for the device.
 
     Attributes:
         description: as `TrainingLoader`'s.
@@ -70,7 +70,7 @@ class DeviceLoader(EpochLoader):
         if self.augment is not None:
             images = self.augment.change(images, send(self.augment.looks(numbers), self.device))
         # Two steps, each rounded, as on the host: the same bits.
-        return images.mul_(self._scale).sub_(self._shift), self.source.samples.targets.batch_to_tensor(target)
+        return images.mul_(self._scale).sub_(self._shift), self.source.samples.task.batch_to_tensor(target)
 
     def _corner(self, key: tuple[int, int], index: int) -> tuple[int, int]:
         if self.source.crop is None:

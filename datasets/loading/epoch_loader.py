@@ -12,7 +12,8 @@ class EpochLoader:
 
     Attributes:
         source: key → sample.
-        batch_sampler: lists of keys; has `epoch`, `done`, `batch(number)` and `share(number)`, as `EpochBatches`.
+        batch_sampler: lists of keys; has `epoch`, `done`, `batch(number)` and `micro_batches(number)`, as
+            `EpochBatches`.
     """
 
     source: TrainingSet
@@ -22,9 +23,9 @@ class EpochLoader:
         """Makes the next iteration that of `epoch`, without its first `done` batches."""
         self.batch_sampler.epoch, self.batch_sampler.done = epoch, done
 
-    def share_of(self, number: int) -> tuple[list[int], float]:
-        """See `EpochBatches.share`."""
-        return self.batch_sampler.share(number)
+    def micro_batches(self, number: int) -> tuple[list[int], float]:
+        """See `EpochBatches.micro_batches`."""
+        return self.batch_sampler.micro_batches(number)
 
     def ids_of(self, number: int) -> list[str]:
         """The images of a batch of this epoch, from 0."""

@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader, Subset
 from datasets.augment import Augmentation
 from datasets.batch_augment import BatchAugmentation
 from datasets.loading.device_loader import DeviceLoader
-from datasets.loading.device_samples import keep_on_device
 from datasets.loading.workers import TrainingLoader, choose_workers
 from datasets.samples import Samples, ScoringSet, TrainingSet
 from images.normalise import Normalisation
@@ -23,24 +22,25 @@ class EpochBatches:
     """Batches of (epoch, index) in an order that is a function of (seed, epoch); set `epoch` before iterating, and
     `done` to pass over so many batches.
 
-    A batch is at most all samples, and no sample is dropped. A last batch that leaves a single sample for some part
-    (of the ranks, times those that a rank accumulates) joins the one before it: batch norm cannot use it alone.
+    A batch is at most all samples, and no sample is dropped. A batch is cut into as many micro-batches as there are
+    ranks times micro-batches that a rank accumulates. A last batch that leaves a single sample for one of them joins
+    the batch before it: batch norm cannot use a single sample.
 
     Args:
         rank, ranks: of every batch comes the rank's own stretch; all stretches together are the batch of one rank.
-        accumulate: parts that each stretch is to have.
+        accumulate: micro-batches that each stretch has.
 
     Raises:
-        ConfigError: there are fewer samples than parts.
+        ConfigError: there are fewer samples than micro-batches.
     """
 
     def __init__(
         self, count: int, batch_size: int, *, seed: int, rank: int = 0, ranks: int = 1, accumulate: int = 1
     ) -> None:
         self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
-        self.rank, self.ranks, self.parts = rank, ranks, ranks * accumulate
+        self.rank, self.ranks, self.accumulate, self.pieces = rank, ranks, accumulate, ranks * accumulate
         self.epoch = self.done = 0
-        if count < self.parts:
+        if count < self.pieces:
             raise ConfigError(
                 f"an epoch has {count} samples for {ranks} processes × train.accumulate {accumulate}; "
                 f"lower them until their product is at most {count}, or raise data.crops_per_image"
@@ -48,7 +48,7 @@ class EpochBatches:
 
     def __len__(self) -> int:
         left = self.count % self.batch_size
-        joins = left > 0 and left // self.parts < min(2, self.batch_size // self.parts)
+        joins = left > 0 and left // self.pieces < min(2, self.batch_size // self.pieces)
         return -(-self.count // self.batch_size) - joins
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
@@ -58,16 +58,15 @@ class EpochBatches:
         """The batch of that number in this epoch, from 0, as far as it is this rank's."""
         return next(itertools.islice(self._batches(), number, None))
 
-    def share(self, number: int) -> tuple[list[int], float]:
-        """Of a batch of this epoch, from 0: the samples in each part of the rank's stretch, and its weight.
+    def micro_batches(self, number: int) -> tuple[list[int], float]:
+        """Of a batch of this epoch, from 0: the samples in each micro-batch of the rank, and the rank's weight.
 
-        The batch is cut into as many parts whatever rank has them. The weight is that of the rank's own mean in the
-        mean over the ranks, which then is the mean over all samples of the batch.
+        The cuts are the same whatever rank has a micro-batch. The weight is that of the rank's own mean in the mean
+        over the ranks, which then is the mean over all samples of the batch.
         """
         start, stop = self._bounds(number)
-        accumulate = self.parts // self.ranks
-        own = range(self.rank * accumulate, (self.rank + 1) * accumulate)
-        lengths = [len(stretch(stop - start, part, self.parts)) for part in own]
+        own = range(self.rank * self.accumulate, (self.rank + 1) * self.accumulate)
+        lengths = [len(stretch(stop - start, piece, self.pieces)) for piece in own]
         return lengths, sum(lengths) * self.ranks / (stop - start)
 
     def _bounds(self, number: int) -> tuple[int, int]:
@@ -81,7 +80,7 @@ class EpochBatches:
 
 
 def stretch(count: int, rank: int, ranks: int) -> range:
-    """The rank's part of 0 … count − 1; the parts follow each other and differ by at most one in length."""
+    """The rank's share of 0 … count − 1; the shares follow each other and differ by at most one in length."""
     return range(count * rank // ranks, count * (rank + 1) // ranks)
 
 
@@ -96,9 +95,11 @@ def training_loader(
     batch_size: int,
     workers: int | str,
     pin_memory: bool,
-    on_device: bool | str = False,
+    on_device: bool = False,
     device: torch.device | str = "cpu",
-    **parts: int,
+    accumulate: int = 1,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> TrainingLoader | DeviceLoader:
     """The loader of the training loop; `loader.start(epoch=n)` chooses the epoch.
 
@@ -107,20 +108,20 @@ def training_loader(
         crop, crops_per_image: see `TrainingSet`.
         seed: of order, windows and changes.
         workers: processes that prepare batches, or "auto"; they do not change what comes.
-        on_device: whether samples are kept, cut and changed on the device, or "auto"; its changes are other draws.
+        on_device: whether samples are kept, cut and changed on the device; its changes are other draws.
         device: of the training.
-        parts: rank, ranks and accumulate, see `EpochBatches`.
+        accumulate, rank, ranks: see `EpochBatches`.
 
     Raises:
-        ConfigError: the samples do not fit on the device, or are fewer than the parts.
+        ConfigError: there are fewer samples than micro-batches.
     """
     device, (height, width) = torch.device(device), samples.size or crop
-    on_device = keep_on_device(on_device, samples, (height, width), device)
     kind = BatchAugmentation if on_device else Augmentation
     change = kind(square=height == width, colour=samples.reader.channels == 3) if augment else None
-    sampling = {"seed": seed, "crop": crop, "crops_per_image": crops_per_image}
-    dataset = TrainingSet(samples, normalise, None if on_device else change, **sampling)
-    batches = EpochBatches(len(dataset), batch_size, seed=seed, **parts)
+    dataset = TrainingSet(
+        samples, normalise, None if on_device else change, seed=seed, crop=crop, crops_per_image=crops_per_image
+    )
+    batches = EpochBatches(len(dataset), batch_size, seed=seed, rank=rank, ranks=ranks, accumulate=accumulate)
     if on_device:
         return DeviceLoader(dataset, batches, change, device=device)
     if workers == "auto":

@@ -19,8 +19,11 @@ from pydantic import (
     model_validator,
 )
 
-from engine.schema.losses import LossConfig, Task
+from engine.schema.choices import name_in
+from engine.schema.losses import LossConfig
 from engine.schema.section import Section
+from models import FILTERS, MODELS
+from tasks import TASKS, target_names, task_names
 
 
 def _check_size(size: object) -> object:
@@ -45,6 +48,9 @@ def _auto_or(allowed: Callable[[object], bool], expected: str) -> BeforeValidato
     return BeforeValidator(check)
 
 
+TaskName = Annotated[str, name_in(task_names)]
+TargetName = Annotated[str, name_in(target_names)]
+ModelName = Annotated[str, name_in(lambda: list(MODELS))]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
 Size = Annotated[int | list[int], BeforeValidator(_check_size)]
@@ -64,7 +70,7 @@ class DataConfig(Section):
     channels: Literal["auto", 1, 3] = "auto"
     intensity: Literal["native", "image", "run"] = "native"
     mask_threshold: Fraction | None = None  # for soft masks, in units of their full range
-    target: Literal["masks", "border"] = "masks"  # border: background, interior, border, from labels/
+    target: TargetName = "masks"  # border: background, interior, border, from labels/
     border_radius: Annotated[float, Field(ge=1)] = 1.5  # pixels of what the network sees
     max_pixels: PositiveInt = 2**28
     normalise: Literal["dataset", "imagenet"] = "dataset"
@@ -90,23 +96,6 @@ class DataConfig(Section):
         return self.height_width or self.tile
 
     @property
-    def loading(self) -> dict:
-        """The keys that say how a data folder is split and read."""
-        keys = {"normalise", "val_fraction", "split_seed", "channels", "intensity", "max_pixels"}
-        return self.model_dump(include=keys) | self.truth
-
-    @property
-    def truth(self) -> dict:
-        """The keys that say what of a data folder is the truth."""
-        return self.model_dump(include={"target", "mask_threshold", "border_radius"})
-
-    @property
-    def sampling(self) -> dict:
-        """The keys that say what a training sees of an image."""
-        keys = {"augment", "crops_per_image", "on_device"}
-        return self.model_dump(include=keys) | {"crop": self.tile}
-
-    @property
     def tile_overlap(self) -> int:
         return self.overlap if self.overlap is not None else min(self.tile) // 2
 
@@ -125,15 +114,16 @@ class DataConfig(Section):
 
 
 class ModelConfig(Section):
-    name: Literal["UNet", "NestedUNet"] = "NestedUNet"
-    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = Field(default=[32, 64, 128, 256, 512])
+    name: ModelName = "NestedUNet"
+    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))
     deep_supervision: bool = False
     weights: str | None = None  # start from this checkpoint
 
     @model_validator(mode="after")
     def _one_head(self) -> ModelConfig:
-        if self.deep_supervision and self.name != "NestedUNet":
-            raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: NestedUNet")
+        if self.deep_supervision and not MODELS[self.name].deep_supervision:
+            able = " or ".join(name for name, entry in MODELS.items() if entry.deep_supervision)
+            raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: {able}")
         return self
 
 
@@ -194,8 +184,8 @@ class MultiStepConfig(Section):
 
 class TrainConfig(Section):
     epochs: PositiveInt
-    batch_size: PositiveInt = 16  # of a step, of all processes and parts together
-    accumulate: PositiveInt = 1  # parts that a process's share of a batch goes through the network in
+    batch_size: PositiveInt = 16  # of a step, of all processes together
+    accumulate: PositiveInt = 1  # micro-batches that a process's share of a batch goes through the network in
     sync_batch_norm: bool = False  # over the images of all processes
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
     early_stopping: PositiveInt | None = None  # epochs without a better val_iou
@@ -205,12 +195,12 @@ class TrainConfig(Section):
     save_every_minutes: PositiveFloat = 10.0  # a checkpoint within an epoch that takes longer
     deterministic: bool = False  # on CUDA: only kernels that give the same bits again; the CPU's always do
 
-    def part_size(self, ranks: int) -> int:
+    def micro_batch_size(self, processes: int) -> int:
         """Images that go through the network at once, on each of so many processes."""
-        return max(1, self.batch_size // (ranks * self.accumulate))
+        return max(1, self.batch_size // (processes * self.accumulate))
 
     @model_validator(mode="after")
-    def _whole_parts(self) -> TrainConfig:
+    def _whole_micro_batches(self) -> TrainConfig:
         if self.batch_size % self.accumulate:
             raise ValueError(f"batch_size {self.batch_size} is not divisible by accumulate {self.accumulate}")
         return self
@@ -227,7 +217,7 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
     seed: NonNegativeInt = 41
-    task: Task = "binary"
+    task: TaskName = "binary"
     data: DataConfig
     model: ModelConfig = ModelConfig()
     loss: LossConfig
@@ -235,21 +225,23 @@ class Config(Section):
     scheduler: SchedulerConfig
     train: TrainConfig
 
-    def settled(self, *, on_device: bool) -> Config:
-        """The same with what data.on_device: auto came to, which decides over the random draws."""
+    @property
+    def target(self) -> str:
+        """The kind of target that the losses of the task receive, see `tasks.TaskEntry`."""
+        return TASKS[self.task, self.data.target].target
+
+    def with_on_device(self, on_device: bool) -> Config:
+        """The same with what data.on_device: auto was resolved to, which decides over the random draws."""
         return self.model_copy(update={"data": self.data.model_copy(update={"on_device": on_device})})
 
     @model_validator(mode="after")
-    def _borders_are_classes(self) -> Config:
-        if self.data.target == "border" and self.task != "multiclass":
-            raise ValueError(
-                f"data.target: border has the classes background, interior and border; got task: {self.task}, "
-                "set task: multiclass"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _loss_fits_task(self) -> Config:
+        if (self.task, self.data.target) not in TASKS:
+            fitting = " or ".join(task for task, target in TASKS if target == self.data.target)
+            raise ValueError(
+                f"data.target: {self.data.target} belongs to task: {fitting}; got task: {self.task}, "
+                f"set task: {fitting}, or another data.target"
+            )
         if problem := self.loss.misfit(self.task):
             raise ValueError(problem)
         return self
@@ -260,8 +252,3 @@ class Config(Section):
         if lowest > self.optimizer.lr:
             raise ValueError(f"scheduler.min_lr {lowest} lies above optimizer.lr {self.optimizer.lr}")
         return self
-
-
-def arguments_of(section: Section) -> dict:
-    """The keys of a section that are keyword arguments of what its name stands for."""
-    return section.model_dump(exclude={"name", "weights", "class_weights"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from engine.schema.choices import shown, suggestion
 from engine.schema.config import Config
 from engine.schema.section import Section
 from system.errors import ConfigError
@@ -32,7 +32,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         shipped = ", ".join(sorted(str(p) for p in Path("configs").glob("*.yaml"))) or "none here"
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); configs in this folder: {shipped}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: must hold sections such as 'data:' and 'train:', got {_shown(content)}")
+        raise ConfigError(f"{path}: must hold sections such as 'data:' and 'train:', got {shown(content)}")
     content.setdefault("name", path.stem)
     problems, overridden = [], set()
     for override in overrides:
@@ -43,7 +43,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
-        problems += [_told(problem, overridden) for problem in error.errors(include_url=False)]
+        problems += [_message(problem, overridden) for problem in error.errors(include_url=False)]
     if problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise ConfigError(f"{path}: {count}\n" + "\n".join(f"  {problem}" for problem in problems))
@@ -67,14 +67,6 @@ def _apply(content: dict, override: str) -> str:
             raise ConfigError(f"{override!r}: '{section}' is a value, not a section")
     content[last] = parse_yaml(value, override)
     return key.strip()
-
-
-def _shown(value: object) -> str:
-    kinds = {bool: "a yes/no value", int: "a whole number", float: "a number", str: "text", list: "a list"}
-    if value is None:
-        return "nothing"
-    shown = repr(value) if len(repr(value)) <= 100 else f"{repr(value)[:100]}…"
-    return f"{shown} ({kinds[type(value)]})" if type(value) in kinds else "a section"
 
 
 def _sections_within(annotation: object) -> Iterator[type[Section]]:
@@ -119,13 +111,6 @@ def _literals(annotation: object) -> list[object]:
     return list(typing.get_args(inner[0] if inner else annotation))
 
 
-def _choice(got: object, allowed: Sequence[str]) -> str:
-    lower = {option.lower(): option for option in allowed}
-    close = difflib.get_close_matches(str(got).lower(), lower, n=1, cutoff=0.5)
-    hint = f"did you mean {lower[close[0]]!r}? " if close else ""
-    return f"{hint}allowed: {', '.join(allowed)}"
-
-
 _EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -136,29 +121,29 @@ _EXPECTED = {
 }
 
 
-def _told(problem: Mapping, overridden: set[str]) -> str:
+def _message(problem: Mapping, overridden: set[str]) -> str:
     """One pydantic error in the words of this project."""
     key, section, last, names = _walk(problem["loc"])
     kind, got, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        text = f"unknown key; {_choice(last, list(section.model_fields))}"
+        text = f"unknown key; {suggestion(last, list(section.model_fields))}"
     elif kind == "missing":
         text = "is required and not given"
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         key += ".name"
         given = got.get("name")
-        text = f"{given!r} is unknown; {_choice(given, names)}" if given else f"is required; {_choice('', names)}"
+        text = f"{given!r} is unknown; {suggestion(given, names)}" if given else f"is required; {suggestion('', names)}"
     elif kind == "literal_error":
         allowed = [str(option) for option in _literals(section.model_fields[last].annotation)]
-        text = f"got {_shown(got)}; {_choice(got, allowed)}"
+        text = f"got {shown(got)}; {suggestion(got, allowed)}"
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
-        text = f"got {_shown(got)}; expected a section with keys"
+        text = f"got {shown(got)}; expected a section with keys"
     elif kind == "value_error":
         text = str(context["error"])
     elif kind == "string_pattern_mismatch":
         text = f"got {got!r}; allowed are letters, digits, '.', '_' and '-', starting with a letter or digit"
     elif kind in _EXPECTED:
-        text = f"got {_shown(got)}; expected {_EXPECTED[kind]}"
+        text = f"got {shown(got)}; expected {_EXPECTED[kind]}"
     else:
-        text = f"got {_shown(got)}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+        text = f"got {shown(got)}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
     return f"{key}{' (command line)' if key in overridden else ''}: {text}"

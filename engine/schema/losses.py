@@ -8,7 +8,6 @@ from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, P
 
 from engine.schema.section import Section
 
-Task = Literal["binary", "multilabel", "multiclass"]
 OF_MASKS = ("binary", "multilabel")
 OF_CLASSES = ("multiclass",)
 

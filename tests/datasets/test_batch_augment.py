@@ -15,6 +15,7 @@ from datasets.loading.loaders import training_loader
 from datasets.samples import Samples
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
+from tasks.binary import Binary
 
 DRAWS = 3000
 
@@ -85,8 +86,8 @@ def test_every_symmetry_is_equally_likely_and_oblong_samples_are_only_flipped():
 
 def draws_of(root, *, on_device, channels):
     """[DRAWS, channels, 6, 6] grey levels: windows of one image of 8×7, through the loader of a training."""
-    folder = list_folder(root, task="binary")
-    samples = Samples(folder.samples[:1], ImageReader(channels=channels), folder.targets, size=None)
+    folder = list_folder(root, Binary)
+    samples = Samples(folder.samples[:1], ImageReader(channels=channels), folder.task, size=None)
     plain = Normalisation(mean=(0.0,) * channels, std=(1 / 255,) * channels)  # leaves the grey levels as they are
     sampling = {"augment": True, "crop": (6, 6), "crops_per_image": DRAWS, "seed": 3, "batch_size": 500}
     loader = training_loader(samples, plain, **sampling, workers=0, pin_memory=False, on_device=on_device)

@@ -10,53 +10,55 @@ from datasets.split import read_split, split_to_csv
 from datasets.survey import load_training_data
 from images.image_reader import ImageReader
 from system.errors import DataError
+from tasks.binary import Binary
+from tasks.multilabel import Multilabel
 
 
 def load(root, **changes):
-    arguments = {"task": "binary", "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    arguments = {"task_type": Binary, "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
     return load_training_data(root, **arguments | changes)
 
 
 def test_samples_are_sorted_and_complete(small_set):
-    folder = list_folder(small_set, task="binary")
-    assert folder.classes == ("nucleus",)
+    folder = list_folder(small_set, Binary)
+    assert folder.task.classes == ("nucleus",)
     assert [sample.id for sample in folder.samples] == [f"cell_{i:02d}" for i in range(10)]
-    image, masks = read_sample(folder.samples[0], ImageReader(), folder.targets)
+    image, masks = read_sample(folder.samples[0], ImageReader(), folder.task)
     assert (image.shape, masks.shape, masks.dtype) == ((32, 32, 3), (32, 32, 1), np.uint8)
     assert set(np.unique(masks)) == {0, 1}
 
 
 def test_the_order_of_classes_is_that_of_the_description(tmp_path):
     root = write_set(tmp_path / "two", classes=("b", "a"))
-    assert list_folder(root, task="multilabel").classes == ("a", "b")
+    assert list_folder(root, Multilabel).task.classes == ("a", "b")
     (root / "dataset.yaml").write_text("classes: [b, a]\n")
-    assert list_folder(root, task="multilabel").classes == ("b", "a")
+    assert list_folder(root, Multilabel).task.classes == ("b", "a")
     (root / "dataset.yaml").write_text("classes: [b, c]\n")
     with pytest.raises(DataError, match=r"classes \['b', 'c'\], but masks/ holds \['a', 'b'\]"):
-        list_folder(root, task="multilabel")
+        list_folder(root, Multilabel)
 
 
 def test_masks_may_lie_flat_for_one_class(small_set):
     for path in (small_set / "masks" / "nucleus").iterdir():
         path.rename(small_set / "masks" / path.name)
     (small_set / "masks" / "nucleus").rmdir()
-    folder = list_folder(small_set, task="binary")
-    assert folder.classes == ("foreground",)
+    folder = list_folder(small_set, Binary)
+    assert folder.task.classes == ("foreground",)
     assert folder.samples[3].masks == (small_set / "masks" / "cell_03.png",)
     (small_set / "dataset.yaml").write_text("classes: [cell]\n")
-    assert list_folder(small_set, task="binary").classes == ("cell",)
+    assert list_folder(small_set, Binary).task.classes == ("cell",)
     (small_set / "masks" / "other").mkdir()
     with pytest.raises(DataError, match="class folders and also files"):
-        list_folder(small_set, task="binary")
+        list_folder(small_set, Binary)
 
 
 def test_a_missing_file_is_an_empty_mask_where_there_are_several_classes(tmp_path):
     root = write_set(tmp_path / "two", classes=("a", "b"))
     (root / "masks" / "b" / "cell_00.png").unlink()
-    folder = list_folder(root, task="multilabel")
+    folder = list_folder(root, Multilabel)
     sample = folder.samples[0]
     assert sample.masks == (root / "masks" / "a" / "cell_00.png", None)
-    _, masks = read_sample(sample, ImageReader(), folder.targets)
+    _, masks = read_sample(sample, ImageReader(), folder.task)
     assert masks[..., 0].any()
     assert not masks[..., 1].any()
 
@@ -68,20 +70,20 @@ def test_several_classes_need_another_task(tmp_path):
 
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
-        list_folder(tmp_path / "none", task="binary")
+        list_folder(tmp_path / "none", Binary)
     (tmp_path / "set" / "images").mkdir(parents=True)
     with pytest.raises(DataError, match=r"images: no images \(\.png"):
-        list_folder(tmp_path / "set", task="binary")
+        list_folder(tmp_path / "set", Binary)
     (tmp_path / "set" / "images" / "a.png").touch()
     with pytest.raises(DataError, match="masks: no masks"):
-        list_folder(tmp_path / "set", task="binary")
+        list_folder(tmp_path / "set", Binary)
 
 
 def test_images_without_mask_and_equal_stems_come_at_once(small_set):
     (small_set / "masks" / "nucleus" / "cell_03.png").unlink()
     (small_set / "images" / "cell_05.JPG").touch()
     with pytest.raises(DataError) as caught:
-        list_folder(small_set, task="binary")
+        list_folder(small_set, Binary)
     assert "2 problems" in str(caught.value)
     assert "cell_03.png: no mask" in str(caught.value)
     assert "same stem as cell_05.JPG" in str(caught.value)
@@ -154,9 +156,9 @@ def test_a_mask_without_an_image_is_refused(tmp_path):
     root = write_set(tmp_path / "set", classes=("cell", "nucleus"))
     (root / "masks/nucleus/cell_01.png").rename(root / "masks/nucleus/cell01.png")
     with pytest.raises(DataError, match=r"nucleus/cell01\.png: no image .*images/cell01"):
-        list_folder(root, task="multilabel")
+        list_folder(root, Multilabel)
 
 
 def test_hidden_files_beside_class_folders_are_passed_over(small_set):
     (small_set / "masks" / "._cell.png").write_bytes(b"macOS")
-    assert list_folder(small_set, task="binary").classes == ("nucleus",)
+    assert list_folder(small_set, Binary).task.classes == ("nucleus",)

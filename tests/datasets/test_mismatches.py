@@ -7,6 +7,8 @@ import tifffile
 
 from datasets.survey import load_training_data
 from system.errors import DataError
+from tasks.binary import Binary
+from tasks.task import TaskOptions
 
 IMAGE, MASK = "images/cell_04.png", "masks/nucleus/cell_04.png"
 
@@ -74,13 +76,13 @@ def wide(root):
 def test_each_mismatch_is_told_by_file(small_set, damage, told):
     damage(small_set)
     with pytest.raises(DataError, match=told):
-        load_training_data(small_set, task="binary", size=(32, 32), normalise="dataset", val_fraction=0.2, split_seed=0)
+        load_training_data(small_set, Binary, size=(32, 32), normalise="dataset", val_fraction=0.2, split_seed=0)
 
 
 def test_soft_masks_are_cut_at_the_threshold_that_is_given(small_set):
     save(small_set, MASK, mask_with(200))
-    arguments = {"task": "binary", "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    arguments = {"task_type": Binary, "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
     for threshold, expected in ((0.5, 144), (0.9, 0)):
-        data = load_training_data(small_set, mask_threshold=threshold, **arguments)
+        data = load_training_data(small_set, options=TaskOptions(mask_threshold=threshold), **arguments)
         masks = {sample.id: part[i][1] for part in (data.train, data.val) for i, sample in enumerate(part.samples)}
         assert masks["cell_04"].sum() == expected

@@ -13,6 +13,7 @@ from datasets.split import random_split, read_split, select, split_to_csv
 from images.image_reader import ImageReader
 from images.normalise import IMAGENET, Normalisation, measure
 from system.errors import ConfigError, DataError
+from tasks.binary import Binary
 
 IDS = [f"i{n}" for n in range(20)]
 
@@ -134,7 +135,7 @@ def test_the_ranks_together_see_the_batches_of_one(count, ranks):
         assert min(shares) >= 2
         assert max(shares) - min(shares) <= 1
         # the mean over the ranks of weighted means is the mean over the images
-        weights = [batches.share(number)[1] for batches in own]
+        weights = [batches.micro_batches(number)[1] for batches in own]
         assert [weight * len(batch) / ranks for weight in weights] == pytest.approx(shares)
 
 
@@ -158,8 +159,8 @@ def test_the_parts_of_a_batch_do_not_depend_on_who_has_them(count):
     cut = {}
     for ranks, accumulate in ((1, 6), (2, 3), (3, 2), (6, 1)):
         own = [EpochBatches(count, count, seed=0, rank=r, ranks=ranks, accumulate=accumulate) for r in range(ranks)]
-        cut[ranks] = [length for batches in own for length in batches.share(0)[0]]
-        assert [sum(batches.share(0)[0]) for batches in own] == [len(batches.batch(0)) for batches in own]
+        cut[ranks] = [length for batches in own for length in batches.micro_batches(0)[0]]
+        assert [sum(batches.micro_batches(0)[0]) for batches in own] == [len(batches.batch(0)) for batches in own]
     assert cut[1] == cut[2] == cut[3] == cut[6]
     assert sum(cut[1]) == count
     assert max(cut[1]) - min(cut[1]) <= 1
@@ -171,8 +172,8 @@ def test_fewer_samples_than_parts_are_refused():
 
 
 def batches_of(root, workers, epoch, crop=None, crops_per_image=1):
-    folder = list_folder(root, task="binary")
-    samples = Samples(folder.samples, ImageReader(), folder.targets, size=None if crop else (32, 32))
+    folder = list_folder(root, Binary)
+    samples = Samples(folder.samples, ImageReader(), folder.task, size=None if crop else (32, 32))
     sampling = {"augment": True, "crop": crop, "crops_per_image": crops_per_image}
     loader = training_loader(samples, IMAGENET, seed=3, batch_size=4, workers=workers, pin_memory=False, **sampling)
     loader.batch_sampler.epoch = epoch
@@ -194,8 +195,8 @@ def test_several_windows_of_an_image_differ(small_set):
 
 
 def test_scoring_keeps_the_order_and_drops_nothing(small_set):
-    folder = list_folder(small_set, task="binary")
-    samples = Samples(folder.samples, ImageReader(), folder.targets, size=(16, 16))
+    folder = list_folder(small_set, Binary)
+    samples = Samples(folder.samples, ImageReader(), folder.task, size=(16, 16))
     batches = list(scoring_loader(samples, IMAGENET, batch_size=4, pin_memory=False))
     assert [len(images) for images, _ in batches] == [4, 4, 2]
     torch.testing.assert_close(torch.cat([images for images, _ in batches])[7], IMAGENET(samples[7][0]))
@@ -204,8 +205,8 @@ def test_scoring_keeps_the_order_and_drops_nothing(small_set):
 
 @pytest.mark.parametrize("ranks", [2, 3, 12])
 def test_the_ranks_together_score_every_sample_once_in_order(small_set, ranks):
-    folder = list_folder(small_set, task="binary")
-    samples = Samples(folder.samples, ImageReader(), folder.targets, size=(16, 16))
+    folder = list_folder(small_set, Binary)
+    samples = Samples(folder.samples, ImageReader(), folder.task, size=(16, 16))
     loaders = [
         scoring_loader(samples, IMAGENET, batch_size=2, pin_memory=False, rank=r, ranks=ranks) for r in range(ranks)
     ]
@@ -214,7 +215,7 @@ def test_the_ranks_together_score_every_sample_once_in_order(small_set, ranks):
 
 
 def test_select_keeps_the_order(small_set):
-    samples = list_folder(small_set, task="binary").samples
+    samples = list_folder(small_set, Binary).samples
     split = {"cell_04": "train", "cell_01": "train", "cell_02": "val"}
     assert [s.id for s in select(samples, split, "train")] == ["cell_01", "cell_04"]
     assert [s.id for s in select(samples, split, "all")] == ["cell_01", "cell_02", "cell_04"]

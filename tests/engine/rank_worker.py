@@ -15,25 +15,27 @@ import time
 from pathlib import Path
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
+from support.trainings import CPU, training_of
 from torch import distributed, nn
 
-import engine.loops
 import train
 from datasets.loading.loaders import EpochBatches, scoring_loader
-from engine.device import choose_runtime
 from engine.distributed import ALONE, Ranks
-from engine.loops import evaluate, train_step
+from engine.loops import evaluate
+from engine.training import Training
 from images.normalise import IMAGENET
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
 from models import UNet
 from system.errors import leave, run_script
+from tasks.binary import Binary
 
 RANK = int(os.environ["RANK"])
-CPU = choose_runtime("cpu", "fp32")
+STEP = Training.step
 
 
 def main() -> None:
@@ -51,14 +53,14 @@ def train_with_kills(kills: list[str], arguments: list[str]) -> None:
     attempt, steps = int(os.environ["TORCHELASTIC_RESTART_COUNT"]), []
     rank, step = map(int, kills[attempt].split(":")) if attempt < len(kills) and kills[attempt] else (-1, -1)
 
-    def watched(*positional, **keywords):
+    def watched(training, *batch):
         steps.append(1)
         if (rank, step) == (RANK, len(steps)):
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.2)  # for a signal to come in time
-        return train_step(*positional, **keywords)
+        return step_of(training, *batch)
 
-    engine.loops.train_step = watched
+    step_of, Training.step = Training.step, watched
     sys.argv = ["train.py", *arguments]
     leave(run_script(train.main))
 
@@ -77,7 +79,7 @@ def compare(folder: Path) -> dict:
         "sync": one_training(folder, config, "name=sync", "train.sync_batch_norm=true"),
     }
     if RANK:
-        engine.loops.train_step = poisoned
+        Training.step = poisoned
     found["diverged"] = one_training(folder, config, "name=diverged")
     poisoned.steps = 0
     found["diverged_in_fp16"] = one_training(folder, config, "name=diverged_in_fp16", "train.precision=fp16")
@@ -111,27 +113,25 @@ def meet_anew() -> None:
     os.environ["TORCHELASTIC_RESTART_COUNT"] = str(int(os.environ["TORCHELASTIC_RESTART_COUNT"]) + 1)
 
 
-def poisoned(model, criterion, optimizer, images, target, **keywords):
+def poisoned(training, images, *others):
     """The second rank's third step."""
     poisoned.steps = getattr(poisoned, "steps", 0) + 1
     images = images * float("inf") if poisoned.steps == 3 else images
-    return train_step(model, criterion, optimizer, images, target, **keywords)
+    return STEP(training, images, *others)
 
 
 def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
     """Largest difference of the gradient of `count` images over all ranks from that of one process, over its norm."""
 
-    def gradient(of: Ranks, own: list[int], parts: list[int], weight: float) -> torch.Tensor:
+    def gradient(of: Ranks, own: list[int], sizes: list[int], weight: float) -> torch.Tensor:
         torch.manual_seed(0)
         model = UNet(filters=(4, 8))
-        network = of.begin(model)
+        training = training_of(model, torch.optim.SGD(model.parameters(), lr=0.0), ranks=of)
+        training.begin()
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()  # its own statistics would be of other images
-        criterion = DeepSupervisionLoss(build_loss("BCEWithLogitsLoss"))
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-        settings = {"runtime": CPU, "parts": parts, "weight": weight}
-        train_step(network, criterion, optimizer, images[own], target[own], **settings)
+        training.step(images[own], target[own], sizes, weight)
         return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
     generator = torch.Generator().manual_seed(3)
@@ -139,7 +139,7 @@ def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
     target = (torch.rand(count, 1, 32, 32, generator=generator) < 0.3).float()
     batches = EpochBatches(count, count, seed=0, accumulate=accumulate, **ranks.place)
     expected = gradient(ALONE, [index for _, index in EpochBatches(count, count, seed=0).batch(0)], [count], 1.0)
-    shared = gradient(ranks, [index for _, index in batches.batch(0)], *batches.share(0))
+    shared = gradient(ranks, [index for _, index in batches.batch(0)], *batches.micro_batches(0))
     return ((shared - expected).abs().max() / expected.norm()).item()
 
 
@@ -149,8 +149,8 @@ def scores(ranks: Ranks, folder: Path, count: int) -> dict:
     from datasets.samples import Samples
     from images.image_reader import ImageReader
 
-    data = list_folder(folder / "small", task="binary")
-    samples = Samples(data.samples[:count], ImageReader(), data.targets, size=(32, 32))
+    data = list_folder(folder / "small", Binary)
+    samples = Samples(data.samples[:count], ImageReader(), data.task, size=(32, 32))
     torch.manual_seed(RANK)
     model = UNet(filters=(4, 8))
     if RANK:  # the first rank's running statistics count
@@ -162,7 +162,7 @@ def scores(ranks: Ranks, folder: Path, count: int) -> dict:
     for name, of, batch_size in (("ranks", ranks, 2), ("alone", ALONE, 4)):
         counts = SegmentationCounts()
         loader = scoring_loader(samples, IMAGENET, batch_size=batch_size, pin_memory=False, **of.place)
-        loss = evaluate(model, loader, criterion, counts, runtime=CPU, ranks=of)
+        loss = evaluate(model, loader, counts, criterion=criterion, runtime=CPU, decide=data.task.decide, ranks=of)
         found[name] = {"loss": loss["loss"], "counts": counts.per_image().tolist()}
     return found
 

@@ -12,22 +12,19 @@ import pytest
 import torch
 from conftest import write_set
 from faults.runs import digest
+from support.trainings import CPU, training_of
 from torch import nn
 
-from engine.device import choose_runtime
+from assemble import continued
 from engine.distributed import ALONE, Ranks
-from engine.loops import train_step
 from engine.progress import EpochProgress
-from engine.runs.resume import require_same_config
-from engine.schema.config import TrainConfig
 from engine.schema.config_file import load_config
-from losses import DeepSupervisionLoss, build_loss
+from losses import build_loss
 from metrics import SegmentationCounts
 from system.errors import ConfigError
 from system.seeding import epoch_order
 
 WORKER = Path(__file__).with_name("rank_worker.py")
-CPU = choose_runtime("cpu", "fp32")
 CONFIG = """
 data: {root: SMALL, size: 32, val_fraction: 0.3}
 model: {name: UNet, filters: [2, 4]}
@@ -166,19 +163,20 @@ def test_a_signal_and_lost_ranks_change_nothing(folder, found):
     assert digest(run) == digest(folder / "outputs" / "tiny")
 
 
-@pytest.mark.parametrize("parts", [[3, 4], [2, 2, 3], [1] * 7])
-def test_accumulation_gives_the_gradient_and_the_terms_of_the_whole_batch(parts):
+@pytest.mark.parametrize("sizes", [[3, 4], [2, 2, 3], [1] * 7])
+def test_accumulation_gives_the_gradient_and_the_terms_of_the_whole_batch(sizes):
     terms = [{"name": "BCEWithLogitsLoss", "factor": 0.5}, {"name": "DiceLoss", "per_image": True}]
     torch.manual_seed(0)
     images, target = torch.randn(7, 3, 8, 8), (torch.rand(7, 1, 8, 8) < 0.3).float()
     results = []
-    for cut in (None, parts):
+    for cut in (None, sizes):
         torch.manual_seed(1)
-        model, criterion = nn.Conv2d(3, 1, 3), DeepSupervisionLoss(build_loss("WeightedSumLoss", terms=terms))
-        model.padding = (1, 1)
+        model = nn.Conv2d(3, 1, 3, padding=1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-        loss, logits = train_step(model, criterion, optimizer, images, target, runtime=CPU, parts=cut)
-        results.append((loss, logits, criterion.parts, [parameter.grad for parameter in model.parameters()]))
+        training = training_of(model, optimizer, build_loss("WeightedSumLoss", terms=terms))
+        loss, counts = training.step(images, target, cut), training.progress.counts.per_image()
+        means = training.progress.losses.compute("training")
+        results.append((loss, counts, means, [parameter.grad for parameter in model.parameters()]))
     torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-7)
 
 
@@ -198,12 +196,12 @@ def test_the_environment_of_torchrun(monkeypatch):
     ("batch_size", "ranks", "accumulate", "fits"), [(16, 4, 2, True), (16, 3, 1, False), (12, 4, 2, False)]
 )
 def test_a_batch_is_divided_evenly(batch_size, ranks, accumulate, fits):
-    settings = TrainConfig(epochs=1, batch_size=batch_size, accumulate=accumulate)
+    settings = {"batch_size": batch_size, "accumulate": accumulate, "sync_batch_norm": False, "runtime": CPU}
     if fits:
-        Ranks(0, ranks).require(settings, CPU)
+        Ranks(0, ranks).check_settings(**settings)
     else:
         with pytest.raises(ConfigError, match=f"{batch_size}, of all {ranks} processes together"):
-            Ranks(0, ranks).require(settings, CPU)
+            Ranks(0, ranks).check_settings(**settings)
 
 
 @pytest.mark.parametrize(
@@ -223,10 +221,10 @@ def test_which_numbers_of_processes_may_go_on(folder, ranks, accumulate, sync, r
     before, now = (load_config(folder / "tiny.yaml", [*changes, f"train.accumulate={k}"]) for k in (2, accumulate))
     state = {"config": before.model_dump(), "machine": {"processes": 4}}
     if refused is None:
-        require_same_config(state, now, ranks=ranks)
+        continued(now, state, Ranks(0, ranks))
     else:
         with pytest.raises(ConfigError, match=re.escape(refused)):
-            require_same_config(state, now, ranks=ranks)
+            continued(now, state, Ranks(0, ranks))
 
 
 def progress_of(*batches):

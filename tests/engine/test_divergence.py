@@ -4,21 +4,18 @@ import copy
 
 import pytest
 import torch
+from support.trainings import CPU, Batches, training_of
 from torch import nn
 from torch.utils.data import DataLoader
 
-from engine.device import choose_runtime
-from engine.divergence import UpdateGuard, save_bad_step
+from engine.divergence import UpdateGuard, WatchedStep
 from engine.loops import train_epoch
 from engine.loss_scaling import DynamicLossScaling
 from engine.optimisers import OPTIMIZERS, build_optimizer
-from engine.progress import EpochProgress
+from engine.runs.bad_steps import BadSteps
 from engine.runs.checkpoint_file import load_checkpoint
-from losses import DeepSupervisionLoss
-from metrics import SegmentationCounts
+from losses import build_loss
 from system.errors import DivergedError
-
-CPU = choose_runtime("cpu", "fp32")
 
 
 def batches(bad):
@@ -35,13 +32,14 @@ def network():
     return nn.Conv2d(3, 1, 1)
 
 
-def train(model, optimizer, guard, bad, steps_seen):
-    criterion = DeepSupervisionLoss(nn.BCEWithLogitsLoss())
+def train(model, optimizer, bad, steps_seen, *, deferred=False, guarded=True, scaling=None):
+    training = training_of(model, optimizer)
+    training.guard = UpdateGuard(optimizer, deferred=deferred, on_bad_step=stop)
+    training.scaling = scaling or training.scaling
+    if not guarded:
+        training.guard.check = lambda watched: None
     remember = lambda: steps_seen.append(copy.deepcopy(model.state_dict()))
-    progress = EpochProgress(SegmentationCounts())
-    return train_epoch(
-        model, batches(bad), criterion, optimizer, progress, runtime=CPU, guard=guard, after_step=remember
-    )
+    return train_epoch(training, Batches(batches(bad)), after_step=remember)
 
 
 def stop(watched):
@@ -54,9 +52,8 @@ def test_the_weights_stay_those_of_the_last_good_step(name, deferred):
     model, seen = network(), []
     momentum = {"momentum": 0.9} if name == "SGD" else {}
     optimizer = build_optimizer(name, model.parameters(), lr=0.1, weight_decay=0.1, fused=deferred, **momentum)
-    guard = UpdateGuard(optimizer, deferred=deferred, on_bad_step=stop)
     with pytest.raises(DivergedError, match="step 2"):
-        train(model, optimizer, guard, [2], seen)
+        train(model, optimizer, [2], seen, deferred=deferred)
     # At once: raised before the third update. Deferred: that update was left out, the fourth step raised.
     assert len(seen) == (3 if deferred else 2)
     torch.testing.assert_close(model.state_dict(), seen[1], rtol=0, atol=0)
@@ -66,14 +63,14 @@ def test_a_bad_last_step_is_found_at_the_epochs_end():
     model = network()
     optimizer = build_optimizer("SGD", model.parameters(), lr=0.1, fused=True)
     with pytest.raises(DivergedError, match="step 4"):
-        train(model, optimizer, UpdateGuard(optimizer, deferred=True, on_bad_step=stop), [4], [])
+        train(model, optimizer, [4], [], deferred=True)
 
 
 def test_without_a_guard_the_weights_are_lost():
     """The control: what the guard prevents."""
     model, seen = network(), []
     with pytest.raises(DivergedError, match="the training loss is nan"):
-        train(model, build_optimizer("SGD", model.parameters(), lr=0.1), None, [2], seen)
+        train(model, build_optimizer("SGD", model.parameters(), lr=0.1), [2], seen, guarded=False)
     assert len(seen) == 5
     assert model.weight.isnan().any()
 
@@ -81,7 +78,7 @@ def test_without_a_guard_the_weights_are_lost():
 def test_a_finite_epoch_passes_and_unfused_kernels_are_refused():
     model = network()
     optimizer = build_optimizer("SGD", model.parameters(), lr=0.1, fused=False)
-    assert train(model, optimizer, UpdateGuard(optimizer, deferred=False, on_bad_step=stop), [], [])["loss"] > 0
+    assert train(model, optimizer, [], [])["loss"] > 0
     with pytest.raises(ValueError, match="fused=True"):
         UpdateGuard(optimizer, deferred=True, on_bad_step=stop)
 
@@ -104,11 +101,13 @@ def test_a_gradient_may_overflow_as_long_as_its_scale_can_fall(deferred, loss, n
     optimizer = build_optimizer("SGD", network().parameters(), lr=0.1, fused=True)
     scaling = DynamicLossScaling(optimizer, CPU.device)
     scaling.scale.fill_(scale)
-    told = []
-    guard = UpdateGuard(optimizer, deferred=deferred, on_bad_step=told.append, scaling=scaling)
-    guard.watching(7, torch.zeros(1), torch.zeros(1))(torch.tensor(float(loss)), torch.tensor(float(norm)))
+    reported = []
+    guard = UpdateGuard(optimizer, deferred=deferred, on_bad_step=reported.append)
+    loss, norm = torch.tensor(float(loss)), torch.tensor(float(norm))
+    one = torch.zeros(1)
+    guard.check(WatchedStep(1, 7, one, one, 0.1, loss, norm, {}, loss.isfinite(), scaling.scale))
     guard.settle()
-    assert [watched.step for watched in told] == ([7] if bad else [])
+    assert [watched.step for watched in reported] == ([7] if bad else [])
 
 
 @pytest.mark.parametrize("deferred", [False, True])
@@ -116,24 +115,19 @@ def test_overflows_end_a_training_where_the_scale_has_come_to_its_end(deferred):
     """A gradient that is infinite at any scale: after 16 halvings, from 65536 to 1, it is taken for what it is."""
     model, seen = network(), []
     optimizer = build_optimizer("SGD", model.parameters(), lr=0.1)
-    scaling = DynamicLossScaling(optimizer, CPU.device)
-    guard = UpdateGuard(optimizer, deferred=deferred, on_bad_step=stop, scaling=scaling)
+    training = training_of(model, optimizer)
+    training.guard = UpdateGuard(optimizer, deferred=deferred, on_bad_step=stop)
+    training.scaling = DynamicLossScaling(optimizer, CPU.device)
     model.weight.register_hook(lambda gradient: gradient * float("inf"))
-    keywords = {
-        "runtime": CPU,
-        "guard": guard,
-        "scaling": scaling,
-        "after_step": lambda: seen.append(scaling.scale.item()),
-    }
-    criterion, progress = DeepSupervisionLoss(nn.BCEWithLogitsLoss()), EpochProgress(SegmentationCounts())
     start = copy.deepcopy(model.state_dict())
 
-    def train_epochs():
-        for _ in range(4):
-            train_epoch(model, batches([]), criterion, optimizer, progress, **keywords)
+    def train_steps():
+        for images, target in list(batches([])) * 4:
+            training.step(images, target)
+            seen.append(training.scaling.scale.item())
 
     with pytest.raises(DivergedError, match="step 16"):
-        train_epochs()
+        train_steps()
     assert seen[:16] == [2.0**power for power in range(15, -1, -1)]
     torch.testing.assert_close(model.state_dict(), start, rtol=0, atol=0)
 
@@ -141,15 +135,12 @@ def test_overflows_end_a_training_where_the_scale_has_come_to_its_end(deferred):
 def test_the_batch_is_named_and_saved_for_a_replay(tmp_path):
     model, path = network(), tmp_path / "diverged.pth"
     optimizer = build_optimizer("SGD", model.parameters(), lr=0.125)
-    guard = UpdateGuard(
-        optimizer,
-        deferred=False,
-        parts_of_loss=lambda: {"dice": torch.tensor(0.25)},
-        on_bad_step=lambda bad: save_bad_step(bad, path, epoch=7, ids=["cell_1", "cell_2"], model=model),
-    )
-    told = r"loss is nan in step 2 of epoch 7 \(loss nan, dice 0\.25, lr 0\.125\), on the images cell_1, cell_2"
-    with pytest.raises(DivergedError, match=told):
-        train(model, optimizer, guard, [1], [])
+    training = training_of(model, optimizer, build_loss("WeightedSumLoss", terms=[{"name": "BCEWithLogitsLoss"}]))
+    training.progress.epoch = 7
+    training.guard.on_bad_step = BadSteps(path, model, lambda step: ["cell_1", "cell_2"])
+    expected = r"loss is nan in step 2 of epoch 7 \(loss nan, BCEWithLogitsLoss nan, lr 0\.125\), on .* cell_1, cell_2"
+    with pytest.raises(DivergedError, match=expected):
+        train_epoch(training, Batches(batches([1])))
     saved = load_checkpoint(path)
     replayed = network()
     replayed.load_state_dict(saved["model"])

@@ -1,20 +1,19 @@
 """One step, one epoch, one pass of scoring, on networks small enough to follow by hand."""
 
+from functools import partial
+
 import pytest
 import torch
+from support.trainings import BINARY, CPU, Batches, training_of
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from engine.device import choose_runtime
-from engine.loops import evaluate, train_epoch, train_step
-from engine.progress import EpochProgress
-from inference.masks import decision
+from engine.loops import evaluate, train_epoch
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
 from system.errors import DivergedError
 
-CPU = choose_runtime("cpu", "fp32")
 CRITERION = DeepSupervisionLoss(nn.BCEWithLogitsLoss())
 
 
@@ -33,7 +32,8 @@ def test_a_step_is_the_textbook_update(clip_norm):
     model, reference = network(), network()
     images, target = (torch.stack(tensors) for tensors in zip(*data(), strict=True))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    loss, logits = train_step(model, CRITERION, optimizer, images, target, runtime=CPU, clip_norm=clip_norm)
+    training = training_of(model, optimizer, clip_norm=clip_norm)
+    loss = training.step(images, target)
     expected = F.binary_cross_entropy_with_logits(reference(images), target)
     gradients = torch.autograd.grad(expected, list(reference.parameters()))
     norm = torch.cat([g.flatten() for g in gradients]).norm()
@@ -42,9 +42,11 @@ def test_a_step_is_the_textbook_update(clip_norm):
     for weight, start, gradient in zip(model.parameters(), reference.parameters(), gradients, strict=True):
         torch.testing.assert_close(weight, start - 0.5 * factor * gradient, rtol=1e-4, atol=1e-7)
     torch.testing.assert_close(loss, expected.detach())
-    torch.testing.assert_close(logits, reference(images).detach())
     assert not loss.requires_grad
-    assert not logits.requires_grad
+    predicted = SegmentationCounts()
+    predicted.update(reference(images) > 0, target)
+    assert torch.equal(training.progress.counts.per_image(), predicted.per_image())
+    assert training.progress.steps == 1
 
 
 def test_scoring_does_not_depend_on_the_batch_size_and_changes_nothing():
@@ -54,7 +56,9 @@ def test_scoring_does_not_depend_on_the_batch_size_and_changes_nothing():
     for batch_size in (1, 3, 7):
         counts, seen = SegmentationCounts(), []
         loader = DataLoader(data(), batch_size=batch_size)
-        loss = evaluate(model, loader, CRITERION, counts, runtime=CPU, on_logits=seen.append)
+        loss = evaluate(
+            model, loader, counts, criterion=CRITERION, runtime=CPU, decide=BINARY.decide, on_logits=seen.append
+        )
         results.append((pytest.approx(loss["loss"], rel=1e-6), counts.compute()))
         assert torch.cat(seen).shape == (7, 1, 8, 8)
     assert results[0] == results[1] == results[2]
@@ -65,7 +69,8 @@ def test_the_threshold_of_scoring():
     found = []
     for threshold in (0.01, 0.5, 0.99):
         counts = SegmentationCounts()
-        evaluate(network(), DataLoader(data()), CRITERION, counts, runtime=CPU, decide=decision(threshold))
+        decide = partial(BINARY.decide, threshold=threshold)
+        assert evaluate(network(), DataLoader(data()), counts, runtime=CPU, decide=decide) == {}
         found.append(counts.per_image()[..., :2].sum().item())
     assert found[0] > found[1] > found[2]
 
@@ -73,18 +78,11 @@ def test_the_threshold_of_scoring():
 def test_an_epoch_steps_once_per_batch_and_learns():
     model, steps = network(), []
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-    losses = [
-        train_epoch(
-            model,
-            DataLoader(data(), batch_size=3),
-            CRITERION,
-            optimizer,
-            EpochProgress(SegmentationCounts()),
-            runtime=CPU,
-            after_step=lambda: steps.append(1),
-        )["loss"]
-        for _ in range(5)
-    ]
+    training, loader = training_of(model, optimizer), Batches(DataLoader(data(), batch_size=3))
+    losses = []
+    for _ in range(5):
+        losses.append(train_epoch(training, loader, after_step=lambda: steps.append(1))["loss"])
+        training.end_epoch({"loss": 0.0}, {"loss": 0.0}, training.progress.counts)
     assert len(steps) == 5 * 3
     assert losses[-1] < losses[0]
 
@@ -93,10 +91,15 @@ def test_a_loss_that_is_no_number_is_an_error():
     model = network()
     nn.init.constant_(model.bias, float("nan"))
     with pytest.raises(DivergedError, match="the validation loss is nan; lower"):
-        evaluate(model, DataLoader(data()), CRITERION, SegmentationCounts(), runtime=CPU)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        evaluate(
+            model, DataLoader(data()), SegmentationCounts(), criterion=CRITERION, runtime=CPU, decide=BINARY.decide
+        )
+    training = training_of(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(DivergedError, match="step 1: the loss is nan"):
+        train_epoch(training, Batches(DataLoader(data())))
+    training.guard.check = lambda watched: None
     with pytest.raises(DivergedError, match="the training loss is nan"):
-        train_epoch(model, DataLoader(data()), CRITERION, optimizer, EpochProgress(SegmentationCounts()), runtime=CPU)
+        train_epoch(training, Batches(DataLoader(data())))
 
 
 def test_the_terms_of_a_sum_are_means_over_images_too():
@@ -104,12 +107,12 @@ def test_the_terms_of_a_sum_are_means_over_images_too():
     criterion, model = DeepSupervisionLoss(build_loss("WeightedSumLoss", terms=terms)), network()
     images, target = (torch.stack(tensors) for tensors in zip(*data(), strict=True))
     expected = {"loss": criterion(model(images), target).item()}
-    expected |= {name: value.item() for name, value in criterion.parts.items()}
+    expected |= {name: value.item() for name, value in criterion.term_values.items()}
     for batch_size in (3, 7):
         loader = DataLoader(data(), batch_size=batch_size)
-        losses = evaluate(model, loader, criterion, SegmentationCounts(), runtime=CPU)
+        losses = evaluate(model, loader, SegmentationCounts(), criterion=criterion, runtime=CPU, decide=BINARY.decide)
         assert list(losses) == ["loss", "BCEWithLogitsLoss", "DiceLoss"]
         assert losses == pytest.approx(expected, rel=1e-6)
         frozen = torch.optim.SGD(model.parameters(), lr=0.0)
-        losses = train_epoch(model, loader, criterion, frozen, EpochProgress(SegmentationCounts()), runtime=CPU)
+        losses = train_epoch(training_of(model, frozen, criterion.loss), Batches(loader))
         assert losses == pytest.approx(expected, rel=1e-6)

@@ -5,15 +5,19 @@ import sys
 import pytest
 import torch
 
-from engine.memory import memory_told
+from engine.memory import advice_when_memory_runs_out
 from engine.schema.config import TrainConfig
 from system.errors import MemoryExceededError
 
-TELLING = {"ranks": 1, "side_key": "data.size"}
 
-
-def settings(batch_size, accumulate=1):
-    return TrainConfig(epochs=1, batch_size=batch_size, accumulate=accumulate)
+def advice(batch_size, accumulate=1, ranks=1):
+    settings = TrainConfig(epochs=1, batch_size=batch_size, accumulate=accumulate)
+    return advice_when_memory_runs_out(
+        batch_size=batch_size,
+        accumulate=accumulate,
+        images_at_once=settings.micro_batch_size(ranks),
+        side_key="data.size",
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the allocator's words")
@@ -30,7 +34,7 @@ def settings(batch_size, accumulate=1):
 def test_a_failed_allocation(batch_size, accumulate, ranks, told):
     with (
         pytest.raises(MemoryExceededError, match=told) as error,
-        memory_told(settings(batch_size, accumulate), **TELLING | {"ranks": ranks}),
+        advice(batch_size, accumulate, ranks),
     ):
         torch.empty(2**60, dtype=torch.uint8)
     assert error.value.exit_code == 5
@@ -38,7 +42,7 @@ def test_a_failed_allocation(batch_size, accumulate, ranks, told):
 
 def test_other_failures_pass():
     for failure in (RuntimeError("shapes differ"), ValueError("x")):
-        with pytest.raises(type(failure), match=str(failure)), memory_told(settings(2), **TELLING):
+        with pytest.raises(type(failure), match=str(failure)), advice(2):
             raise failure
-    with pytest.raises(MemoryExceededError), memory_told(settings(2), **TELLING):
+    with pytest.raises(MemoryExceededError), advice(2):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")

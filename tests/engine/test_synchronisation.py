@@ -11,6 +11,7 @@ import torch
 from support import epochs_without_waiting
 from support.host_waits import META, HostCopies, MetaRuntime
 from support.losses_cases import VALUES, every_choice, random_pair
+from support.trainings import Batches, training_of
 from torch import nn
 
 from engine.divergence import UpdateGuard
@@ -18,10 +19,9 @@ from engine.loops import train_epoch
 from engine.loss_scaling import DynamicLossScaling, LossScaling
 from engine.progress import EpochProgress
 from engine.schema.losses import SECTIONS
-from inference.masks import decision, threshold_of
-from losses import DeepSupervisionLoss, build_loss
-from metrics import SegmentationCounts
+from losses import build_loss
 from models import build_model
+from tasks import load_task
 
 ROOT = Path(__file__).resolve().parents[2]
 CHOICES = list(every_choice())
@@ -44,28 +44,19 @@ def copies_of_an_epoch(loss, task, *, model=None, clip_norm=None, scaled=False):
     channels = 1 if task == "binary" else 3
     model = RUNTIME.place(model or nn.Conv2d(3, channels, 1))
     optimizer = Fused(model.parameters())
-    scaling = DynamicLossScaling(optimizer, META) if scaled else LossScaling()
-    guard = UpdateGuard(optimizer, deferred=True, on_bad_step=pytest.fail, scaling=scaling)
-    guard.settle = lambda: None  # reads the flag of the step before, which on CUDA is on the host by then
+    means = load_task(task, "masks")([str(channel) for channel in range(channels)])
+    training = training_of(model, optimizer, loss, runtime=RUNTIME, task=means, clip_norm=clip_norm)
+    training.scaling = DynamicLossScaling(optimizer, META) if scaled else LossScaling()
+    training.guard = UpdateGuard(optimizer, deferred=True, on_bad_step=pytest.fail)
+    training.guard.settle = lambda: None  # reads the flag of the step before, which on CUDA is on the host by then
     _, target = random_pair(task, (2, channels, 6, 7), dtype=torch.float32)
-    batches = [(torch.zeros(2, 3, 6, 7), target)]
+    batches = Batches([(torch.zeros(2, 3, 6, 7), target)])
     recorder = HostCopies()
     for context in (torch.enable_grad(), recorder):
-        progress = EpochProgress(SegmentationCounts())
+        training.progress = progress = EpochProgress(means.counts(by_class=False))
         progress.losses.compute = lambda phase: {}  # the epoch's end, where waiting is right
         with context:
-            train_epoch(
-                model,
-                batches,
-                DeepSupervisionLoss(loss),
-                optimizer,
-                progress,
-                runtime=RUNTIME,
-                guard=guard,
-                clip_norm=clip_norm,
-                scaling=scaling,
-                decide=decision(threshold_of(task)),
-            )
+            train_epoch(training, batches)
         assert progress.steps == 1
     return recorder.found
 
@@ -168,6 +159,6 @@ def test_no_kind_of_training_waits_for_a_gpu():
     sees = "import torch, sys; sys.exit(not torch.cuda.is_available())"
     if subprocess.run([sys.executable, "-c", sees], env=environment, check=False).returncode:
         pytest.skip("PyTorch sees no GPU here")
-    script = [sys.executable, ROOT / "tests" / "epochs_without_waiting.py", "cuda"]
+    script = [sys.executable, ROOT / "tests" / "support" / "epochs_without_waiting.py", "cuda"]
     done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -113,7 +113,7 @@ def train_in_this_process(trial: dict, report: int) -> int:
         engine.runs.run_folder.RunFolder.save = watched_save
     if trial.get("watch_resources"):
         seen = findings["resources"] = []
-        after_epoch = engine.runs.checkpoints.Saver.after_epoch
+        after_epoch = engine.runs.checkpoints.Checkpoints.after_epoch
 
         leaked = []
 
@@ -123,7 +123,7 @@ def train_in_this_process(trial: dict, report: int) -> int:
                 leaked.append((b"x" * trial["leak"], os.dup(0)))
             seen.append(resources())
 
-        engine.runs.checkpoints.Saver.after_epoch = watched_epoch
+        engine.runs.checkpoints.Checkpoints.after_epoch = watched_epoch
     for key, limit in (("file_size_limit", resource.RLIMIT_FSIZE), ("memory_limit", resource.RLIMIT_AS)):
         if key in trial:
             resource.setrlimit(limit, (trial[key], trial[key]))

@@ -14,15 +14,16 @@ from support.image_files import pil
 import predict
 import train
 import val
+from assemble import load_run
 from datasets.check.__main__ import check
 from datasets.prepare.dsb2018 import prepare
 from datasets.survey import load_training_data
 from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
 from engine.schema.config_file import load_config
 from images.reading import decode
-from inference.predictor import load_run
 from system.errors import DataError, ReportedError
 from system.names import fault_of
+from tasks.binary import Binary
 
 
 class Payload:
@@ -114,9 +115,7 @@ def test_yaml_executes_nothing(small_set, tmp_path, tell):
         (tmp_path / "x.yaml").write_text(text)
         assert ("classes", ("dataset.yaml",)) in {(one.kind, one.files) for one in check(small_set).problems}
         with pytest.raises(DataError, match=r"dataset\.yaml, line \d: the tag"):
-            load_training_data(
-                small_set, task="binary", size=(32, 32), normalise="dataset", val_fraction=0.2, split_seed=0
-            )
+            load_training_data(small_set, Binary, size=(32, 32), normalise="dataset", val_fraction=0.2, split_seed=0)
         with pytest.raises(ReportedError, match=r"x\.yaml, line \d: the tag"):
             load_config(tmp_path / "x.yaml")
     assert not mark.exists()
@@ -197,7 +196,7 @@ def test_a_checkpoint_that_is_not_whole_is_one_line(change, trained):
 
 
 def test_classes_and_ids_of_a_data_folder_stay_inside(small_set, tmp_path, tell):
-    arguments = {"task": "binary", "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    arguments = {"task_type": Binary, "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
     for path in (small_set / "masks" / "nucleus").iterdir():
         path.rename(small_set / "masks" / path.name)
     (small_set / "masks" / "nucleus").rmdir()

@@ -1,28 +1,23 @@
 """Logits → masks and pictures."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
-from inference.masks import decision, masks_at_size, masks_of_strips, to_masks
+from inference.masks import masks_at_size, masks_of_strips
 from inference.overlays import PREDICTION, TILE, TRUTH, Overlay, contact_sheet, draw_outlines
 from inference.report import _best_median_worst
+from tasks.multilabel import Multilabel
 
-
-@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.9])
-def test_the_threshold_is_a_probability(threshold):
-    probabilities = torch.tensor([threshold - 1e-3, threshold + 1e-3], dtype=torch.float64)
-    assert to_masks(torch.logit(probabilities), threshold=threshold).tolist() == [False, True]
-
-
-def test_exactly_one_half_is_background():
-    assert to_masks(torch.zeros(1)).tolist() == [False]
+DECIDE = Multilabel(("a", "b")).decide
 
 
 def test_masks_come_at_the_size_of_the_image():
     logits = torch.full((2, 8, 8), -4.0)
     logits[0, 2:6, 2:6] = 4.0
-    masks = masks_at_size(logits, (32, 24))
+    masks = masks_at_size(logits, (32, 24), DECIDE)
     assert (masks.shape, masks.dtype) == ((2, 32, 24), torch.bool)
     rows, columns = np.nonzero(masks[0].numpy())
     assert (rows.mean(), columns.mean()) == pytest.approx((15.5, 11.5))  # centred, as in the logits
@@ -33,7 +28,8 @@ def test_masks_come_at_the_size_of_the_image():
 def test_masks_of_strips_are_those_of_the_whole():
     logits = torch.randn(2, 9, 5)
     strips = logits.split([4, 4, 1], dim=1)
-    assert np.array_equal(masks_of_strips(strips, (2, 9, 5), decision(0.3)), to_masks(logits, threshold=0.3).numpy())
+    decide = partial(DECIDE, threshold=0.3)
+    assert np.array_equal(masks_of_strips(strips, (2, 9, 5), decide), decide(logits[None])[0].numpy())
 
 
 def overlay(height=20, width=30):

@@ -77,7 +77,7 @@ def test_deep_supervision_is_the_mean_over_heads():
     heads = [logits, 2 * logits, -logits]
     expected = sum(BCEWithLogitsLoss()(head, target).item() for head in heads) / 3
     assert criterion(heads, target).item() == pytest.approx(expected, abs=1e-6)
-    assert criterion.parts == {}
+    assert criterion.term_values == {}
     assert criterion(logits, target).item() == pytest.approx(0.9044813, abs=1e-6)
     assert criterion.prediction(heads) is heads[-1]
     assert criterion.prediction(logits) is logits
@@ -90,4 +90,4 @@ def test_the_parts_of_several_heads_are_means():
     criterion(heads, target)
     for name, loss in (("BCEWithLogitsLoss", BCEWithLogitsLoss()), ("DiceLoss", DiceLoss(per_image=True, smooth=1e-5))):
         expected = sum(loss(head, target).item() for head in heads) / 2
-        assert criterion.parts[name].item() == pytest.approx(expected, abs=1e-6)
+        assert criterion.term_values[name].item() == pytest.approx(expected, abs=1e-6)

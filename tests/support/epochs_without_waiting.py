@@ -8,26 +8,23 @@ from types import SimpleNamespace
 
 import torch
 from support.losses_cases import every_choice, random_pair
+from support.trainings import BINARY, Batches, training_of
 from torch.utils.data import DataLoader
 
 from datasets.batch_augment import BatchAugmentation
 from datasets.loading.device_loader import DeviceLoader
 from datasets.loading.loaders import EpochBatches
 from datasets.samples import TrainingSet
-from datasets.targets import Targets
 from engine.device import choose_runtime
 from engine.divergence import UpdateGuard
 from engine.loops import train_epoch
-from engine.loss_scaling import build_loss_scaling
 from engine.optimisers import OPTIMIZERS, build_optimizer
-from engine.progress import EpochProgress
 from images.image_reader import ImageReader
 from images.normalise import IMAGENET
-from inference.masks import decision, threshold_of
-from losses import DeepSupervisionLoss, build_loss
-from metrics import SegmentationCounts
+from losses import build_loss
 from models import build_model
 from system.errors import DivergedError
+from tasks import load_task
 
 STEPS = 4
 NETWORKS = (("UNet", False), ("NestedUNet", False), ("NestedUNet", True))
@@ -52,7 +49,7 @@ def kinds():
 class Noise:
     """What `DeviceLoader` asks of `datasets.samples.Samples`: images of noise, and masks."""
 
-    reader, targets = ImageReader(), Targets(task="binary", source="masks", classes=("cell",))
+    reader, task = ImageReader(), BINARY
 
     def __init__(self, *, crop):
         self.size, self.side = (None, 40) if crop else ((32, 32), 32)
@@ -75,33 +72,27 @@ def kept_on(device, *, crop):
     return DeviceLoader(noise, EpochBatches(len(noise), 2, seed=0), change, device=device)
 
 
-def refuse(bad):
-    raise DivergedError(f"step {bad.step}: loss {bad.loss.item()}, gradient {bad.gradient_norm.item()}")
-
-
 def train(device, *, loss, task, network=None, precision="fp32", optimizer="AdamW", clip_norm=None, kept=None):
     """One epoch as train.py makes it; between its first step and its last, waiting for CUDA raises RuntimeError."""
     runtime = choose_runtime(device, precision)
     shape = (STEPS * 2, 1 if task == "binary" else 3, 32, 32)
     _, target = random_pair(task, shape, dtype=torch.float32)
     samples = list(zip(torch.randn(shape[0], 3, 32, 32), target, strict=True))
-    loader = DataLoader(samples, batch_size=2, pin_memory=runtime.on_cuda)
+    loader = Batches(DataLoader(samples, batch_size=2, pin_memory=runtime.on_cuda))
     if kept:
         loader = kept_on(runtime.device, **kept)
     network = {"name": "UNet"} | (network or {})
     model = runtime.place(build_model(num_classes=shape[1], filters=(4, 4, 4), **network))
-    criterion = DeepSupervisionLoss(build_loss(**loss))
     optimizer = build_optimizer(optimizer, model.parameters(), lr=1e-3)
-    scaling, progress = build_loss_scaling(runtime, optimizer), EpochProgress(SegmentationCounts())
+    means = load_task(task, "masks")([str(channel) for channel in range(shape[1])])
+    training = training_of(model, optimizer, build_loss(**loss), runtime=runtime, task=means, clip_norm=clip_norm)
+    training.guard = UpdateGuard(optimizer, deferred=True)
 
     def after_step():
         if runtime.on_cuda:  # the first step fills caches, the epoch's end reads its results
-            torch.cuda.set_sync_debug_mode("error" if progress.steps < STEPS else "default")
+            torch.cuda.set_sync_debug_mode("error" if training.progress.steps < STEPS else "default")
 
-    stepping = {"after_step": after_step, "clip_norm": clip_norm, "scaling": scaling}
-    stepping["guard"] = UpdateGuard(optimizer, deferred=True, on_bad_step=refuse, scaling=scaling)
-    stepping["decide"] = decision(threshold_of(task))
-    return train_epoch(model, loader, criterion, optimizer, progress, runtime=runtime, **stepping)["loss"]
+    return train_epoch(training, loader, after_step=after_step)["loss"]
 
 
 def main(device):

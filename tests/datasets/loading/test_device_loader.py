@@ -19,6 +19,7 @@ from images.image_reader import ImageReader
 from images.normalise import IMAGENET, IMAGENET_GREY
 from system.errors import ConfigError
 from system.seeding import sample_numbers, sample_seed
+from tasks import load_task
 
 CPU = torch.device("cpu")
 SIZES = [(40, 56), (20, 64), (12, 18), (33, 33), (24, 24), (64, 20), (50, 21)]  # some smaller than the crop of 24
@@ -49,8 +50,8 @@ def root(tmp_path, task):
 
 
 def loader_of(root, task, *, size, crop, crops_per_image=1, channels=3, **more):
-    folder = list_folder(root, task=task)
-    samples = Samples(folder.samples, ImageReader(channels=channels), folder.targets, size=size)
+    folder = list_folder(root, load_task(task, "masks"))
+    samples = Samples(folder.samples, ImageReader(channels=channels), folder.task, size=size)
     normalise = IMAGENET if channels == 3 else IMAGENET_GREY
     more = {"augment": True, "on_device": True, "batch_size": 4, "seed": 5, "workers": 0} | more
     return training_loader(
@@ -112,7 +113,7 @@ def test_windows_are_the_host_s_flipped_and_turned(root, task):
         pair = random_crop(*samples[index // 3], (24, 24), seed=sample_seed(5, epoch, index, "crop"))
         element = int(numbers[0] * 8)
         expected, truth = (symmetry(array, element) for array in pair)
-        assert torch.equal(samples.targets.to_tensor(truth), target)
+        assert torch.equal(samples.task.to_tensor(truth), target)
         if numbers[1] >= CHANGED:
             assert torch.equal(IMAGENET(expected), image)
             unchanged += 1
@@ -125,8 +126,8 @@ def test_windows_are_the_host_s_flipped_and_turned(root, task):
 
 @pytest.mark.parametrize("task", ["binary"], indirect=True)
 def test_the_eight_elements_are_the_symmetries_of_the_square(root, task):
-    folder = list_folder(root, task=task)
-    samples = Samples(folder.samples[:1], ImageReader(), folder.targets, size=(3, 3))
+    folder = list_folder(root, load_task(task, "masks"))
+    samples = Samples(folder.samples[:1], ImageReader(), folder.task, size=(3, 3))
     images, targets = DeviceSamples(samples, (3, 3), CPU).windows([0] * 8, [(0, 0)] * 8, np.arange(8))
     for array, turned in zip(samples[0], (images, targets), strict=True):
         expected = {np.rot90(m, k).tobytes() for m in (array, array.transpose(1, 0, 2)) for k in range(4)}
@@ -166,8 +167,8 @@ def test_what_is_sent_arrives():
 
 @pytest.mark.parametrize("task", ["binary"], indirect=True)
 def test_auto_is_for_cuda_and_for_sets_that_fit_into_a_quarter_of_its_free_memory(root, task, monkeypatch):
-    folder = list_folder(root, task=task)
-    samples = Samples(folder.samples, ImageReader(), folder.targets, size=None)
+    folder = list_folder(root, load_task(task, "masks"))
+    samples = Samples(folder.samples, ImageReader(), folder.task, size=None)
     needed = sum(max(24, height) * max(24, width) * (3 + 1) for height, width in SIZES)
     assert DeviceSamples(samples, (24, 24), CPU).nbytes == needed
     cuda = torch.device("cuda")

@@ -3,8 +3,9 @@
 import pytest
 from support.config_files import GOOD, complaint, load
 
-from engine.schema.config import Config, arguments_of
+from engine.schema.config import Config
 from engine.schema.config_file import dump_config
+from engine.schema.loss_arguments import loss_arguments
 from engine.schema.losses import SECTIONS
 from losses import LOSSES, build_loss, keywords_of
 
@@ -14,7 +15,7 @@ NOT_IN_A_FILE = {"reduction", "divide_by_rows"}
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_defaults_of_the_schema_are_those_of_the_loss(name):
-    arguments = arguments_of(SECTIONS[name](name=name))
+    arguments = SECTIONS[name](name=name).arguments()
     build_loss(name, **arguments)
     keywords = keywords_of(LOSSES[name])
     assert arguments == {key: default for key, default in keywords.items() if key not in NOT_IN_A_FILE}
@@ -29,7 +30,7 @@ def test_a_sum_of_losses(tmp_path):
     assert (first.name, first.factor, second.smooth, second.weight, second.factor) == (
         *("BCEWithLogitsLoss", 0.5, 1e-5, [2.0], 1.0),
     )
-    loss = build_loss(config.loss.name, **arguments_of(config.loss))
+    loss = build_loss(config.loss.name, **loss_arguments(config.loss, void=False))
     assert loss.factors == {"BCEWithLogitsLoss": 0.5, "DiceLoss": 1.0}
     assert loss.terms["DiceLoss"].smooth == 1e-5
     assert load(tmp_path, dump_config(config)) == config

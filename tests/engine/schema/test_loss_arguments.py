@@ -3,7 +3,7 @@
 import pytest
 from support.config_files import GOOD, complaint, load
 
-from engine.loss_arguments import VOID, loss_arguments
+from engine.schema.loss_arguments import VOID, loss_arguments
 from images.class_maps import VOID as VOID_OF_DATASETS
 from losses import build_loss
 from metrics import IGNORE_INDEX

@@ -1,0 +1,324 @@
+"""Configuration → the parts of a run. Nothing else turns sections of a configuration into objects.
+
+train.py, val.py, predict.py and the benchmarks build what they use here; everything below receives plain values.
+
+from assemble import load_run
+predictor = load_run("outputs/demo")
+masks = predictor(image)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import nn, optim
+from torch.utils.data import DataLoader
+
+from datasets.balance import balanced_weights
+from datasets.fingerprint import fingerprint
+from datasets.folder import DataFolder, list_folder
+from datasets.loading.device_samples import keep_on_device
+from datasets.loading.loaders import scoring_loader, training_loader
+from datasets.prepare.synthetic import write_synthetic
+from datasets.survey import TrainingData, load_training_data
+from engine.device import Runtime, choose_runtime
+from engine.distributed import ALONE, Ranks
+from engine.memory import advice_when_memory_runs_out
+from engine.optimisers import Schedule, build_optimizer, build_schedule
+from engine.runs.checkpoint_file import load_weights
+from engine.runs.resume import require_same_config
+from engine.runs.run_folder import RunFolder
+from engine.schema.config import Config
+from engine.schema.loss_arguments import loss_arguments
+from engine.training import Training
+from images.image_reader import ImageReader
+from images.normalise import Normalisation
+from inference.predictor import Predictor
+from inference.tiling import TiledModel
+from losses import DeepSupervisionLoss, build_loss
+from models import build_model, prune
+from system.errors import CheckpointError, ConfigError
+from system.names import faults_of_classes
+from system.seeding import seed_everything
+from tasks import load_task
+from tasks.task import Task, TaskOptions
+
+if TYPE_CHECKING:
+    from datasets.loading.device_loader import DeviceLoader
+    from datasets.loading.workers import TrainingLoader
+
+DEMO = "inputs/demo"  # the data folder that is drawn where it is absent
+
+
+def runtime(config: Config, ranks: Ranks = ALONE) -> Runtime:
+    """Where the run computes; refuses settings that so many ranks cannot train with."""
+    chosen = choose_runtime(config.train.device, config.train.precision, deterministic=config.train.deterministic)
+    ranks.check_settings(
+        batch_size=config.train.batch_size,
+        accumulate=config.train.accumulate,
+        sync_batch_norm=config.train.sync_batch_norm,
+        runtime=chosen,
+    )
+    print(f"device  {chosen}{ranks}")
+    return chosen
+
+
+def continued(config: Config, state: Mapping | None, ranks: Ranks) -> Config:
+    """The configuration of a run that continues from the checkpoint `state`; `config` itself where there is none.
+
+    What data.on_device: auto was resolved to when the run began stays: on another device, too, it draws alike.
+
+    Raises:
+        ConfigError: a key differs that must not.
+        CheckpointError: the checkpoint's configuration is not one of this version.
+    """
+    if state is None:
+        return config
+    try:
+        begun = Config.model_validate(state["config"])
+    except ValueError as error:
+        raise CheckpointError(f"the run was configured for another version of this project: {error}") from error
+    begun = begun.with_on_device(begun.data.on_device is True)  # a run from before there was this key: no
+    if config.data.on_device == "auto":
+        config = config.with_on_device(begun.data.on_device)
+    processes = state["machine"].get("processes", 1), ranks.count
+    require_same_config(begun.model_dump(), config.model_dump(), processes=processes)
+    return config
+
+
+def data_folder(config: Config, root: Path) -> DataFolder:
+    """The data folder of a run, listed; `root` is the folder that paths in a configuration are relative to."""
+    return list_folder(root / config.data.root, task_type(config), task_options(config))
+
+
+def task_type(config: Config) -> type[Task]:
+    return load_task(config.task, config.data.target)
+
+
+def task_options(config: Config) -> TaskOptions:
+    return TaskOptions(mask_threshold=config.data.mask_threshold, border_radius=config.data.border_radius)
+
+
+def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingData:
+    """Both parts of the data, every sample read; the built-in set is drawn where it is absent."""
+    folder = root / config.data.root
+    if folder == root / DEMO and ranks.first(lambda: not folder.exists()):
+        nuclei = ranks.first(write_synthetic, folder)
+        print(f"draw    the built-in data set, {nuclei} nuclei, into {config.data.root}")
+    data = load_training_data(
+        folder,
+        task_type(config),
+        task_options(config),
+        size=config.data.height_width,
+        normalise=config.data.normalise,
+        val_fraction=config.data.val_fraction,
+        split_seed=config.data.split_seed,
+        split_file=root / config.data.split_file if config.data.split_file else None,
+        channels=config.data.channels,
+        intensity=config.data.intensity,
+        max_pixels=config.data.max_pixels,
+    )
+    print(f"data    {config.data.root}: {data.description}; {len(data.train)} train, {len(data.val)} val")
+    return data
+
+
+def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
+    """The same with `data.on_device: auto` decided."""
+    wanted, window = config.data.on_device, config.data.window
+    return config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
+
+
+def loaders(
+    config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE
+) -> tuple[TrainingLoader | DeviceLoader, DataLoader]:
+    """The loaders of the training part and of the validation part; `config` as `resolved` returns it."""
+    settings = config.train
+    train = training_loader(
+        data.train,
+        data.normalise,
+        augment=config.data.augment,
+        crop=config.data.tile,
+        crops_per_image=config.data.crops_per_image,
+        seed=config.seed,
+        batch_size=settings.batch_size,
+        workers=settings.workers,
+        pin_memory=where.on_cuda,
+        on_device=config.data.on_device,
+        device=where.device,
+        accumulate=settings.accumulate,
+        rank=ranks.rank,
+        ranks=ranks.count,
+    )
+    print(f"load    {train.description}")
+    val = scoring_loader(
+        data.val,
+        data.normalise,
+        batch_size=settings.micro_batch_size(ranks.count),
+        pin_memory=where.on_cuda,
+        rank=ranks.rank,
+        ranks=ranks.count,
+    )
+    if (batch_size := train.batch_sampler.batch_size) < settings.batch_size:
+        print(f"batch   lowered from {settings.batch_size} to {batch_size}, all that an epoch has")
+    return train, val
+
+
+def network(config: Config, data: TrainingData, root: Path, *, resumed: bool = False) -> nn.Module:
+    """The network with its initial weights, a function of the seed, or those of `model.weights`.
+
+    Args:
+        resumed: a checkpoint will replace the weights, so that `model.weights` need not be read.
+    """
+    seed_everything(config.seed)
+    model = _untrained(config, len(data.task.classes), data.reader.channels)
+    if config.model.weights and not resumed:
+        left_out = load_weights(model, root / config.model.weights)
+        print(f"weights {config.model.weights}; left out for another class count: {', '.join(left_out) or 'none'}")
+    print(f"model   {config.model.name} with {sum(p.numel() for p in model.parameters()):,} parameters")
+    return model
+
+
+def _untrained(config: Config, classes: int, channels: int) -> nn.Module:
+    return build_model(
+        config.model.name,
+        num_classes=classes,
+        input_channels=channels,
+        filters=config.model.filters,
+        deep_supervision=config.model.deep_supervision,
+    )
+
+
+def scoring_network(config: Config, model: nn.Module) -> nn.Module:
+    """The network as whole images go through it: itself at `data.size`, in tiles of `data.crop`."""
+    tile = config.data.tile
+    return model if tile is None else TiledModel(model, tile=tile, overlap=config.data.tile_overlap)
+
+
+def criterion(config: Config, data: TrainingData) -> DeepSupervisionLoss:
+    """The configured loss, over all heads of a network.
+
+    Raises:
+        ConfigError: the loss does not fit the classes, or cannot leave the void pixels of the data out.
+    """
+    classes = data.task.classes
+    if problem := config.loss.misfit(config.task, channels=len(classes)):
+        raise ConfigError(problem)
+    part = config.loss.balanced_part
+    weight = balanced_weights(data.pixels[part], classes) if part else None
+    arguments = loss_arguments(config.loss, void=data.task.has_void, weight=weight)
+    return DeepSupervisionLoss(build_loss(config.loss.name, **arguments))
+
+
+def optimizer(config: Config, model: nn.Module, *, steps_per_epoch: int) -> tuple[optim.Optimizer, Schedule]:
+    """The optimiser of the network's weights, and the schedule of its learning rate."""
+    built = build_optimizer(config.optimizer.name, model.parameters(), **config.optimizer.arguments())
+    schedule = build_schedule(
+        config.scheduler.name,
+        built,
+        epochs=config.train.epochs,
+        steps_per_epoch=steps_per_epoch,
+        **config.scheduler.arguments(),
+    )
+    return built, schedule
+
+
+def training(
+    config: Config, data: TrainingData, model: nn.Module, where: Runtime, ranks: Ranks = ALONE, *, steps_per_epoch: int
+) -> Training:
+    """The training of `model`, which is in place on the device: loss, optimiser, schedule and steps."""
+    loss = criterion(config, data)
+    built, schedule = optimizer(config, model, steps_per_epoch=steps_per_epoch)
+    clip_norm = config.train.clip_norm
+    return Training(model, loss, built, schedule, data.task, where, ranks, seed=config.seed, clip_norm=clip_norm)
+
+
+def constants(config: Config, data: TrainingData, root: Path) -> dict[str, object]:
+    """The keys of a checkpoint that never change during a run."""
+    return {
+        "config": config.model_dump(),
+        "classes": list(data.task.classes),
+        "reader": data.reader.to_dict(),
+        "normalisation": data.normalise.to_dict(),
+        "data": fingerprint(root / config.data.root, data.split, data.train, data.val),
+    }
+
+
+def memory_advice(config: Config, ranks: Ranks) -> AbstractContextManager[None]:
+    """A context that says which key to lower where memory runs out."""
+    return advice_when_memory_runs_out(
+        batch_size=config.train.batch_size,
+        accumulate=config.train.accumulate,
+        images_at_once=config.train.micro_batch_size(ranks.count),
+        side_key="data.size" if config.data.size else "data.crop",
+    )
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run folder, opened.
+
+    Attributes:
+        batch_size: images that went through the network at once in the training.
+    """
+
+    folder: RunFolder
+    config: Config
+    predictor: Predictor
+    batch_size: int
+
+
+def load_run(
+    path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
+) -> Predictor:
+    """A run's `best.pth`, ready to predict; arguments and errors as of `open_run`."""
+    return open_run(path, device=device, precision=precision, depth=depth).predictor
+
+
+def open_run(
+    path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
+) -> SavedRun:
+    """A run with the network of its `best.pth`.
+
+    Args:
+        path: run folder, such as outputs/demo.
+        device, precision: instead of those that the run was configured with.
+        depth: of UNet++ trained with deep supervision, prunes it to 1 … 4 levels below the first: see `models.prune`.
+
+    Raises:
+        ConfigError: the network cannot be pruned to that depth.
+        CheckpointError: no such run, or its checkpoint is damaged, not whole, or names classes that no folder can have.
+    """
+    folder = RunFolder(Path(path))
+    state = folder.load("best")
+    if faults := faults_of_classes(state.get("classes")):
+        raise CheckpointError(f"{path}: best.pth names classes that no folder can have: {'; '.join(faults)}")
+    try:
+        config = Config.model_validate(state["config"])
+        reader = ImageReader.from_dict(state["reader"])
+        model = _untrained(config, len(state["classes"]), reader.channels)
+        model.load_state_dict(state["model"])
+        normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
+        batch_size = config.train.micro_batch_size(max(1, int(state["machine"].get("processes", 1))))
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic's is a ValueError
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
+    where = choose_runtime(device or config.train.device, precision or config.train.precision)
+    if depth is not None:
+        try:
+            model = prune(model, depth)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(str(error)) from error
+    predictor = Predictor(
+        model=scoring_network(config, where.place(model).eval()),
+        task=task_type(config)(state["classes"], options=task_options(config)),
+        reader=reader,
+        normalise=normalise,
+        size=config.data.height_width,
+        runtime=where,
+        epoch=epoch,
+    )
+    return SavedRun(folder, config, predictor, batch_size)

@@ -1,0 +1,63 @@
+"""The record of a step whose loss or gradient is not finite: `diverged.pth`, for a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from engine.distributed import ALONE, Ranks
+from engine.divergence import WatchedStep
+from engine.runs.checkpoint_file import save_checkpoint
+from system.errors import DivergedError
+
+
+class BadSteps:
+    """What an `UpdateGuard` calls with a bad step: writes the batch to a file, and raises DivergedError.
+
+    Args:
+        path: of the file.
+        model: whose weights the step did not change.
+        ids_of: number of a step in its epoch, from 0 → the images of its batch.
+    """
+
+    def __init__(
+        self, path: Path, model: nn.Module, ids_of: Callable[[int], Sequence[str]], ranks: Ranks = ALONE
+    ) -> None:
+        self.path, self.model, self.ids_of, self.ranks = path, model, ids_of, ranks
+
+    def __call__(self, bad: WatchedStep) -> None:
+        # The gradient, and in fp16 the flag, is that of all ranks, and so all come here in the same step.
+        found = self.ranks.gathered((bad if self.ranks.alone else bad.on_host(), self.ids_of(bad.step)))
+        bad, ids = next((one for one in found if not one[0].loss.isfinite()), found[0])
+        if not self.ranks.is_first:
+            raise DivergedError(f"step {bad.step + 1}: the loss is {bad.loss.item()}")  # the first rank reports it
+        save_bad_step(bad, self.path, ids=ids, model=self.model)
+
+
+def save_bad_step(bad: WatchedStep, path: Path, *, ids: Sequence[str], model: nn.Module) -> None:
+    """Writes the batch of a bad step to `path` for a replay, and raises DivergedError, which names it."""
+    loss, norm = bad.loss.item(), bad.gradient_norm.item()
+    terms = {name: value.item() for name, value in bad.terms.items()}
+    state = {
+        "epoch": bad.epoch,
+        "step": bad.step + 1,
+        "ids": list(ids),
+        "lr": bad.lr,
+        "loss": loss,
+        "gradient_norm": norm,
+        "parts": terms,
+        "images": bad.images.cpu(),
+        "target": bad.target.cpu(),
+        "model": model.state_dict(),
+    }
+    save_checkpoint(path, state)
+    named = ", ".join(f"{name} {value:g}" for name, value in terms.items())
+    what = f"the training loss is {loss:g}" if not bad.loss.isfinite() else f"the gradient's norm is {norm:g}"
+    raise DivergedError(
+        f"{what} in step {bad.step + 1} of epoch {bad.epoch} (loss {loss:g}{', ' + named if named else ''}, "
+        f"lr {bad.lr:.3g}), on the images {', '.join(ids)}. The weights were not updated; last.pth is the last "
+        f"good state, and {path} holds the batch (docs/reliability.md replays it). "
+        "To train anew (--fresh), lower optimizer.lr, set train.clip_norm (such as 1.0), or use precision fp32"
+    )

@@ -1,0 +1,36 @@
+"""Names that a configuration chooses from a table, and what is said of one that the table does not have."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+
+from pydantic import BeforeValidator
+
+
+def name_in(allowed: Callable[[], Sequence[str]]) -> BeforeValidator:
+    """A check that a value is one of the names that `allowed` gives at the time of the check."""
+
+    def check(value: object) -> object:
+        if value not in (names := allowed()):
+            raise ValueError(f"got {shown(value)}; {suggestion(value, names)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def suggestion(got: object, allowed: Sequence[str]) -> str:
+    """The allowed names, after the one that `got` was perhaps meant to be."""
+    lower = {option.lower(): option for option in allowed}
+    close = difflib.get_close_matches(str(got).lower(), lower, n=1, cutoff=0.5)
+    hint = f"did you mean {lower[close[0]]!r}? " if close else ""
+    return f"{hint}allowed: {', '.join(allowed)}"
+
+
+def shown(value: object) -> str:
+    """A value with its kind, for a message: '3' (text)."""
+    kinds = {bool: "a yes/no value", int: "a whole number", float: "a number", str: "text", list: "a list"}
+    if value is None:
+        return "nothing"
+    text = repr(value) if len(repr(value)) <= 100 else f"{repr(value)[:100]}…"
+    return f"{text} ({kinds[type(value)]})" if type(value) in kinds else "a section"

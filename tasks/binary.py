@@ -1,0 +1,28 @@
+"""Foreground or not: one sigmoid channel."""
+
+from __future__ import annotations
+
+from system.errors import DataError
+from tasks.sigmoid import SigmoidTask
+from tasks.task import TaskOptions
+from tasks.truth import ClassMaps, Truth
+
+
+class Binary(SigmoidTask):
+    """One class: masks of it, or class maps of the background and it."""
+
+    @classmethod
+    def for_truth(cls, truth: Truth, options: TaskOptions) -> Binary:
+        names = ", ".join(truth.classes)
+        if isinstance(truth, ClassMaps):
+            if len(truth.classes) > 2:
+                raise DataError(
+                    f"{truth.where}: class maps of {len(truth.classes)} classes ({names}); set task: multiclass"
+                )
+            return cls(truth.classes[1:], truth, options)
+        if len(truth.classes) > 1:
+            raise DataError(
+                f"{truth.where}: {len(truth.classes)} classes ({names}); set task: multilabel, or multiclass if they "
+                "never overlap"
+            )
+        return cls(truth.classes, truth, options)

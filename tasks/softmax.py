@@ -1,0 +1,49 @@
+"""What the tasks of softmax channels share: each pixel has exactly one class, the first is the background."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metrics import ConfusionMatrix
+from system.errors import ConfigError
+from system.void import VOID
+from tasks.task import Task
+
+
+class SoftmaxTask(Task):
+    """Class indices; the prediction is one-hot."""
+
+    background = True
+
+    def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
+        """[H, W, 1] class indices {0 … K−1, 255 void}, as the truth is read."""
+        return truth
+
+    def to_tensor(self, target: np.ndarray) -> Tensor:
+        """[H, W, 1] → int64 [H, W] {0 … K−1, 255 void}."""
+        return torch.from_numpy(target[..., 0].astype(np.int64))
+
+    def batch_to_tensor(self, target: Tensor) -> Tensor:
+        return target[..., 0].long()
+
+    def foreground(self, target: np.ndarray) -> np.ndarray:
+        return (target == np.arange(1, len(self.classes))).astype(np.uint8)
+
+    def pixel_counts(self, target: np.ndarray) -> np.ndarray:
+        counts = np.bincount(target.ravel(), minlength=VOID + 1)[: len(self.classes)]
+        return np.append(counts, counts.sum())
+
+    def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
+        """The class of the largest logit, one-hot: exactly one of the K channels is true at each pixel."""
+        self.checked_threshold(threshold)
+        numbers = torch.arange(logits.shape[1], device=logits.device).reshape(-1, *[1] * (logits.ndim - 2))
+        return logits.argmax(1, keepdim=True) == numbers
+
+    def checked_threshold(self, threshold: float | None) -> None:
+        if threshold is not None:
+            raise ConfigError("a multiclass run gives each pixel its most probable class; leave the threshold out")
+
+    def confusion(self) -> ConfusionMatrix:
+        return ConfusionMatrix(len(self.classes))

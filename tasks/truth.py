@@ -1,0 +1,144 @@
+"""The files of a sample's truth → arrays at the file's own size: mask files, class maps or label maps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from images.reading import read_class_map, read_labels, read_mask
+from images.resize import resize_labels, resize_mask
+from system.errors import DataError
+from system.void import VOID
+
+Value = int | tuple[int, int, int]  # of a class in a class map: a grey value or index, or an RGB colour
+
+
+@dataclass(frozen=True)
+class Truth(ABC):
+    """How the truth of a data folder is read and resized.
+
+    Attributes:
+        where: the folder or the description that names the classes, for messages.
+        classes: names that the folder gives, in the order of its files or values.
+    """
+
+    where: Path
+    classes: tuple[str, ...] = ()
+
+    @property
+    def has_void(self) -> bool:
+        """Whether there may be pixels of unknown class."""
+        return False
+
+    def read(self, files: Sequence[Path | None], *, like: Path, shape: tuple[int, int], max_pixels: int) -> np.ndarray:
+        """The truth of one sample at its own size: [H, W, files].
+
+        Args:
+            files: one file per class, where None is an empty mask; or a single map.
+            like, shape: the image and its (height, width), which all files must have.
+            max_pixels: larger files are refused before they are decoded.
+
+        Raises:
+            DataError: a file is unreadable, of another size, or holds what it should not.
+        """
+        channels = [np.zeros(shape, np.uint8)] * len(files)
+        for k, path in enumerate(files):
+            if path is None:
+                continue
+            channels[k] = self.read_file(path, max_pixels)
+            if channels[k].shape != shape:
+                found, wanted = ("×".join(map(str, size)) for size in (channels[k].shape, shape))
+                raise DataError(f"{path}: {found} pixels, but {like} has {wanted}; make both the same size")
+        return np.stack(channels, axis=-1)
+
+    @abstractmethod
+    def read_file(self, path: Path, max_pixels: int) -> np.ndarray:
+        """One file: [H, W] of an integer dtype."""
+
+    @abstractmethod
+    def masks(self, truth: np.ndarray) -> np.ndarray:
+        """[H, W, channels] as `read` or `resize` gives it → masks [H, W, K] uint8 {0, 1}, 255 is void."""
+
+    def resize(self, truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """[H, W, channels] as `read` gives it → [*size, channels]; classes and ids by the nearest pixel."""
+        return np.stack([resize_labels(truth[..., k], size) for k in range(truth.shape[-1])], axis=-1)
+
+
+@dataclass(frozen=True)
+class MaskFiles(Truth):
+    """A file of {0, 1} for each class.
+
+    Attributes:
+        threshold: where soft masks are cut, as a share of the file's full range.
+    """
+
+    threshold: float | None = None
+
+    def read_file(self, path: Path, max_pixels: int) -> np.ndarray:
+        return read_mask(path, threshold=self.threshold, max_pixels=max_pixels)
+
+    def masks(self, truth: np.ndarray) -> np.ndarray:
+        return truth
+
+    def resize(self, truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """[H, W, classes] → [*size, classes]: 1 where at least half of the pixel's area is foreground."""
+        return np.stack([resize_mask(truth[..., k], size) for k in range(truth.shape[-1])], axis=-1)
+
+
+@dataclass(frozen=True)
+class ExclusiveMaskFiles(MaskFiles):
+    """A file of {0, 1} for each class, of classes that never overlap; read as class indices, 0 where no mask is."""
+
+    def read(self, files: Sequence[Path | None], *, like: Path, shape: tuple[int, int], max_pixels: int) -> np.ndarray:
+        masks = super().read(files, like=like, shape=shape, max_pixels=max_pixels)
+        shared = masks.sum(axis=-1, dtype=np.uint16) > 1
+        if shared.any():
+            touched = ", ".join(str(path) for k, path in enumerate(files) if masks[shared, k].any())
+            raise DataError(
+                f"{touched}: {int(shared.sum())} pixels belong to more than one class; task: multiclass needs each in "
+                "one: mend the masks, or set task: multilabel"
+            )
+        return (masks * np.arange(1, masks.shape[-1] + 1, dtype=np.uint8)).sum(axis=-1, dtype=np.uint8)[..., None]
+
+    def resize(self, truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """[H, W, 1] class indices → [*size, 1], by the nearest pixel."""
+        return Truth.resize(self, truth, size)
+
+
+@dataclass(frozen=True)
+class ClassMaps(Truth):
+    """A file of all classes for each image; the first class is the background.
+
+    Attributes:
+        palette: the value of each class.
+        void: the value of pixels of unknown class; None where there are none.
+    """
+
+    palette: tuple[Value, ...] = ()
+    void: Value | None = None
+
+    @property
+    def has_void(self) -> bool:
+        return self.void is not None
+
+    def read_file(self, path: Path, max_pixels: int) -> np.ndarray:
+        return read_class_map(path, palette=self.palette, void=self.void, max_pixels=max_pixels)
+
+    def masks(self, truth: np.ndarray) -> np.ndarray:
+        masks = (truth == np.arange(1, len(self.palette))).astype(np.uint8)
+        return np.where(truth == VOID, np.uint8(VOID), masks)
+
+
+@dataclass(frozen=True)
+class LabelMaps(Truth):
+    """A file of instance ids for each image; 0 is background."""
+
+    def read_file(self, path: Path, max_pixels: int) -> np.ndarray:
+        return read_labels(path, max_pixels=max_pixels)
+
+    def masks(self, truth: np.ndarray) -> np.ndarray:
+        return (truth > 0).astype(np.uint8)

@@ -1,0 +1,39 @@
+"""Logits → predictions: thresholds of sigmoid tasks, the argmax of softmax tasks."""
+
+import pytest
+import torch
+
+from system.errors import ConfigError
+from tasks.binary import Binary
+from tasks.multiclass import Multiclass
+
+BINARY, MULTICLASS = Binary(("cell",)), Multiclass(("background", "a", "b"))
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.9])
+def test_the_threshold_is_a_probability(threshold):
+    probabilities = torch.tensor([threshold - 1e-3, threshold + 1e-3], dtype=torch.float64)
+    assert BINARY.decide(torch.logit(probabilities), threshold).tolist() == [False, True]
+
+
+def test_exactly_one_half_is_background():
+    assert BINARY.decide(torch.zeros(1)).tolist() == [False]
+
+
+def test_one_hot_of_the_largest_logit_and_of_equal_ones_the_first():
+    logits = torch.tensor([[3.0, 1.0, 2.0], [1.0, 2.0, 2.0]]).T[None]  # [1, 3, 2]: two pixels
+    assert MULTICLASS.decide(logits)[0].T.tolist() == [[True, False, False], [False, True, False]]
+
+
+def test_a_softmax_has_no_threshold():
+    with pytest.raises(ConfigError, match="leave the threshold out"):
+        MULTICLASS.decide(torch.zeros(1, 3, 1), 0.5)
+    assert MULTICLASS.checked_threshold(None) is None
+    assert BINARY.checked_threshold(None) == 0.5
+
+
+def test_the_background_is_neither_drawn_nor_averaged():
+    assert MULTICLASS.classes[MULTICLASS.drawn] == ("a", "b")
+    assert BINARY.classes[BINARY.drawn] == ("cell",)
+    assert MULTICLASS.counts().background
+    assert not BINARY.counts().background
