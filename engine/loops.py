@@ -24,7 +24,7 @@ NO_SCALING = LossScaling()
 class Criterion(Protocol):
     """A loss that knows which of a network's outputs counts as its answer, and the terms of its last value."""
 
-    parts: Mapping[str, Tensor]  # name → detached scalar; empty where there is a single term; `train_step` may set it
+    term_values: Mapping[str, Tensor]  # name → detached scalar; empty for a single term; `train_step` may set it
 
     def __call__(self, outputs: object, target: Tensor) -> Tensor: ...
 
@@ -70,10 +70,10 @@ def train_step(
             loss, share = criterion(outputs, part_target), len(part) / len(images)
             # A loss that is no number makes the gradients of all ranks none, so that they end in the same step.
             scaling.scaled(loss * (weight * share + 0 * loss.detach())).backward()
-        for name, value in {"loss": loss, **criterion.parts}.items():
+        for name, value in {"loss": loss, **criterion.term_values}.items():
             means[name] = means.get(name, 0) + share * value.detach()
         predictions.append(criterion.prediction(outputs).detach())
-    loss, criterion.parts = means.pop("loss"), means
+    loss, criterion.term_values = means.pop("loss"), means
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     scaling.unscale_(gradients)
     gradient_norm = nn.utils.get_total_norm(gradients)
@@ -129,7 +129,7 @@ def train_epoch(
         if guard is not None:
             stepping["before_update"] = guard.watching(progress.steps, images, target)
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=runtime, **stepping)
-        progress.losses.add(loss, criterion.parts, images=len(images))
+        progress.losses.add(loss, criterion.term_values, images=len(images))
         progress.counts.update(decide(logits), target)
         progress.steps += 1
         after_step()
@@ -171,7 +171,7 @@ def evaluate(
         with runtime.autocast():
             outputs = model(images)
         logits = criterion.prediction(outputs).float()
-        losses.add(criterion(logits, target), criterion.parts, images=len(images))
+        losses.add(criterion(logits, target), criterion.term_values, images=len(images))
         counts.update(decide(logits), target)
         on_logits(logits)
     ranks.pool(losses, counts)

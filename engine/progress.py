@@ -36,9 +36,9 @@ class MeanLosses:
         self._sums: dict[str, Tensor] = {}
         self.images = 0
 
-    def add(self, loss: Tensor, parts: Mapping[str, Tensor], *, images: int) -> None:
-        """A batch's mean loss and its terms, all scalars."""
-        for name, value in {"loss": loss, **parts}.items():
+    def add(self, loss: Tensor, term_values: Mapping[str, Tensor], *, images: int) -> None:
+        """Adds a batch's mean loss and the values of its terms, all scalars."""
+        for name, value in {"loss": loss, **term_values}.items():
             self._sums[name] = self._sums.get(name, 0) + value.detach().to(_widest(value.device)) * images
         self.images += images
 

@@ -30,7 +30,7 @@ class Saver:
 
     Args:
         loader: names the images of a batch.
-        criterion: its `parts` are told of a bad step.
+        criterion: its `term_values` are told of a bad step.
         facts: what of a checkpoint never changes: config, classes, reader, normalisation, data.
         minutes: longest time between two checkpoints, to the end of the step.
     """
@@ -53,7 +53,7 @@ class Saver:
             training.optimizer,
             deferred=training.runtime.on_cuda,
             on_bad_step=self._tell_bad_step,
-            parts_of_loss=lambda: criterion.parts,
+            parts_of_loss=lambda: criterion.term_values,
             scaling=training.scaling,
             everywhere=self.ranks.everywhere,
         )

@@ -178,7 +178,7 @@ def test_accumulation_gives_the_gradient_and_the_terms_of_the_whole_batch(parts)
         model.padding = (1, 1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
         loss, logits = train_step(model, criterion, optimizer, images, target, runtime=CPU, parts=cut)
-        results.append((loss, logits, criterion.parts, [parameter.grad for parameter in model.parameters()]))
+        results.append((loss, logits, criterion.term_values, [parameter.grad for parameter in model.parameters()]))
     torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-7)
 
 

@@ -104,7 +104,7 @@ def test_the_terms_of_a_sum_are_means_over_images_too():
     criterion, model = DeepSupervisionLoss(build_loss("WeightedSumLoss", terms=terms)), network()
     images, target = (torch.stack(tensors) for tensors in zip(*data(), strict=True))
     expected = {"loss": criterion(model(images), target).item()}
-    expected |= {name: value.item() for name, value in criterion.parts.items()}
+    expected |= {name: value.item() for name, value in criterion.term_values.items()}
     for batch_size in (3, 7):
         loader = DataLoader(data(), batch_size=batch_size)
         losses = evaluate(model, loader, criterion, SegmentationCounts(), runtime=CPU)
