@@ -15,6 +15,7 @@ from engine.distributed import Ranks
 from engine.loss_arguments import loss_arguments
 from engine.schema.config import Config, arguments_of
 from engine.schema.config_file import dump_config, load_config
+from engine.schema.losses import target_of
 from system.errors import ConfigError, leave, run_script
 from system.signals import StopSignals
 
@@ -107,7 +108,7 @@ def train(
         left_out = load_weights(model, ROOT / config.model.weights)
         print(f"weights {config.model.weights}; left out for another class count: {', '.join(left_out) or 'none'}")
     scored = scoring_model(runtime.place(model), config)
-    if problem := config.loss.misfit(config.task, channels=len(data.classes)):
+    if problem := config.loss.why_unfit(target_of(config.task), channels=len(data.classes)):
         raise ConfigError(problem)
     weight = balanced_weights(data.pixels[part], data.classes) if (part := config.loss.balanced_part) else None
     loss = build_loss(config.loss.name, **loss_arguments(config.loss, void=data.has_void, weight=weight))

@@ -1,7 +1,7 @@
 """The configuration: a typed schema in which every key, type, range and combination is checked before any work.
 
-Nothing here imports torch, so that a wrong configuration is refused at once. Tests hold the names and arguments
-against `models`, `losses` and `engine.optimisers`.
+Nothing here imports torch, so that a wrong configuration is refused at once. The keys of losses come from the table in
+`losses`; tests hold the other names and arguments against `models` and `engine.optimisers`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from engine.schema.losses import LossConfig, Task
+from engine.schema.losses import LossConfig, Task, target_of
 from engine.schema.section import Section
 
 
@@ -250,7 +250,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _loss_fits_task(self) -> Config:
-        if problem := self.loss.misfit(self.task):
+        if problem := self.loss.why_unfit(target_of(self.task)):
             raise ValueError(problem)
         return self
 

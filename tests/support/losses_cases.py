@@ -4,12 +4,16 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from engine.schema.losses import SECTIONS
+from engine.schema.losses import SECTIONS, target_of, tasks_with
 from losses import LOSSES, build_loss
 
 # task → shape of logits
 SHAPES = {"binary": (2, 1, 5, 6), "multilabel": (2, 3, 5, 6), "multiclass": (2, 3, 5, 6)}
-CASES = [pytest.param(build_loss(name), task, id=f"{name}-{task}") for name in LOSSES for task in SECTIONS[name].tasks]
+CASES = [
+    pytest.param(build_loss(name), task, id=f"{name}-{task}")
+    for name, entry in LOSSES.items()
+    for task in tasks_with(*entry.fits)
+]
 
 # keyword → values other than its default, for three channels; those of a binary task's one channel are cut from them
 VALUES = {
@@ -41,7 +45,7 @@ SUM = {
 def every_choice():
     """(loss section, task): each loss as it is and with each value of each key that its task allows, and sums."""
     for name, section in SECTIONS.items():
-        for task in section.tasks:
+        for task in tasks_with(*LOSSES[name].fits):
             yield {"name": name}, task
             channels = SHAPES[task][1]
             for key in sorted(section.model_fields.keys() - {"name"}):
@@ -55,7 +59,7 @@ def every_choice():
 
 def _is_allowed(section, loss, task, channels):
     try:
-        return section(**loss).misfit(task, channels=channels) is None
+        return section(**loss).why_unfit(target_of(task), channels=channels) is None
     except ValidationError:
         return False
 
