@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.schema.losses import SECTIONS
-from losses import DiceLoss, build_loss
+from losses import LOSSES, DiceLoss, build_loss
+from losses.table import INDICES
 
 FIGURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "losses.png"
 SIDE = 96
 # name in the tables → loss for masks, and arguments beside the default
-VARIANTS: dict[str, tuple[str, dict]] = {name: (name, {}) for name in SECTIONS} | {
+VARIANTS: dict[str, tuple[str, dict]] = {name: (name, {}) for name in LOSSES} | {
     "DiceLoss, per_image, s = 1e-5": ("DiceLoss", {"per_image": True, "smooth": 1e-5}),
     "DiceLoss, gamma 2, s = 1e-5 in the denominator": (
         "DiceLoss",
@@ -43,7 +43,7 @@ def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
 def as_the_loss_takes_it(name: str, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """One channel of logits and a mask, both [N, 1, H, W]; for a loss of class indices two channels that give softmax
     the same probabilities, and int64 [N, H, W]."""
-    if SECTIONS[name].tasks == ("multiclass",):
+    if LOSSES[name].fits == INDICES:
         return torch.cat([-logits / 2, logits / 2], 1), mask[:, 0].long()
     return logits, mask
 
@@ -128,7 +128,7 @@ def draw(path: Path) -> None:
 
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.4), constrained_layout=True)
     of_pixels = ("BCEWithLogitsLoss", "CrossEntropyLoss", "FocalLoss", "BCEDiceLoss", "LovaszHingeLoss", "LogDiceLoss")
-    for number, name in enumerate(SECTIONS):
+    for number, name in enumerate(LOSSES):
         if name == "CategoricalDiceLoss":
             continue  # of the form −D, it lies in −1 … 0
         axis = axes[1] if name in of_pixels else axes[0]

@@ -1,53 +1,33 @@
 """Losses: (logits [N, K, *space], target) → scalar. All of them take logits, never probabilities.
 
-The target is a mask per channel, float [N, K, *space], for the tasks binary and multilabel, and class indices, int64
-[N, *space], for multiclass. docs/losses.md has the formulas.
+The target is masks, float [N, K, *space], for one or several sigmoid channels, and class indices, int64 [N, *space],
+for softmax. `losses/table.py` says which losses take which; docs/losses.md has the formulas.
 """
 
 from __future__ import annotations
 
-import inspect
+import importlib
+import typing
 from collections.abc import Mapping, Sequence
 
-from torch import nn
+from losses.signature import keywords_of
+from losses.table import COMPOSED, LOSSES
 
-from losses.bce_dice import BCEDiceLoss
-from losses.cross_entropy import BCEWithLogitsLoss, CrossEntropyLoss
-from losses.deep_supervision import DeepSupervisionLoss
-from losses.dice import BinaryDiceLoss, CategoricalDiceLoss, DiceLoss, LogDiceLoss, MultiClassDiceLoss
-from losses.focal import FocalLoss
-from losses.lovasz import LovaszHingeLoss, LovaszSoftmaxLoss
-from losses.tversky import FocalTverskyLoss, TverskyLoss
-from losses.weighted_sum import WeightedSumLoss
-
-LOSSES: dict[str, type[nn.Module]] = {
-    "BCEWithLogitsLoss": BCEWithLogitsLoss,
-    "BCEDiceLoss": BCEDiceLoss,
-    "LovaszHingeLoss": LovaszHingeLoss,
-    "LovaszSoftmaxLoss": LovaszSoftmaxLoss,
-    "CrossEntropyLoss": CrossEntropyLoss,
-    "FocalLoss": FocalLoss,
-    "DiceLoss": DiceLoss,
-    "BinaryDiceLoss": BinaryDiceLoss,
-    "MultiClassDiceLoss": MultiClassDiceLoss,
-    "CategoricalDiceLoss": CategoricalDiceLoss,
-    "LogDiceLoss": LogDiceLoss,
-    "TverskyLoss": TverskyLoss,
-    "FocalTverskyLoss": FocalTverskyLoss,
-}
+if typing.TYPE_CHECKING:
+    from torch import nn
 
 
-def keywords_of(loss: type[nn.Module]) -> dict[str, object]:
-    """Keyword → default of a loss's constructor; a preset's own defaults come before those of its base."""
-    defaults: dict[str, object] = {}
-    for owner in loss.__mro__:
-        if "__init__" not in vars(owner):
-            continue
-        parameters = inspect.signature(owner).parameters.values()
-        defaults = {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD} | defaults
-        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
-            break
-    return defaults
+def __getattr__(name: str) -> type[nn.Module]:
+    """Python calls this for `losses.DiceLoss` and `from losses import DiceLoss` (PEP 562): it imports the class, and
+    torch with it, only where one is asked for, so that `import losses` alone loads no torch."""
+    if name in LOSSES or name in COMPOSED:
+        return _class_of(name)
+    raise AttributeError(f"module 'losses' has no attribute {name!r}")
+
+
+def _class_of(name: str) -> type[nn.Module]:
+    module = COMPOSED[name] if name in COMPOSED else LOSSES[name].module
+    return getattr(importlib.import_module(module), name)
 
 
 def build_loss(name: str, **arguments: object) -> nn.Module:
@@ -63,44 +43,39 @@ def build_loss(name: str, **arguments: object) -> nn.Module:
         return _build_sum(**arguments)
     if name not in LOSSES:
         raise ValueError(f"loss {name!r} is unknown; allowed are {', '.join(LOSSES)}")
-    return LOSSES[name](**arguments)
+    return _class_of(name)(**arguments)
 
 
 def takes_class_weights(name: str) -> bool:
-    """Whether the loss called `name` has the argument `weight`, a number per class."""
-    return name in LOSSES and "weight" in keywords_of(LOSSES[name])
+    """Whether the loss called `name` has the keyword `weight`, a number per class."""
+    return name in LOSSES and "weight" in keywords_of(name)
 
 
-def _build_sum(terms: Sequence[Mapping[str, object]], weight: Sequence[float] | None = None) -> WeightedSumLoss:
+def lacks_class_weights(name: str, arguments: Mapping[str, object]) -> bool:
+    """Whether the loss called `name` takes class weights and has none among its arguments."""
+    free = arguments.get("weight") is None and arguments.get("per_class", True)
+    return bool(free) and takes_class_weights(name)
+
+
+def _build_sum(terms: Sequence[Mapping[str, object]], weight: Sequence[float] | None = None) -> nn.Module:
     losses: dict[str, tuple[float, nn.Module]] = {}
     for position, term in enumerate(terms):
         arguments = {key: value for key, value in term.items() if key not in ("name", "factor")}
-        if weight is not None and takes_class_weights(term["name"]) and arguments.get("weight") is None:
+        if weight is not None and lacks_class_weights(term["name"], arguments):
             arguments["weight"] = weight
         earlier = [other["name"] for other in terms[:position]].count(term["name"])
         column = f"{term['name']}_{earlier + 1}" if earlier else term["name"]
         losses[column] = (term.get("factor", 1.0), build_loss(term["name"], **arguments))
-    return WeightedSumLoss(losses)
+    return _class_of("WeightedSumLoss")(losses)
 
 
 __all__ = [
+    "COMPOSED",
     "LOSSES",
-    "BCEDiceLoss",
-    "BCEWithLogitsLoss",
-    "BinaryDiceLoss",
-    "CategoricalDiceLoss",
-    "CrossEntropyLoss",
-    "DeepSupervisionLoss",
-    "DiceLoss",
-    "FocalLoss",
-    "FocalTverskyLoss",
-    "LogDiceLoss",
-    "LovaszHingeLoss",
-    "LovaszSoftmaxLoss",
-    "MultiClassDiceLoss",
-    "TverskyLoss",
-    "WeightedSumLoss",
     "build_loss",
     "keywords_of",
+    "lacks_class_weights",
     "takes_class_weights",
+    *LOSSES,
+    *COMPOSED,
 ]

@@ -1,4 +1,4 @@
-"""Binary cross-entropy plus Dice."""
+"""The sum of binary cross-entropy and a Dice loss."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from losses.targets import check_same_shape, full_precision
 class BCEDiceLoss(nn.Module):
     """bce_weight · BCE + mean over images of 1 − (2Σpy + s) / (Σp + Σy + s), with p = sigmoid(logits).
 
-    The sums of the Dice term run over channels and space of one image together, as published with the UNet++ recipes.
+    The sums of the Dice term run over all channels and pixels of one image, as published with the UNet++ recipes.
 
     Args:
-        bce_weight: factor of the cross-entropy. 0.5 is what published checkpoints of this family were trained with.
-        smooth: s. An image without foreground gets nearly no gradient from the Dice term where s is small.
+        bce_weight: the factor of the cross-entropy. Published checkpoints of this family were trained with 0.5.
+        smooth: s. If it is small, an image without foreground gets nearly no gradient from the Dice term.
 
     Call: logits [N, K, *space] float, target of the same shape in [0, 1] → scalar ≥ 0.
     """

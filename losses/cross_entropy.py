@@ -1,4 +1,4 @@
-"""Cross-entropy for masks and for class indices, with PyTorch's keywords and its values."""
+"""Cross-entropy for masks and for class indices. The keywords and the values are those of PyTorch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from losses.rules import checked_weights
 from losses.targets import (
     along_channels,
     check_class_indices,
     check_same_shape,
-    checked_weight,
     full_precision,
     holds_class_indices,
     masks_of,
@@ -21,7 +21,7 @@ from losses.targets import (
 
 
 def mean_over_pixels(losses: Tensor, void: Tensor | None) -> Tensor:
-    """The mean of [N, K, *space] over what is not void; 0 where everything is."""
+    """The mean of [N, K, *space] over the pixels that are not void; 0 if all pixels are void."""
     if void is None:
         return losses.mean()
     valid = ~void.expand_as(losses)
@@ -32,12 +32,12 @@ def mean_over_indices(losses: Tensor, target: Tensor, weight: Tensor | None, ign
     """PyTorch's weighted mean of [N, *space]: divided by the sum of the weights of the pixels' classes.
 
     Args:
-        losses: weighted already, and 0 where void.
+        losses: [N, *space], weighted already, and 0 at void pixels.
         target: class indices, of the same shape.
         weight: [K].
 
     Returns:
-        The mean; 0 where all pixels are void or of weight 0, for which PyTorch has no number.
+        The mean, a scalar. It is 0 if all pixels are void or of weight 0, where PyTorch returns NaN.
     """
     if ignore_index is None and weight is None:
         return losses.mean()
@@ -45,15 +45,15 @@ def mean_over_indices(losses: Tensor, target: Tensor, weight: Tensor | None, ign
     weights = valid if weight is None else weight[target.masked_fill(~valid, 0)].masked_fill(~valid, 0)
     whole = weights.sum().to(losses.dtype)
     mean = losses.sum() / whole.clamp(min=torch.finfo(losses.dtype).tiny)
-    return torch.where(whole > 0, mean, 0 * losses.sum())  # label smoothing gives pixels of weight 0 a loss, too
+    return torch.where(whole > 0, mean, 0 * losses.sum())  # label smoothing gives pixels of weight 0 a loss too
 
 
 class BCEWithLogitsLoss(nn.Module):
-    """Binary cross-entropy of every channel by itself, the mean over all pixels and channels.
+    """The mean over all pixels and channels of the binary cross-entropy of each channel.
 
     Args:
-        weight: a factor for each channel's loss, 0 allowed; as in PyTorch, the mean is not divided by their sum.
-        pos_weight: a factor for the loss of foreground pixels, one per channel.
+        weight: a factor ≥ 0 for the loss of each channel. As in PyTorch, the mean is not divided by the factors' sum.
+        pos_weight: a factor ≥ 0 for the loss of each channel's foreground pixels.
         ignore_index: pixels whose target has this value are void: they take no part and get no gradient.
 
     Call: logits [N, K, *space] float, target of the same shape in [0, 1] → scalar ≥ 0.
@@ -67,7 +67,8 @@ class BCEWithLogitsLoss(nn.Module):
         ignore_index: int | None = None,
     ) -> None:
         super().__init__()
-        self.weight, self.pos_weight = checked_weight(weight), checked_weight(pos_weight)
+        self.weight = checked_weights("weight", weight)
+        self.pos_weight = checked_weights("pos_weight", pos_weight)
         self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -83,12 +84,12 @@ class BCEWithLogitsLoss(nn.Module):
 
 
 class CrossEntropyLoss(nn.Module):
-    """Cross-entropy of the softmax, PyTorch's own.
+    """Cross-entropy of the softmax, computed by PyTorch.
 
     Args:
-        weight: of each class, 0 allowed; the mean is divided by the sum of the pixels' weights.
+        weight: a factor ≥ 0 for the pixels of each class. The mean is divided by the sum of the pixels' factors.
         ignore_index: pixels whose target has this value are void: they take no part and get no gradient.
-        label_smoothing: the part of each target that is spread over all classes, in [0, 1].
+        label_smoothing: the share of each target that is spread over all classes, in [0, 1].
 
     Call: logits [N, K, *space] float, target [N, *space] int64 class indices → scalar ≥ 0.
     """
@@ -101,7 +102,7 @@ class CrossEntropyLoss(nn.Module):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        self.weight = checked_weight(weight)
+        self.weight = checked_weights("weight", weight)
         self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
 

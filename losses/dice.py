@@ -1,6 +1,6 @@
-"""The Dice family: one implementation, of which every published variant is a choice of options.
+"""The Dice losses. There is one implementation, and every published variant of it is a choice of options.
 
-D = (2Σpy + s) / (Σp^γ + Σy^γ + s). docs/losses.md tells the variants apart.
+D = (2Σpy + s) / (Σp^γ + Σy^γ + s). docs/losses.md compares the variants.
 """
 
 from __future__ import annotations
@@ -10,25 +10,29 @@ from typing import Literal
 from torch import Tensor
 
 from losses.overlap import Activation, OverlapLoss, Smooth, quotient
+from losses.rules import check_choice
+
+SmoothIn = Literal["both", "numerator", "denominator", "doubled"]
+Form = Literal["1-D", "-D", "-logD"]
 
 
 class DiceLoss(OverlapLoss):
     """1 − D, −D or −log D of the soft Dice coefficient D.
 
-    By default the sums are pooled over the batch and smoothed in both places, so that an image without foreground has
+    By default the sums are pooled over the batch, and s stands in both places. An image without foreground then has a
     gradient for its false positives as long as any image of the batch has foreground.
 
     Args:
         smooth: s, one number or one per class.
-        smooth_in: where s stands: "both"; "numerator" or "denominator" alone (then two empty masks do not score 1);
-            "doubled": 2s in the numerator and s in the denominator, which is 2(Σpy + s) / (Σp + Σy + s) as some have
-            published it, and scores 2 where a class is absent from both.
-        gamma: γ, the power in the denominator's sums: 1 plain, 2 squared (Milletari et al. 2016, V-Net).
-        form: of the loss: "1-D", "-D" or "-logD".
-        divide_by_rows: compatibility with one vendor's documented values, and of no other use: D is divided by N, so
-            that a perfect prediction of N images does not cost 0. Needs sums pooled over the batch.
-        options: those of `OverlapLoss`: per_image, per_class, activation, weight, include_background, ignore_class,
-            ignore_index, reduction.
+        smooth_in: the place of s. "both" is numerator and denominator. With "numerator" or "denominator" alone, two
+            empty masks do not score 1. "doubled" has 2s in the numerator and s in the denominator, which is
+            2(Σpy + s) / (Σp + Σy + s) as some have published it, and scores 2 where a class is absent from both masks.
+        gamma: γ, the power in the denominator's sums: 1 is plain, 2 is squared (Milletari et al. 2016, V-Net).
+        form: the form of the loss.
+        divide_by_rows: D is divided by N, so that a perfect prediction of N images does not cost 0. The only use is to
+            reproduce one vendor's documented values. It needs sums that are pooled over the batch.
+        options: the keywords of `OverlapLoss`: per_image, per_class, activation, weight, include_background,
+            ignore_class, ignore_index, reduction.
 
     Call: logits [N, K, *space] float; target, masks [N, K, *space] in [0, 1] or class indices [N, *space] int64 →
     scalar.
@@ -38,19 +42,17 @@ class DiceLoss(OverlapLoss):
         self,
         *,
         smooth: Smooth = 1.0,
-        smooth_in: Literal["both", "numerator", "denominator", "doubled"] = "both",
+        smooth_in: SmoothIn = "both",
         gamma: float = 1.0,
-        form: Literal["1-D", "-D", "-logD"] = "1-D",
+        form: Form = "1-D",
         divide_by_rows: bool = False,
         **options: object,
     ) -> None:
         super().__init__(smooth=smooth, **options)
-        if smooth_in not in ("both", "numerator", "denominator", "doubled"):
-            raise ValueError(f"smooth_in {smooth_in!r} is unknown; allowed are both, numerator, denominator, doubled")
-        if form not in ("1-D", "-D", "-logD"):
-            raise ValueError(f"form {form!r} is unknown; allowed are 1-D, -D, -logD")
+        check_choice("smooth_in", smooth_in, SmoothIn)
+        check_choice("form", form, Form)
         if divide_by_rows and self.per_image:
-            raise ValueError("divide_by_rows needs sums pooled over the batch: per_image=False")
+            raise ValueError("divide_by_rows needs sums pooled over the batch; set per_image=False")
         self.smooth_in, self.form, self.divide_by_rows = smooth_in, form, divide_by_rows
         self.power = gamma
 
@@ -66,7 +68,7 @@ class DiceLoss(OverlapLoss):
 
 
 class BinaryDiceLoss(DiceLoss):
-    """`DiceLoss` with sigmoid and, by default, the sums of each image by itself with s = 1."""
+    """`DiceLoss` with sigmoid. By default each image has sums of its own, and s = 1."""
 
     def __init__(
         self, *, smooth: Smooth = 1.0, per_image: bool = True, activation: Activation = "sigmoid", **options: object
@@ -75,7 +77,7 @@ class BinaryDiceLoss(DiceLoss):
 
 
 class MultiClassDiceLoss(DiceLoss):
-    """`DiceLoss` with softmax and, by default, the sums of each image and class by themselves with s = 1."""
+    """`DiceLoss` with softmax. By default each class of each image has sums of its own, and s = 1."""
 
     def __init__(
         self, *, smooth: Smooth = 1.0, per_image: bool = True, activation: Activation = "softmax", **options: object
@@ -84,18 +86,18 @@ class MultiClassDiceLoss(DiceLoss):
 
 
 class CategoricalDiceLoss(DiceLoss):
-    """−mean over classes of w · D with softmax, each image by itself, and D = 2(Σpy + s) / (Σp + Σy + s), s = 1e-5.
+    """−mean over images and classes of w · D with softmax and D = 2(Σpy + s) / (Σp + Σy + s), by default s = 1e-5.
 
-    Published with weights such as [0, 1, 1], which leave the background out. A perfect prediction costs −1 times the
-    mean weight, and a class that is absent from both masks counts 2.
+    It was published with weights such as [0, 1, 1], which leave the background out. A perfect prediction costs −1 times
+    the mean weight, and a class that is absent from both masks has D = 2.
     """
 
     def __init__(
         self,
         *,
         smooth: Smooth = 1e-5,
-        smooth_in: Literal["both", "numerator", "denominator", "doubled"] = "doubled",
-        form: Literal["1-D", "-D", "-logD"] = "-D",
+        smooth_in: SmoothIn = "doubled",
+        form: Form = "-D",
         per_image: bool = True,
         activation: Activation = "softmax",
         **options: object,
@@ -106,9 +108,7 @@ class CategoricalDiceLoss(DiceLoss):
 
 
 class LogDiceLoss(DiceLoss):
-    """−log D with sums pooled over the batch and, by default, s = 100."""
+    """−log D with sums that are pooled over the batch. By default s = 100."""
 
-    def __init__(
-        self, *, smooth: Smooth = 100.0, form: Literal["1-D", "-D", "-logD"] = "-logD", **options: object
-    ) -> None:
+    def __init__(self, *, smooth: Smooth = 100.0, form: Form = "-logD", **options: object) -> None:
         super().__init__(smooth=smooth, form=form, **options)

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from losses.cross_entropy import mean_over_indices, mean_over_pixels
+from losses.rules import FRACTION, check_only_masks, check_range, checked_weights
 from losses.targets import (
     along_channels,
     check_class_indices,
-    checked_weight,
     full_precision,
     holds_class_indices,
     masks_of,
@@ -21,15 +21,15 @@ from losses.targets import (
 
 
 class FocalLoss(nn.Module):
-    """Cross-entropy times (1 − p_t)^γ, with p_t the probability given to the truth: easy pixels count less.
+    """Cross-entropy times (1 − p_t)^γ, where p_t is the probability of the truth, so that easy pixels count less.
 
-    Of class indices with softmax, of masks with sigmoid for every channel. With γ = 0 it is `CrossEntropyLoss` or
-    `BCEWithLogitsLoss`, and its means over pixels are theirs.
+    Class indices mean softmax, and masks mean sigmoid for each channel. With γ = 0 it is `CrossEntropyLoss` or
+    `BCEWithLogitsLoss`, and with any γ it takes the same mean over pixels as that loss.
 
     Args:
         gamma: γ; 2 is the paper's choice.
-        alpha: for masks only: foreground pixels count α and the others 1 − α. The paper's choice is 0.25.
-        weight: of each class, 0 allowed.
+        alpha: α, for masks only. Foreground pixels count α, and the others 1 − α. The paper's choice is 0.25.
+        weight: a factor ≥ 0 for the loss of each class.
         ignore_index: pixels whose target has this value are void: they take no part and get no gradient.
 
     Call: logits [N, K, *space] float; target, masks [N, K, *space] in [0, 1] or class indices [N, *space] int64 →
@@ -45,10 +45,9 @@ class FocalLoss(nn.Module):
         ignore_index: int | None = None,
     ) -> None:
         super().__init__()
-        if alpha is not None and not 0 <= alpha <= 1:
-            raise ValueError(f"alpha must lie in [0, 1]; got {alpha}")
+        check_range("alpha", alpha, FRACTION)
         self.gamma, self.alpha = gamma, alpha
-        self.weight = checked_weight(weight)
+        self.weight = checked_weights("weight", weight)
         self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -69,8 +68,7 @@ class FocalLoss(nn.Module):
         return mean_over_pixels(losses, void)
 
     def _of_indices(self, logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-        if self.alpha is not None:
-            raise ValueError("alpha is for masks (tasks binary and multilabel); for class indices give weight instead")
+        check_only_masks("alpha", self.alpha, "indices")
         check_class_indices(target, logits.shape[1], self.ignore_index)
         target = target.long()
         ignored = {} if self.ignore_index is None else {"ignore_index": self.ignore_index}
@@ -84,6 +82,6 @@ class FocalLoss(nn.Module):
         return mean_over_indices(losses, target, weight, self.ignore_index)
 
     def _focused(self, cross_entropy: Tensor, miss: Tensor) -> Tensor:
-        """Cross-entropy and 1 − p_t → the focal loss, both [N, …]."""
+        """Computes the focal loss of each pixel from its cross-entropy and 1 − p_t, all of the same shape."""
         # The clamp keeps the power's slope finite for γ < 1 where p_t is 1.
         return cross_entropy * miss.clamp(min=torch.finfo(miss.dtype).tiny).pow(self.gamma)

@@ -1,8 +1,8 @@
 """Lovász losses: Berman, Triki, Blaschko 2018, "The Lovász-Softmax loss" (CVPR), with one sort for the whole batch.
 
-The Lovász extension of the Jaccard loss is a sum of errors, each times the growth of the Jaccard loss when its pixel
-joins the mispredicted ones in the order of falling errors. That growth is constant between two changes of the order,
-so it is computed without gradient and laid back into the order of the pixels.
+The Lovász extension of the Jaccard loss is a sum over pixels. Each pixel's error is multiplied by the growth of the
+Jaccard loss when the pixel joins the mispredicted ones, in the order of falling errors. That growth is constant between
+two changes of the order, so it is computed without gradient and put back into the order of the pixels.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from losses.rules import check_channels_exist
 from losses.targets import check_same_shape, full_precision, masks_of, select_channels
 
 
 def ascending_order(values: Tensor) -> Tensor:
-    """[R, P] → [R, P] int64, the indices that sort each row; equal values stay in the order of their indices."""
+    """The indices that sort each row of `values` [R, P], int64 [R, P]; equal values stay in the order of indices."""
     if values.device.type != "cpu" or values.dtype != torch.float32:
         return values.sort(dim=1, stable=True).indices
-    # On a CPU NumPy sorts plain integers far faster than torch sorts numbers with their indices: so each key holds the
-    # bits of its number, turned so that integers order as the floats do, above its index.
+    # On a CPU NumPy sorts plain integers far faster than torch sorts numbers with their indices. So each key is an
+    # integer: the upper half holds the bits of the number, changed so that they order as the floats do, and the lower
+    # half holds the index.
     bits = (values + 0.0).view(torch.int32)  # -0.0 + 0.0 is 0.0
     bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)
     keys = bits.long().bitwise_left_shift_(32).bitwise_or_(torch.arange(values.shape[1]))
@@ -30,11 +32,11 @@ def ascending_order(values: Tensor) -> Tensor:
 
 
 def jaccard_growth(foreground: Tensor, dtype: torch.dtype) -> Tensor:
-    """Algorithm 1 of the paper in closed form: no difference of two nearly equal quotients, which would lose digits.
+    """Algorithm 1 of the paper in closed form. The paper's difference of two nearly equal quotients would lose digits.
 
-    With G foreground pixels, of which f, and b background pixels, are among those up to and with this one, the Jaccard
-    loss 1 − (G − f) / (G + b) has grown by 1 / (G + b) if the pixel is foreground, else by
-    (G − f) / ((G + b)(G + b − 1)). Without foreground, the first pixel takes it from 0 to 1.
+    A row has G foreground pixels. Up to and including the present pixel it has f foreground and b background pixels.
+    The Jaccard loss is then 1 − (G − f) / (G + b). It has grown by 1 / (G + b) if the pixel is foreground, and by
+    (G − f) / ((G + b)(G + b − 1)) if it is not. Without any foreground, the first pixel takes the loss from 0 to 1.
 
     Args:
         foreground: [R, P] bool, every row in the order of falling errors.
@@ -52,20 +54,20 @@ def jaccard_growth(foreground: Tensor, dtype: torch.dtype) -> Tensor:
 
 @torch.no_grad()
 def growth_of_pixels(correctness: Tensor, foreground: Tensor) -> Tensor:
-    """The Jaccard loss's growth for every pixel, [R, P], where `correctness` [R, P] falls as errors rise."""
+    """The growth of the Jaccard loss at each pixel, [R, P]; `correctness` [R, P] falls where errors rise."""
     order = ascending_order(correctness)
     growth = jaccard_growth(foreground.gather(1, order), correctness.dtype)
     return torch.empty_like(growth).scatter_(1, order, growth)
 
 
 class LovaszHingeLoss(nn.Module):
-    """Lovász extension of the Jaccard loss on the hinge errors 1 − logit · (2y − 1).
+    """The Lovász extension of the Jaccard loss on the hinge errors 1 − logit · (2y − 1).
 
     Args:
-        per_image: the loss of every image and channel, then their mean; if false, one loss over the pooled pixels of
-            each channel, then the mean over channels.
+        per_image: each channel of each image has a loss of its own, and the mean is taken over them; if false, the
+            pixels of each channel are pooled over the batch, and the mean is taken over the channels.
         ignore_index: pixels whose target has this value are void: they take no part and get no gradient. If all
-            pixels are void the loss is 0 with zero gradient.
+            pixels are void, the loss is 0 with zero gradient.
 
     Call: logits [N, K, *space] float, target of the same shape with values {0, 1, ignore_index} → scalar ≥ 0.
     """
@@ -83,22 +85,24 @@ class LovaszHingeLoss(nn.Module):
         # Sorted by the margin: unlike 1 − margin it is not rounded, so that nearly equal errors keep their order.
         margin = logits * (2 * foreground.to(logits.dtype) - 1)
         if void is not None:
-            margin = margin.masked_fill(void, torch.inf)  # sorts last with a hinge of 0, as if it were not there
+            margin = margin.masked_fill(void, torch.inf)  # sorts last and has a hinge of 0, as if it were not there
         margin, foreground = (_rows(values, self.per_image) for values in (margin, foreground))
         return ((1 - margin).relu() * growth_of_pixels(margin, foreground)).sum(1).mean()
 
 
 class LovaszSoftmaxLoss(nn.Module):
-    """Mean over classes of the Lovász extension of the Jaccard loss on the errors |y − p|, with p = softmax(logits).
+    """The mean over classes of the Lovász extension of the Jaccard loss on the errors |y − p|, p = softmax(logits).
 
     With a single channel p = sigmoid(logits), and the foreground is the only class. The errors are computed in
-    float64: rounded to float32, so many of an image's pixels would change their order that the gradient suffered.
+    float64. Rounded to float32, so many pixels of an image would change their order that the gradient would suffer.
 
     Args:
-        classes: which are averaged: "present" (those with a pixel in the image, or in the batch), "all", or a list.
-        per_image: the loss of every image, then their mean; if false, one loss over the pooled pixels.
+        classes: the classes that are averaged: "present" (those with a pixel in the image, or in the pooled batch),
+            "all", or a list of channels.
+        per_image: each image has a loss of its own, and the mean is taken over them; if false, the pixels are pooled
+            over the batch.
         ignore_index: pixels whose target has this value are void: they take no part and get no gradient. If all
-            pixels are void the loss is 0 with zero gradient.
+            pixels are void, the loss is 0 with zero gradient.
 
     Call: logits [N, K, *space] float; target, class indices [N, *space] int64 or masks [N, K, *space] {0, 1} →
     scalar in [0, 1].
@@ -129,8 +133,7 @@ class LovaszSoftmaxLoss(nn.Module):
         if void is not None:
             errors = errors.masked_fill(void, 0)  # sorts behind all pixels that have gradient
         if not isinstance(self.classes, str):
-            if not set(self.classes) <= set(range(channels)):
-                raise ValueError(f"classes {list(self.classes)} are not all among the channels, 0 to {channels - 1}")
+            check_channels_exist("classes", self.classes, channels)
             errors, foreground = (select_channels(values, self.classes, axis=1) for values in (errors, foreground))
         images, classes = len(errors) if self.per_image else 1, errors.shape[1]
         errors, foreground = (_rows(values, self.per_image) for values in (errors, foreground))
@@ -143,6 +146,6 @@ class LovaszSoftmaxLoss(nn.Module):
 
 
 def _rows(values: Tensor, per_image: bool) -> Tensor:
-    """[N, K, *space] → [N·K, P], a row per image and channel; or [K, N·P], a row per channel."""
+    """Reshapes [N, K, *space] to [N·K, P], a row per image and channel, or to [K, N·P], a row per channel."""
     values = values.reshape(*values.shape[:2], -1)
     return values.flatten(0, 1) if per_image else values.transpose(0, 1).flatten(1)

@@ -1,4 +1,4 @@
-"""What every loss does with its two inputs before its formula: check them, and bring them to one form."""
+"""Checks the two inputs of a loss, and brings targets and numbers per class into one form for the formulas."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from losses.rules import check_number_per_channel
+
 
 def full_precision(logits: Tensor) -> Tensor:
-    """float32 for what is less, such as bf16: sums over pixels need it. float64 stays."""
+    """Converts float16 and bf16 to float32, which sums over pixels need; float64 stays."""
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
@@ -47,7 +49,7 @@ def holds_class_indices(logits: Tensor, target: Tensor) -> bool:
 
 
 def check_class_indices(target: Tensor, channels: int, ignore_index: int | None) -> None:
-    """Raises ValueError where a target on the CPU has an index without a channel; on a GPU that would mean to wait."""
+    """Raises ValueError if a target on the CPU has an index without a channel. On a GPU the check would be a wait."""
     if target.device.type != "cpu" or not target.numel():
         return
     wrong = (target < 0) | (target >= channels)
@@ -62,7 +64,7 @@ def check_class_indices(target: Tensor, channels: int, ignore_index: int | None)
 
 
 def masks_of(logits: Tensor, target: Tensor, ignore_index: int | None) -> tuple[Tensor, Tensor | None]:
-    """A target in either form → a mask per class, and where it is void.
+    """Turns a target of either form into a mask per class, and says which pixels are void.
 
     Args:
         logits: [N, K, *space] float.
@@ -70,8 +72,8 @@ def masks_of(logits: Tensor, target: Tensor, ignore_index: int | None) -> tuple[
         ignore_index: the target's value at void pixels.
 
     Returns:
-        Masks [N, K, *space] of the logits' dtype, 0 where void; and bool, [N, K, *space] or [N, 1, *space], true where
-        void, or None without an `ignore_index`.
+        The masks, [N, K, *space] of the logits' dtype and 0 at void pixels; and bool [N, K, *space] or [N, 1, *space],
+        true at void pixels, or None without an `ignore_index`.
     """
     indices = holds_class_indices(logits, target)
     if indices:
@@ -86,49 +88,31 @@ def masks_of(logits: Tensor, target: Tensor, ignore_index: int | None) -> tuple[
     return (masks if void is None else masks.masked_fill(void, 0)), void
 
 
-def checked_weight(weight: Sequence[float] | Tensor | None) -> tuple[float, ...] | None:
-    """Class weights as plain numbers.
-
-    Raises:
-        ValueError: one is negative or no finite number, or all are 0.
-    """
-    if weight is None:
-        return None
-    numbers = tuple(float(number) for number in weight)
-    if not all(0 <= number < float("inf") for number in numbers) or not any(numbers):
-        raise ValueError(f"class weights must be numbers from 0, one of them above it; got {list(numbers)}")
-    return numbers
-
-
 def per_channel(numbers: float | Sequence[float], name: str, logits: Tensor) -> Tensor:
-    """One number, or one per channel of the logits [N, K, *space] → a tensor [K] of the logits' dtype and device.
+    """The numbers as a tensor [K] of the dtype and device of the logits [N, K, *space]; one number is repeated.
 
     Raises:
-        ValueError: there are neither one nor K of them.
+        ValueError: it is a list of another length than K.
     """
     channels = logits.shape[1]
     if isinstance(numbers, (int, float)):
         numbers = (numbers,) * channels
-    if len(numbers) != channels:
-        raise ValueError(
-            f"{name} has {len(numbers)} numbers and the logits have {channels} channels; give one number per class, "
-            f"in the order of the classes"
-        )
+    check_number_per_channel(name, numbers, channels)
     return _on_device(tuple(numbers), logits.dtype, logits.device)
 
 
 @lru_cache(maxsize=256)
 def _on_device(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Kept, because to copy them in every step would mean to wait for a GPU in every step."""
-    with torch.inference_mode(False):  # the first to ask may be a scoring pass, the next a training
+    """The tensors are kept, because a copy in every step would be a wait for the GPU in every step."""
+    with torch.inference_mode(False):  # the first caller may be a scoring pass, and the next one a training
         return torch.tensor(numbers, dtype=dtype, device=device)
 
 
 def select_channels(values: Tensor, kept: Sequence[int], *, axis: int) -> Tensor:
-    """The channels in `kept` alone; torch's own indexing with a list would copy that to a GPU and wait."""
+    """The channels in `kept`. Indexing a tensor with a list would copy the list to the GPU and wait for it."""
     return torch.stack([values.select(axis, channel) for channel in kept], dim=axis)
 
 
 def along_channels(numbers: Tensor, like: Tensor) -> Tensor:
-    """[K] → [1, K, 1, …], to be multiplied with [N, K, *space]."""
+    """Reshapes [K] to [1, K, 1, …], so that it can be multiplied with [N, K, *space]."""
     return numbers.view(1, -1, *[1] * (like.ndim - 2))

@@ -1,4 +1,4 @@
-"""Tversky losses: Dice with a price of its own for each kind of error."""
+"""The Tversky losses. They are Dice losses in which false positives and false negatives have prices of their own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ class TverskyLoss(OverlapLoss):
     γ of Abraham and Khan 2018. α = β = 0.5 is Dice with twice the smoothing, α = β = 1 the soft Jaccard loss.
 
     Args:
-        alpha: price of false positives. 0.3 and 0.7 scored best in the first paper.
-        beta: price of false negatives. (The second paper calls this one α.)
-        gamma: γ; above 1 it brings out the classes and images that still have little overlap.
-        options: those of `OverlapLoss`: per_image, per_class, activation, weight, include_background, ignore_class,
-            ignore_index, reduction.
+        alpha: α, the price of false positives. α = 0.3 with β = 0.7 scored best in the first paper.
+        beta: β, the price of false negatives. The second paper calls it α.
+        gamma: γ. A value above 1 gives more weight to the classes and images that still have little overlap.
+        options: the keywords of `OverlapLoss`: per_image, per_class, activation, weight, include_background,
+            ignore_class, ignore_index, reduction.
 
-    Call: as `DiceLoss`.
+    Call: logits [N, K, *space] float; target, masks [N, K, *space] in [0, 1] or class indices [N, *space] int64 →
+    scalar.
     """
 
     def __init__(

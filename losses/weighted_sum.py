@@ -16,13 +16,13 @@ class WeightedSumLoss(nn.Module):
     Attributes:
         term_values: name → the term's value in the last call, before its factor; a detached scalar on the device.
 
-    Call: as the terms → scalar.
+    Call: logits and a target that every term takes → scalar.
     """
 
     def __init__(self, terms: Mapping[str, tuple[float, nn.Module]]) -> None:
         super().__init__()
         if not terms:
-            raise ValueError("a sum of losses needs at least one term")
+            raise ValueError("a sum of losses needs at least one term; got none")
         self.factors = {name: factor for name, (factor, _) in terms.items()}
         self.terms = nn.ModuleDict({name: loss for name, (_, loss) in terms.items()})
         self.term_values: dict[str, Tensor] = {}

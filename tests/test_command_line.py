@@ -14,7 +14,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("configs", "datasets", "engine", "images", "inference", "losses", "metrics", "models", "system")
+PACKAGES = ("configs", "datasets", "engine", "images", "inference", "losses", "metrics", "models", "system", "tasks")
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def tree(tmp_path):
     """A copy of the project without data and runs."""
     for name in PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / "tree" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("train.py", "val.py", "predict.py"):
+    for name in ("train.py", "val.py", "predict.py", "assemble.py"):
         shutil.copy(ROOT / name, tmp_path / "tree")
     return tmp_path / "tree"
 

@@ -17,10 +17,10 @@ import val
 from engine.loops import evaluate
 from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
 from engine.schema.config_file import load_config
-from engine.schema.losses import SECTIONS
+from losses import LOSSES
 
 COMBINATIONS = [("UNet", False), ("NestedUNet", False), ("NestedUNet", True)]
-BINARY_LOSSES = [name for name, section in SECTIONS.items() if "binary" in section.tasks]
+BINARY_LOSSES = [name for name, entry in LOSSES.items() if "mask" in entry.fits]
 
 
 def rows_of(path):

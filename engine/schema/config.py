@@ -1,7 +1,7 @@
 """The configuration: a typed schema in which every key, type, range and combination is checked before any work.
 
-Nothing here imports torch, so that a wrong configuration is refused at once. Tests hold the names and arguments
-against `models`, `losses` and `engine.optimisers`.
+Nothing here imports torch, so that a wrong configuration is refused at once. The keys of losses come from the table in
+`losses`; tests hold the other names and arguments against `models` and `engine.optimisers`.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ class Config(Section):
                 f"data.target: {self.data.target} belongs to task: {fitting}; got task: {self.task}, "
                 f"set task: {fitting}, or another data.target"
             )
-        if problem := self.loss.misfit(self.task):
+        if problem := self.loss.why_unfit(self.target):
             raise ValueError(problem)
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.schema.losses import SECTIONS, ChosenLoss, has_free_weight, parts_of
+from engine.schema.losses import SECTIONS, ChosenLoss, lacks_class_weights, terms_of
 from system.errors import ConfigError
 from system.void import VOID
 
@@ -20,15 +20,15 @@ def loss_arguments(loss: ChosenLoss, *, void: bool, weight: Sequence[float] | No
         ConfigError: void pixels, and a loss that cannot leave them out.
     """
     arguments = loss.model_dump(exclude={"class_weights"})
-    for part in parts_of(arguments):
-        if void and "ignore_index" not in part:
+    for term in terms_of(arguments):
+        if void and "ignore_index" not in term:
             able = ", ".join(name for name, section in SECTIONS.items() if "ignore_index" in section.model_fields)
             raise ConfigError(
-                f"the data has void pixels, which {part['name']} cannot leave out; losses that can: {able}"
+                f"the data has void pixels, which {term['name']} cannot leave out; losses that can: {able}"
             )
         if void:
-            part["ignore_index"] = VOID
-        if weight is not None and has_free_weight(part):
-            part["weight"] = list(weight)
+            term["ignore_index"] = VOID
+        if weight is not None and lacks_class_weights(term["name"], term):
+            term["weight"] = list(weight)
     del arguments["name"]
     return arguments

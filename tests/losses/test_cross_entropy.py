@@ -70,9 +70,9 @@ def test_permuted_classes_and_weights_give_the_same():
 
 
 def test_alpha_is_for_masks():
-    with pytest.raises(ValueError, match=r"alpha must lie in \[0, 1\]; got 2"):
+    with pytest.raises(ValueError, match="alpha must be a number from 0 to 1; got 2"):
         FocalLoss(alpha=2)
-    with pytest.raises(ValueError, match="for class indices give weight instead"):
+    with pytest.raises(ValueError, match=r"for class indices .* give weight instead"):
         FocalLoss(alpha=0.25)(*multiclass_inputs())
 
 

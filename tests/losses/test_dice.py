@@ -135,10 +135,10 @@ def test_the_published_gradients_of_an_empty_image():
         ({"activation": "tanh"}, "'tanh' is unknown; allowed are auto, sigmoid, softmax, none"),
         ({"reduction": "max"}, "'max' is unknown; allowed are mean, sum, none"),
         ({"per_image": True, "divide_by_rows": True}, "needs sums pooled over the batch"),
-        ({"per_class": False, "weight": [1, 2]}, "need per_class=True"),
-        ({"per_class": False, "smooth": [1, 2]}, "need per_class=True"),
-        ({"weight": [1, -2]}, r"must be numbers from 0, one of them above it; got \[1.0, -2.0\]"),
-        ({"weight": [0, 0]}, "one of them above it"),
+        ({"per_class": False, "weight": [1, 2]}, "set per_class to true"),
+        ({"per_class": False, "smooth": [1, 2]}, "set per_class to true"),
+        ({"weight": [1, -2]}, r"must hold numbers from 0, and one of them above 0; got \[1.0, -2.0\]"),
+        ({"weight": [0, 0]}, "one of them above 0"),
     ],
 )
 def test_options_that_cannot_be(options, told):

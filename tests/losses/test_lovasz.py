@@ -178,7 +178,7 @@ def test_the_order_of_floats():
 
 @pytest.mark.parametrize(
     ("classes", "told"),
-    [("some", "'some' is unknown; allowed are present, all"), ([], "an empty list"), ([1, 3], "channels, 0 to 2")],
+    [("some", "'some' is unknown; allowed are present, all"), ([], "an empty list"), ([1, 3], "channels 0 to 2")],
 )
 def test_classes_that_cannot_be(classes, told):
     with pytest.raises(ValueError, match=told):

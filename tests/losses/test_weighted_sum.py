@@ -36,14 +36,14 @@ def test_bce_dice_sums_channels_and_space_together():
     assert loss(two_channels, targets[0]).item() == pytest.approx(loss(side_by_side, targets[1]).item(), abs=1e-6)
 
 
-def test_the_parts_are_the_terms_before_their_factors():
+def test_the_values_are_those_of_the_terms_before_their_factors():
     logits, target = binary_inputs()
     loss = build_loss("WeightedSumLoss", terms=TERMS)
     total = loss(logits.requires_grad_(), target)
-    assert list(loss.parts) == ["BCEWithLogitsLoss", "DiceLoss"]
-    assert loss.parts["BCEWithLogitsLoss"].item() == pytest.approx(0.9044813, abs=1e-6)
-    assert 0.5 * loss.parts["BCEWithLogitsLoss"] + loss.parts["DiceLoss"] == total
-    assert not any(part.requires_grad for part in loss.parts.values())
+    assert list(loss.term_values) == ["BCEWithLogitsLoss", "DiceLoss"]
+    assert loss.term_values["BCEWithLogitsLoss"].item() == pytest.approx(0.9044813, abs=1e-6)
+    assert 0.5 * loss.term_values["BCEWithLogitsLoss"] + loss.term_values["DiceLoss"] == total
+    assert not any(value.requires_grad for value in loss.term_values.values())
 
 
 def test_a_loss_given_twice_is_numbered():
@@ -83,7 +83,26 @@ def test_deep_supervision_is_the_mean_over_heads():
     assert criterion.prediction(logits) is logits
 
 
-def test_the_parts_of_several_heads_are_means():
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_every_head_counts_as_float32(dtype):
+    logits, target = binary_inputs()
+    heads = [logits.to(dtype), 2 * logits.to(dtype)]
+    seen = []
+
+    class Recording(torch.nn.Module):
+        def forward(self, logits, target):
+            seen.append(logits.dtype)
+            return logits.mean()
+
+    criterion = DeepSupervisionLoss(Recording())
+    criterion(heads, target)
+    criterion(heads[0], target)
+    assert seen == [torch.float32] * 3
+    assert criterion.prediction(heads).dtype == criterion.prediction(heads[0]).dtype == torch.float32
+    assert torch.equal(criterion.prediction(heads), heads[-1].float())
+
+
+def test_the_values_of_terms_are_means_over_the_heads():
     logits, target = binary_inputs()
     criterion = DeepSupervisionLoss(build_loss("WeightedSumLoss", terms=TERMS))
     heads = [logits, 2 * logits]

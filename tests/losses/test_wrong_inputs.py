@@ -44,22 +44,22 @@ def test_class_indices_that_cannot_be(name):
 @pytest.mark.parametrize("name", [name for name in LOSSES if takes_class_weights(name)])
 def test_weights_of_the_wrong_length(name):
     pair = random_pair("multilabel" if name in (*OF_MASKS_ALONE, "BinaryDiceLoss") else "multiclass")
-    with pytest.raises(ValueError, match="weight has 2 numbers and the logits have 3 channels; give one number per"):
+    with pytest.raises(ValueError, match="weight has 2 numbers and the network has 3 channels; give one number per"):
         build_loss(name, weight=[1, 2])(*pair)
     build_loss(name, weight=[0, 2, 1])(*pair)
-    with pytest.raises(ValueError, match="class weights must be numbers from 0"):
+    with pytest.raises(ValueError, match=r"weight must hold numbers from 0, .*; got \[1.0, -1.0, 0.0\]"):
         build_loss(name, weight=[1, -1, 0])
 
 
 def test_smoothing_of_the_wrong_length():
-    with pytest.raises(ValueError, match="smooth has 2 numbers and the logits have 3 channels"):
+    with pytest.raises(ValueError, match="smooth has 2 numbers and the network has 3 channels"):
         build_loss("DiceLoss", smooth=[1, 2])(*random_pair("multiclass"))
 
 
 def test_one_channel_of_softmax_and_no_channel_at_all():
     with pytest.raises(ValueError, match="softmax of one channel is 1 everywhere; use activation sigmoid"):
         build_loss("MultiClassDiceLoss")(*random_pair("binary"))
-    with pytest.raises(ValueError, match="leave none of 1 channels; keep one"):
+    with pytest.raises(ValueError, match="leave out all channels of the network, which has 1 channel"):
         build_loss("DiceLoss", include_background=False)(*random_pair("binary"))
 
 

@@ -6,10 +6,15 @@ from pydantic import ValidationError
 
 from engine.schema.losses import SECTIONS
 from losses import LOSSES, build_loss
+from tasks import TASKS, tasks_with
 
 # task → shape of logits
 SHAPES = {"binary": (2, 1, 5, 6), "multilabel": (2, 3, 5, 6), "multiclass": (2, 3, 5, 6)}
-CASES = [pytest.param(build_loss(name), task, id=f"{name}-{task}") for name in LOSSES for task in SECTIONS[name].tasks]
+CASES = [
+    pytest.param(build_loss(name), task, id=f"{name}-{task}")
+    for name, entry in LOSSES.items()
+    for task in tasks_with(entry.fits)
+]
 
 # keyword → values other than its default, for three channels; those of a binary task's one channel are cut from them
 VALUES = {
@@ -41,7 +46,7 @@ SUM = {
 def every_choice():
     """(loss section, task): each loss as it is and with each value of each key that its task allows, and sums."""
     for name, section in SECTIONS.items():
-        for task in section.tasks:
+        for task in tasks_with(LOSSES[name].fits):
             yield {"name": name}, task
             channels = SHAPES[task][1]
             for key in sorted(section.model_fields.keys() - {"name"}):
@@ -55,7 +60,7 @@ def every_choice():
 
 def _is_allowed(section, loss, task, channels):
     try:
-        return section(**loss).misfit(task, channels=channels) is None
+        return section(**loss).why_unfit(TASKS[task, "masks"].target, channels=channels) is None
     except ValidationError:
         return False
 

@@ -46,9 +46,12 @@ def test_a_single_loss(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        (["task=multiclass", "loss={name: LovaszSoftmaxLoss, class_weights: balanced}"], "no such here; losses that t"),
+        (
+            ["task=multiclass", "loss={name: LovaszSoftmaxLoss, class_weights: balanced}"],
+            "no such loss here; losses that t",
+        ),
         (["task=multiclass", CROSS_ENTROPY, "loss.weight=[1, 2]"], "losses that take it: BCEWithLogitsLoss, CrossEntr"),
-        (["task=multiclass", "loss={name: DiceLoss, per_class: false, class_weights: balanced}"], "no such here"),
+        (["task=multiclass", "loss={name: DiceLoss, per_class: false, class_weights: balanced}"], "no such loss here"),
         (["loss={name: DiceLoss, class_weights: balanced}"], "task: binary has one; leave it out"),
         (["task=multiclass", "loss={terms: [{name: DiceLoss, class_weights: balanced}]}"], "unknown key"),
         (["task=multiclass", CROSS_ENTROPY, "loss.class_weights=balance"], "did you mean 'balanced'?"),
