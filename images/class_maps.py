@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from system.errors import DataError
+from system.errors import DataError, FileError
 
 VOID = 255  # in class indices: of unknown class, ignored by losses and metrics
 MAX_CLASSES = VOID
@@ -46,7 +46,7 @@ def class_indices(
     found = order[np.searchsorted(codes, of_pixels, sorter=order).clip(max=len(codes) - 1)]
     unknown = codes[found] != of_pixels
     if unknown.any():
-        raise DataError(_told(mask[unknown], entries, name))
+        raise _values_outside_palette(mask[unknown], entries, name)
     if void is not None:
         found[found == len(palette)] = VOID
     return found.astype(np.uint8)
@@ -82,14 +82,15 @@ def _codes(values: np.ndarray) -> np.ndarray:
     return (values.astype(np.int64) << shifts).sum(-1)
 
 
-def _told(values: np.ndarray, entries: np.ndarray, name: str) -> str:
-    """The message for pixels [n] or [n, channels] outside the palette."""
+def _values_outside_palette(values: np.ndarray, entries: np.ndarray, name: str) -> DataError:
+    """The error for pixels [n] or [n, channels] that have none of the palette's values [K] or [K, channels]."""
     different, counts = np.unique(values, axis=0, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:_SHOWN]
     listed = ", ".join(f"{different[i].tolist()} in {counts[i]} pixels" for i in most)
     more = f" and {len(different) - _SHOWN} more" if len(different) > _SHOWN else ""
-    start = f"{name}: values" if name else "values"
-    return (
-        f"{start} that the palette does not have: {listed}{more}; allowed are {entries.tolist()}: "
-        "add them to classes and palette of dataset.yaml (or as void:), or mend the map"
+    found = f"values that the palette does not have: {listed}{more}"
+    fix = (
+        f"allowed are {entries.tolist()}: add them to classes and palette of dataset.yaml (or as void:), or mend the "
+        "map"
     )
+    return FileError(name, found=found, fix=fix) if name else DataError(f"{found}; {fix}")

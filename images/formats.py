@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from system.errors import FileFault
+
 FORMATS = {
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -47,7 +49,15 @@ TO_RGB = "convert it to RGB first (ImageMagick: -colorspace sRGB)"
 
 
 class Refusal(Exception):
-    """Why a file is not read, and what to do about it; `images.reading` puts the file's name in front."""
+    """Why the bytes of a file are not read; `images.reading` makes it a `FileError` that names the file.
+
+    Attributes:
+        found, fix, kind: as of `FileError`.
+    """
+
+    def __init__(self, found: str, *, fix: str, kind: FileFault = "content") -> None:
+        super().__init__(f"{found}; {fix}")
+        self.found, self.fix, self.kind = found, fix, kind
 
 
 @dataclass(frozen=True)
@@ -65,19 +75,20 @@ class Header:
 
 def damaged(kind: str, why: str) -> Refusal:
     """The refusal of a file that is cut off or broken."""
-    return Refusal(
-        f"not a readable image: a cut-off or damaged {kind} ({why}); copy it again, or remove it with its masks"
-    )
+    found = f"not a readable image: a cut-off or damaged {kind} ({why})"
+    return Refusal(found, fix="copy it again, or remove it with its masks", kind="unreadable")
 
 
 def check_size(height: int, width: int, max_pixels: int) -> None:
     """Refuses an image of no pixels or of more than `max_pixels` (H*W)."""
     if height < 1 or width < 1:
-        raise Refusal(f"{height}×{width} pixels (H×W), an image without pixels; replace it or remove it with its masks")
+        found = f"{height}×{width} pixels (H×W), an image without pixels"
+        raise Refusal(found, fix="replace it or remove it with its masks")
     if height * width > max_pixels:
         raise Refusal(
-            f"{height}×{width} pixels (H×W); at most {max_pixels} pixels are read: "
-            "cut it into smaller images, or raise data.max_pixels if the file is what it should be"
+            f"{height}×{width} pixels (H×W)",
+            fix=f"at most {max_pixels} pixels are read: cut it into smaller images, or raise data.max_pixels if the "
+            "file is what it should be",
         )
 
 
@@ -87,14 +98,16 @@ def format_of(data: bytes) -> str:
         if data.startswith(magic):
             return kind
     if not data:
-        raise Refusal("not a readable image (0 bytes): an empty file; copy it again, or remove it with its masks")
+        found, fix = "not a readable image (0 bytes): an empty file", "copy it again, or remove it with its masks"
+        raise Refusal(found, fix=fix, kind="unreadable")
     found = next((what for pattern, what in OTHERS if re.match(pattern, data, re.DOTALL)), None)
     if found is None:
         start = data[:40].decode("ascii", "replace")
         found = f"text that begins with {start!r}" if start.isascii() and start.isprintable() else "of no known format"
     raise Refusal(
-        f"not a readable image ({len(data)} bytes): {found}; "
-        "PNG, JPEG, TIFF and BMP are read: convert or replace it, or remove it with its masks"
+        f"not a readable image ({len(data)} bytes): {found}",
+        fix="PNG, JPEG, TIFF and BMP are read: convert or replace it, or remove it with its masks",
+        kind="unreadable",
     )
 
 
@@ -121,7 +134,7 @@ def directories(data: bytes) -> Iterator[dict[int, Tag]]:
             seen.add(offset)
             (entries,) = struct.unpack_from(order + amount, data, offset)
             if entries > MAX_TAGS:
-                raise Refusal(f"a TIFF directory of {entries} tags, at most {MAX_TAGS} are read; save it anew")
+                raise Refusal(f"a TIFF directory of {entries} tags, at most {MAX_TAGS} are read", fix="save it anew")
             position = offset + struct.calcsize(amount)
             tags = {}
             for _ in range(entries):
@@ -155,8 +168,9 @@ def check_palette(indices: np.ndarray, colours: np.ndarray) -> None:
     shown = colours[used]
     if (shown == shown[:, :1]).all() and (shown[:, 0] != used).any():
         raise Refusal(
-            f"label ids as palette indices (up to {used[-1]}) or as their grey values (up to {shown[:, 0].max()})? "
-            "Save it without a palette, as 8- or 16-bit grey"
+            f"label ids as palette indices (up to {used[-1]}) or as their grey values (up to {shown[:, 0].max()}): "
+            "which of the two are meant is not clear",
+            fix="save it without a palette, as 8- or 16-bit grey",
         )
 
 
@@ -171,11 +185,11 @@ def bmp_header(data: bytes, max_pixels: int) -> Header:
     elif size >= 40:
         width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
     else:
-        raise Refusal(f"a BMP of a rare kind (header of {size} bytes); save it as PNG")
+        raise Refusal(f"a BMP of a rare kind (header of {size} bytes)", fix="save it as PNG")
     height = abs(height)  # negative: stored from the top down
     check_size(height, width, max_pixels)
     if compression not in (0, 3, 6) or bits not in (1, 4, 8, 16, 24, 32):
-        raise Refusal(f"a BMP of a rare kind ({bits} bits, compression {compression}); save it as PNG")
+        raise Refusal(f"a BMP of a rare kind ({bits} bits, compression {compression})", fix="save it as PNG")
     missing = start + (width * bits + 31) // 32 * 4 * height - len(data)
     if missing > 0:
         raise damaged("BMP", f"{missing} bytes are missing after its {len(data)}")

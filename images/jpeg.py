@@ -43,7 +43,7 @@ def jpeg_header(data: bytes, max_pixels: int) -> Header:
     if frame is None or not scans:
         raise damaged("JPEG", "without pixels")
     if len(scans) > MAX_SCANS:
-        raise Refusal(f"a JPEG of {len(scans)} scans, at most {MAX_SCANS} are read; save it as PNG")
+        raise Refusal(f"a JPEG of {len(scans)} scans, at most {MAX_SCANS} are read", fix="save it as PNG")
     _check_scans(scans, frame.channels)
     # At an end mark libjpeg fills up what is missing with grey; without one a single scan that stops early does not
     # decode. It reads ahead at most 8 bytes.
@@ -70,7 +70,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             if (match := _END_OF_SCAN.search(data, position)) is None:
                 raise damaged("JPEG", f"its {len(data)} bytes lack the end mark")
             position = match.start()
-    raise Refusal(f"a JPEG of more than {MAX_SEGMENTS} segments; save it as PNG")
+    raise Refusal(f"a JPEG of more than {MAX_SEGMENTS} segments", fix="save it as PNG")
 
 
 def _check_scans(scans: list[bytes], channels: int) -> None:
@@ -104,14 +104,14 @@ def check_every_scan(data: bytes) -> None:
     try:
         from imagecodecs import jpegxl_encode_jpeg
     except ImportError as error:
-        raise Refusal(
-            "a progressive JPEG, which needs a package more to be checked: pip install imagecodecs"
-        ) from error
+        found = "a progressive JPEG, which only the package imagecodecs can check"
+        raise Refusal(found, fix="install it: pip install imagecodecs") from error
     try:
         jpegxl_encode_jpeg(data)
     except RuntimeError as error:  # imagecodecs' errors are such
         if (frame := jpeg_frame(data)) and frame.sampling > 2:  # such as 4:1:1, which JPEG XL does not know
-            raise Refusal(f"a JPEG of a rare kind (colours sampled 1:{frame.sampling}); save it as PNG") from error
+            found = f"a JPEG of a rare kind (colours sampled 1:{frame.sampling})"
+            raise Refusal(found, fix="save it as PNG") from error
         raise damaged("JPEG", "a scan stops early") from error
 
 
@@ -129,9 +129,9 @@ def _frame(marker: int, content: bytes) -> Frame:
 def _check_frame(frame: Frame, size: int, max_pixels: int) -> None:
     check_size(frame.height, frame.width, max_pixels)
     if frame.channels == 4:
-        raise Refusal(f"a CMYK JPEG (4 inks for print); {TO_RGB}")
+        raise Refusal("a CMYK JPEG (4 inks for print)", fix=TO_RGB)
     if frame.marker not in (BASELINE, EXTENDED, PROGRESSIVE) or frame.bits != 8 or frame.channels not in (1, 3):
         found = f"{frame.bits} bits, {frame.channels} channels, frame {frame.marker:#x}"
-        raise Refusal(f"a JPEG of a rare kind ({found}); save it as PNG")
+        raise Refusal(f"a JPEG of a rare kind ({found})", fix="save it as PNG")
     if frame.height * frame.width > size * PIXELS_PER_BYTE:
         raise damaged("JPEG", f"{size} bytes cannot hold {frame.height}×{frame.width} pixels")

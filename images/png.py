@@ -31,7 +31,7 @@ def png_header(data: bytes, max_pixels: int) -> Header:
     if colour == 3 and (len(palette) % 3 or not 0 < len(palette) <= 768):
         raise damaged("PNG", "without a palette")
     if b"acTL" in chunks and struct.unpack(">I", chunks[b"acTL"][0][:4])[0] > 1:
-        raise Refusal("an animated PNG; split it into single images")
+        raise Refusal("an animated PNG", fix="split it into single images")
     _check_inflated(chunks[b"IDAT"], _inflated_size(width, height, depth * CHANNELS.get(colour, 4), interlaced))
     orientation = exif_orientation(bytes(chunks[b"eXIf"][-1])) if b"eXIf" in chunks else 1
     decodable = _written({kind: parts for kind, parts in chunks.items() if kind in FOR_PIXELS})

@@ -13,7 +13,7 @@ from images.formats import Header, Refusal, bmp_header, check_palette, damaged, 
 from images.jpeg import check_every_scan, jpeg_header
 from images.png import png_header, with_index_palette
 from images.tiff import read_tiff
-from system.errors import DataError
+from system.errors import FileError
 
 _set_log_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # OpenCV 4, 5
 _set_log_level(0)  # silent: OpenCV's own lines name no file; the errors raised here do
@@ -38,7 +38,7 @@ def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarra
         max_pixels: most pixels (H*W), compared with the header before anything is decoded.
 
     Raises:
-        DataError: empty, cut off, damaged, too large or no image; CMYK; a stack, or another number of channels;
+        FileError: empty, cut off, damaged, too large or no image; CMYK; a stack, or another number of channels;
             pixels that are not finite.
     """
     return _decode(data, name, max_pixels)[0]
@@ -60,7 +60,7 @@ def decode_mask(data: bytes, name: str, *, threshold: float | None = None, max_p
             of at least this value are foreground. None refuses soft masks and all JPEG masks.
 
     Raises:
-        DataError: as of `decode`; coloured, or in need of a threshold that was not given.
+        FileError: as of `decode`; coloured, or in need of a threshold that was not given.
     """
     array, kind = _decode(data, name, max_pixels)
     values = _single_channel(array, name, "a mask of 0 and 255 (or 0 and 1)")
@@ -71,11 +71,12 @@ def decode_mask(data: bytes, name: str, *, threshold: float | None = None, max_p
     if threshold is None:
         advice = "set data.mask_threshold (0.5 is half of the file's range), or save it thresholded, as PNG"
         if kind == "JPEG":
-            raise DataError(f"{name}: a mask in JPEG, whose compression blurs values and outlines: {advice}")
-        found = np.unique(values)
-        shown = ", ".join(str(value) for value in found[:6]) + (", …" if len(found) > 6 else "")
+            found = "a mask in JPEG, whose compression blurs values and outlines"
+            raise FileError(name, found=found, fix=advice)
+        different = np.unique(values)
+        shown = ", ".join(str(value) for value in different[:6]) + (", …" if len(different) > 6 else "")
         allowed = "allowed are 0 and 255, 0 and 1, or 0 and 65535"
-        raise DataError(f"{name}: mask values {shown}; {allowed}: {advice}")
+        raise FileError(name, found=f"mask values {shown}", fix=f"{allowed}: {advice}")
     full = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1.0
     return (values >= threshold * full).view(np.uint8)
 
@@ -86,15 +87,17 @@ def decode_labels(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np
     Ids are the numbers as stored: indices of a coloured palette, unspread small bit depths, whole-numbered floats.
 
     Raises:
-        DataError: as of `decode`; JPEG, coloured, or with values that are no ids (negative, fractions, above 2**31-1).
+        FileError: as of `decode`; JPEG, coloured, or with values that are no ids (negative, fractions, above 2**31-1).
     """
     array, kind = _decode(data, name, max_pixels, ids=True)
     if kind == "JPEG":
-        raise DataError(f"{name}: a label map in JPEG, which does not keep ids; save it as 16-bit PNG or TIFF")
+        found = "a label map in JPEG, which does not keep ids"
+        raise FileError(name, found=found, fix="save it as 16-bit PNG or TIFF")
     values = _single_channel(array, name, "a label map (one channel of instance ids)")
     low, high = values.min(), values.max()
     if low < 0 or high > np.iinfo(np.int32).max or (values.dtype.kind == "f" and (values % 1).any()):
-        raise DataError(f"{name}: values from {low} to {high}; ids are whole numbers from 0 to 2**31-1: renumber it")
+        found, fix = f"values from {low} to {high}", "ids are whole numbers from 0 to 2**31-1: renumber it"
+        raise FileError(name, found=found, fix=fix)
     return values.astype(np.uint16 if values.dtype.itemsize <= 2 and values.dtype.kind != "f" else np.int32)
 
 
@@ -111,14 +114,15 @@ def decode_class_map(
     With a palette of numbers the file's values are read as `decode_labels` reads ids, with one of colours as 8-bit RGB.
 
     Raises:
-        DataError: as of `decode`; JPEG, another kind than the palette's, or values that it does not have.
+        FileError: as of `decode`; JPEG, another kind than the palette's, or values that it does not have.
     """
     if isinstance(palette[0], int):
         return class_indices(decode_labels(data, name, max_pixels=max_pixels), palette, void=void, name=name)
     array, kind = _decode(data, name, max_pixels)
     if kind == "JPEG" or array.dtype != np.uint8:
         found = "JPEG, which does not keep colours" if kind == "JPEG" else f"{array.dtype} pixels"
-        raise DataError(f"{name}: a class map of colours in {found}; save it as 8-bit RGB, in PNG or TIFF")
+        fix = "save it as 8-bit RGB, in PNG or TIFF"
+        raise FileError(name, found=f"a class map of colours in {found}", fix=fix)
     colours = np.broadcast_to(array, (*array.shape[:2], 3))  # all of this file's colours may be greys
     return class_indices(colours, palette, void=void, name=name)
 
@@ -150,18 +154,19 @@ def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     """The whole file, if it is not larger than an image of `max_pixels` can be.
 
     Raises:
-        DataError: larger, or it cannot be read.
+        FileError: larger, or it cannot be read.
     """
     most = max_pixels * BYTES_PER_PIXEL + 2**24  # the latter for metadata
     try:
         if (size := path.stat().st_size) > most:
-            raise DataError(
-                f"{path}: {size} bytes; at most {most} are read for {max_pixels} pixels: raise data.max_pixels, or "
-                "cut it into smaller images"
+            fix = (
+                f"at most {most} are read for {max_pixels} pixels: raise data.max_pixels, or cut it into smaller images"
             )
+            raise FileError(str(path), found=f"{size} bytes", fix=fix, kind="unreadable")
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check its name and permissions") from error
+        found, fix = f"cannot be read ({error.strerror})", "check its name and permissions"
+        raise FileError(str(path), found=found, fix=fix, kind="unreadable") from error
 
 
 def _decode(data: bytes, name: str, max_pixels: int, *, ids: bool = False) -> tuple[np.ndarray, str]:
@@ -173,9 +178,10 @@ def _decode(data: bytes, name: str, max_pixels: int, *, ids: bool = False) -> tu
             header = HEADERS[kind](data, max_pixels)
             array, orientation = _by_opencv(data, kind, header, ids), header.orientation
     except Refusal as refusal:
-        raise DataError(f"{name}: {refusal}") from refusal
+        raise FileError(name, found=refusal.found, fix=refusal.fix, kind=refusal.kind) from refusal
     if array.dtype.kind == "f" and (lost := array.size - np.count_nonzero(np.isfinite(array))):
-        raise DataError(f"{name}: {lost} of {array.size} values are not finite numbers; replace them (by 0, say)")
+        found = f"{lost} of {array.size} values are not finite numbers"
+        raise FileError(name, found=found, fix="replace them (by 0, say)")
     return np.ascontiguousarray(_upright(array, orientation)), kind
 
 
@@ -219,5 +225,6 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
 def _single_channel(array: np.ndarray, name: str, expected: str) -> np.ndarray:
     if array.shape[2] == 3 and (array != array[..., :1]).any():
-        raise DataError(f"{name}: a coloured image where {expected} is expected; save it as one grey channel")
+        found = f"a coloured image where {expected} is expected"
+        raise FileError(name, found=found, fix="save it as one grey channel")
     return array[..., 0]

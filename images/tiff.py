@@ -23,6 +23,7 @@ STRIPS, TILES = 273, 324  # tags: where the pixels lie
 MAX_PAGES, MAX_SEGMENTS = 100, 2**16  # a file of more is a stack, or made to use up the memory
 BLOCK = 16  # pixels: JPEG works in blocks, and some writers count the last one whole
 ALPHA = (1, 2)  # values of the extra samples tag: premultiplied or not
+SPLIT = "split it into single planes, one image per file"
 
 
 def read_tiff(data: bytes, *, max_pixels: int, ids: bool) -> tuple[np.ndarray, int]:
@@ -37,12 +38,13 @@ def read_tiff(data: bytes, *, max_pixels: int, ids: bool) -> tuple[np.ndarray, i
     """
     pages = list(islice(directories(data), MAX_PAGES + 1))
     if len(pages) > MAX_PAGES:
-        raise Refusal(f"a stack of more than {MAX_PAGES} pages; split it into single planes, one image per file")
+        raise Refusal(f"a stack of more than {MAX_PAGES} pages", fix=SPLIT)
     for tags in pages:
         if (end := max((tag.end for tag in tags.values()), default=0)) > len(data):
             raise damaged("TIFF", f"a tag reaches to byte {end} of {len(data)}")
         if (segments := max(tags.get(kind, NO_TAG).count for kind in (STRIPS, TILES))) > MAX_SEGMENTS:
-            raise Refusal(f"{segments} strips or tiles, at most {MAX_SEGMENTS} are read; save it in larger ones")
+            found = f"{segments} strips or tiles, at most {MAX_SEGMENTS} are read"
+            raise Refusal(found, fix="save it in larger ones")
         if HEIGHT not in tags or WIDTH not in tags:
             raise damaged("TIFF", "no header")
         check_size(tags[HEIGHT].value, tags[WIDTH].value, max_pixels)
@@ -54,7 +56,8 @@ def read_tiff(data: bytes, *, max_pixels: int, ids: bool) -> tuple[np.ndarray, i
         raise
     except Exception as error:  # tifffile raises whatever a damaged file leads it to
         if "imagecodecs" in str(error):
-            raise Refusal("compressed in a way that needs a package more: pip install imagecodecs") from error
+            found = "compressed in a way that only the package imagecodecs can read"
+            raise Refusal(found, fix="install it: pip install imagecodecs") from error
         raise damaged("TIFF", str(error) or type(error).__name__) from error
     size = (pages[0][HEIGHT].value, pages[0][WIDTH].value)
     if array.shape not in ((*size, 1), (*size, 3)):
@@ -69,7 +72,7 @@ def _decode(data: bytes, ids: bool) -> np.ndarray:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         images = [image for image in file.series if not image.keyframe.is_reduced] or file.series[:1]
         if len(images) > 1:
-            raise Refusal(f"{len(images)} images in one TIFF; split it into files of one image")
+            raise Refusal(f"{len(images)} images in one TIFF", fix="split it into files of one image")
         image = images[0]
         page = image.keyframe
         _check_planes(file, image)
@@ -78,7 +81,7 @@ def _decode(data: bytes, ids: bool) -> np.ndarray:
         _check_colours(page)
         for part in image.pages:
             if part is None:  # tifffile fills such planes with zeros
-                raise Refusal("planes of this TIFF lie in other files; save each image as one file")
+                raise Refusal("planes of this TIFF lie in other files", fix="save each image as one file")
             _check_segments(part, data)
         array = image.asarray(maxworkers=1).reshape([*axes.values()])
         if next(iter(axes)) in "CS":
@@ -100,7 +103,7 @@ def _plane_axes(image: Any) -> dict[str, int]:  # noqa: ANN401
     axes = {axis: size for axis, size in zip(image.axes, image.shape, strict=True) if size > 1 or axis in "YX"}
     if "".join(axes) not in ("YX", "YXS", "YXC", "SYX", "CYX"):
         sizes = "×".join(map(str, image.shape))
-        raise Refusal(f"a stack of {sizes} ({image.axes}); split it into single planes, one image per file")
+        raise Refusal(f"a stack of {sizes} ({image.axes})", fix=SPLIT)
     return axes
 
 
@@ -113,25 +116,29 @@ def _check_channels(axes: dict[str, int], page: Any) -> bool | None:  # noqa: AN
         return False
     if channels == 4:
         return None
-    raise Refusal(f"{channels} channels; images of 1 (grey) or 3 (RGB) are read: save the channels that are needed")
+    fix = "images of 1 (grey) or 3 (RGB) are read: save the channels that are needed"
+    raise Refusal(f"{channels} channels", fix=fix)
 
 
 def _without_alpha(array: np.ndarray, alpha: bool | None) -> np.ndarray:
     if alpha is None and (array[..., 3] != array[0, 0, 3]).any():
-        raise Refusal("4 channels, the fourth not marked as alpha; save the 1 or 3 channels that are needed")
+        found, fix = "4 channels, the fourth not marked as alpha", "save the 1 or 3 channels that are needed"
+        raise Refusal(found, fix=fix)
     return array if alpha is False else array[..., :-1]
 
 
 def _check_colours(page: Any) -> None:  # noqa: ANN401
     if page.photometric == INKS:
-        raise Refusal(f"a CMYK TIFF (inks for print); {TO_RGB}")
+        raise Refusal("a CMYK TIFF (inks for print)", fix=TO_RGB)
     read = (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, *((YCBCR,) if page.compression in JPEG else ()))
     if page.photometric not in read:
-        raise Refusal(f"a TIFF of {getattr(page.photometric, 'name', page.photometric)} colours; {TO_RGB}")
+        raise Refusal(f"a TIFF of {getattr(page.photometric, 'name', page.photometric)} colours", fix=TO_RGB)
     if page.compression not in COMPRESSIONS:
-        raise Refusal(f"a TIFF compressed as {getattr(page.compression, 'name', page.compression)}; save it with LZW")
+        found = f"a TIFF compressed as {getattr(page.compression, 'name', page.compression)}"
+        raise Refusal(found, fix="save it with LZW")
     if page.dtype is None or page.dtype.kind not in "buif":
-        raise Refusal(f"a TIFF of {page.dtype or 'unknown'} values; integers and floats are read: convert it first")
+        found = f"a TIFF of {page.dtype or 'unknown'} values"
+        raise Refusal(found, fix="integers and floats are read: convert it first")
 
 
 def _check_segments(page: Any, data: bytes) -> None:  # noqa: ANN401
