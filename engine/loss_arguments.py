@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from engine.schema.losses import SECTIONS, ChosenLoss, has_free_weight, parts_of
 from system.errors import ConfigError
-
-VOID = 255  # the class index of void pixels, which datasets write and metrics leave out
+from system.void import VOID
 
 
 def loss_arguments(loss: ChosenLoss, *, void: bool, weight: Sequence[float] | None = None) -> dict:

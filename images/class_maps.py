@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from system.errors import DataError, FileError
+from system.void import VOID
 
-VOID = 255  # in class indices: of unknown class, ignored by losses and metrics
-MAX_CLASSES = VOID
+MAX_CLASSES = VOID  # indices 0 to 254
 Palette = Sequence[int] | Sequence[Sequence[int]]
 _SHOWN = 6  # values that an error names
 
