@@ -90,7 +90,7 @@ def test_a_changed_byte_in_a_png_is_seen(kind):
 def test_missing_rows_behind_right_checksums_are_seen():
     rows = b"".join(b"\0" + row.tobytes() for row in GREY)
     assert decode(png_by_hand(4, 5, rows=rows), "x")[..., 0].tolist() == GREY.tolist()
-    for wrong, told in ((rows[:-6], "18 of 24 bytes"), (rows + bytes(10**6), "more of 24 bytes")):
+    for wrong, told in ((rows[:-6], "18 of 24 bytes"), (rows + bytes(10**6), "more than 24 bytes")):
         with pytest.raises(FileError, match=f"its rows inflate to {told}"):
             decode(png_by_hand(4, 5, rows=wrong), "x")
     with pytest.raises(FileError, match="without pixels"):
