@@ -1,1 +1,1 @@
-"""Pixels in and out: guarded reading of files, intensity, resizing, normalising, writing."""
+"""Pixels come in and go out here: files are checked and read, images are scaled and resized, and files are written."""

@@ -1,8 +1,8 @@
-"""Class maps ↔ one-hot masks, by a palette of whole numbers or of colours, over any space axes.
+"""Class maps ↔ one-hot masks, by a palette of whole numbers or of colours.
 
-A palette lists the value of every class in the order of the classes. Plain numbers, such as [0, 1, 2], belong to maps
-without a channel axis; lists of numbers, such as [[0], [1]] or the RGB colours [[0, 0, 0], [255, 0, 0]], to maps whose
-last axis holds as many channels.
+A palette lists the value of every class in the order of the classes. A palette of numbers, such as [0, 1, 2], belongs
+to maps without a channel axis. A palette of lists, such as [[0], [1]] or the RGB colours [[0, 0, 0], [255, 0, 0]],
+belongs to maps whose last axis holds as many channels. Maps may have any number of space axes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from system.errors import DataError
+from system.errors import DataError, FileError
+from system.void import VOID
 
-VOID = 255  # in class indices: of unknown class, ignored by losses and metrics
-MAX_CLASSES = VOID
+MAX_CLASSES = VOID  # their indices are 0 to 254
 Palette = Sequence[int] | Sequence[Sequence[int]]
-_SHOWN = 6  # values that an error names
+_SHOWN = 6  # the most values that an error lists
 
 
 def class_indices(
@@ -25,13 +25,13 @@ def class_indices(
     """Map [*space] or [*space, channels] of integers → class indices [*space] uint8; void pixels become 255.
 
     Args:
-        palette: value or colour of each class; at most 255 of them, all different.
+        palette: value or colour of each class; there are at most 255, and all are different.
         void: value or colour of pixels of unknown class, which is not in the palette.
-        name: of the file, for messages.
+        name: what messages call the file.
 
     Raises:
-        DataError: values that the palette does not have, named with their number of pixels.
-        ValueError: the palette has equal entries, or does not fit the map.
+        DataError: the map has values that the palette does not have; a `FileError` if there is a name.
+        ValueError: the palette has equal entries or too many, or it does not fit the map.
     """
     entries = np.asarray(palette if void is None else [*palette, void])
     codes = _codes(entries.reshape(len(entries), -1))
@@ -42,11 +42,11 @@ def class_indices(
         expected = f"[*space, {channels[0]}]" if channels else "[*space]"
         raise ValueError(f"the palette is for an integer map {expected}; got {mask.dtype} {list(mask.shape)}")
     order = np.argsort(codes)
-    of_pixels = _codes(mask if channels else mask[..., None])
-    found = order[np.searchsorted(codes, of_pixels, sorter=order).clip(max=len(codes) - 1)]
-    unknown = codes[found] != of_pixels
+    pixel_codes = _codes(mask if channels else mask[..., None])
+    found = order[np.searchsorted(codes, pixel_codes, sorter=order).clip(max=len(codes) - 1)]
+    unknown = codes[found] != pixel_codes
     if unknown.any():
-        raise DataError(_told(mask[unknown], entries, name))
+        raise _values_outside_palette(mask[unknown], entries, name)
     if void is not None:
         found[found == len(palette)] = VOID
     return found.astype(np.uint8)
@@ -56,19 +56,19 @@ def mask_to_onehot(mask: np.ndarray, palette: Palette, *, name: str = "") -> np.
     """Map [*space] or [*space, channels] of integers → [*space, K] bool, exactly one true at every pixel.
 
     Raises:
-        DataError, ValueError: as of `class_indices`.
+        DataError, ValueError: as `class_indices` does.
     """
     return class_indices(mask, palette, name=name)[..., None] == np.arange(len(palette))
 
 
 def onehot_to_mask(onehot: np.ndarray, palette: Palette) -> np.ndarray:
-    """[*space, K] of masks or scores → the palette's value of the largest, [*space] or [*space, channels].
+    """[*space, K] masks or scores → [*space] or [*space, channels], the palette's entry for the largest of the K.
 
-    The inverse of `mask_to_onehot`; of equally large channels the first counts. The dtype is the smallest unsigned one
-    that holds the palette.
+    This is the inverse of `mask_to_onehot`. Where several of the K are equally large, the first counts. The dtype is
+    the smallest unsigned one that holds the palette.
 
     Raises:
-        ValueError: the last axis does not have the palette's length.
+        ValueError: the last axis does not have the length of the palette.
     """
     entries = np.asarray(palette)
     if onehot.shape[-1] != len(entries):
@@ -77,19 +77,20 @@ def onehot_to_mask(onehot: np.ndarray, palette: Palette) -> np.ndarray:
 
 
 def _codes(values: np.ndarray) -> np.ndarray:
-    """[..., channels] integers below 2²¹, or any in one channel → [...] int64, one number for each combination."""
+    """[..., channels] integers → [...] int64, one number for each combination; several channels hold less than 2²¹."""
     shifts = 21 * np.arange(values.shape[-1])[::-1]
     return (values.astype(np.int64) << shifts).sum(-1)
 
 
-def _told(values: np.ndarray, entries: np.ndarray, name: str) -> str:
-    """The message for pixels [n] or [n, channels] outside the palette."""
+def _values_outside_palette(values: np.ndarray, entries: np.ndarray, name: str) -> DataError:
+    """The error for pixels [n] or [n, channels] that have none of the palette's values [K] or [K, channels]."""
     different, counts = np.unique(values, axis=0, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:_SHOWN]
     listed = ", ".join(f"{different[i].tolist()} in {counts[i]} pixels" for i in most)
     more = f" and {len(different) - _SHOWN} more" if len(different) > _SHOWN else ""
-    start = f"{name}: values" if name else "values"
-    return (
-        f"{start} that the palette does not have: {listed}{more}; allowed are {entries.tolist()}: "
-        "add them to classes and palette of dataset.yaml (or as void:), or mend the map"
+    found = f"values that the palette does not have: {listed}{more}"
+    fix = (
+        f"allowed are {entries.tolist()}: add them to classes and palette of dataset.yaml (or as void:), or mend the "
+        "map"
     )
+    return FileError(name, found=found, fix=fix) if name else DataError(f"{found}; {fix}")

@@ -1,4 +1,4 @@
-"""A run's way of reading images: the same pixels in training, validation and prediction."""
+"""The way in which a run reads its images: training, validation and prediction get the same pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from images.intensity import measure_limits, to_channels, to_uint8
 from images.reading import MAX_PIXELS, decode_image, read_image
-from system.errors import DataError
+from system.errors import FileError
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class ImageReader:
     """Files or arrays of any supported kind → [H, W, channels] uint8.
 
     Attributes:
-        channels: 1 or 3; grey is repeated, colour becomes its luminance.
-        intensity: "native" leaves 8-bit pixels as they are and stretches others between robust percentiles of each
-            image; "image" stretches every image so; "run" stretches between `limits`.
-        limits: (low, high) in the files' units, for "run".
-        max_pixels: larger images are refused before they are decoded.
+        channels: 1 or 3; grey is repeated, and colours become their luminance.
+        intensity: "native" leaves 8-bit pixels as they are and stretches others between percentiles of each image;
+            "image" stretches 8-bit images in the same way; "run" stretches all images between `limits`.
+        limits: (low, high) in the units of the files, for "run".
+        max_pixels: an image of more pixels (H*W) is refused before it is decoded.
     """
 
     channels: int = 3
@@ -39,7 +39,7 @@ class ImageReader:
         return self.convert(read_image(path, max_pixels=self.max_pixels))
 
     def decode(self, data: bytes, name: str) -> np.ndarray:
-        """`read` of a file's bytes."""
+        """The same as `read`, for the bytes of a file."""
         return self.convert(decode_image(data, name, max_pixels=self.max_pixels))
 
     def convert(self, image: np.ndarray) -> np.ndarray:
@@ -58,16 +58,16 @@ class ImageReader:
 def choose_reader(
     paths: Iterable[Path], *, channels: int | str, intensity: str, max_pixels: int = MAX_PIXELS
 ) -> ImageReader:
-    """The reader of a run, from the images it trains with.
+    """The reader of a run, chosen by the images that it trains with.
+
+    Images that cannot be read are left out here; reading the samples reports all of them at once.
 
     Args:
-        channels: 1, 3, or "auto": 3 where any image has a pixel whose channels differ.
-        intensity: see `ImageReader`; "run" measures its limits here.
-
-    Images that cannot be read are passed over here: reading the samples tells them all at once.
+        channels: 1, 3 or "auto", which means 3 if any image has a pixel that is not grey, and else 1.
+        intensity: see `ImageReader`; the limits for "run" are measured here.
 
     Raises:
-        DataError: `intensity` is "run" and all pixels are equal.
+        DataError: `intensity` is "run" and all measured pixels are equal.
     """
     paths = list(paths)
     if channels == "auto":
@@ -79,10 +79,11 @@ def choose_reader(
 
 
 def _readable(paths: Iterable[Path], max_pixels: int) -> Iterator[np.ndarray]:
+    """The images at `paths`, without those that cannot be read."""
     for path in paths:
         try:
             yield read_image(path, max_pixels=max_pixels)
-        except DataError:
+        except FileError:
             continue
 
 

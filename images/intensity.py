@@ -8,22 +8,23 @@ import numpy as np
 
 from system.errors import DataError
 
-PERCENTILES = (0.1, 99.9)  # leaves out dead and hot pixels
-PIXELS_PER_IMAGE = 4096  # of each image, in run-wide limits
-BLOCK = 2**20  # values converted at once, so that a large image needs little more memory than itself
+PERCENTILES = (0.1, 99.9)  # these leave out dead and hot pixels
+PIXELS_PER_IMAGE = 4096  # measured for limits that all images of a run share
+BLOCK = 2**20  # values converted at once, so that a large image needs hardly more memory than its pixels
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def to_uint8(image: np.ndarray, limits: tuple[float, float] | None = None, *, stretch: bool = False) -> np.ndarray:
-    """[H, W, C] of any integer or float dtype, finite → [H, W, C] uint8. A uint8 image is returned itself.
+    """[H, W, C] of any integer or float dtype, finite → [H, W, C] uint8. A uint8 image is returned unchanged.
 
     Args:
-        limits: values that become 0 and 255, linearly between, clipped outside and rounded. None takes the image's
-            own 0.1 and 99.9 percentiles over all channels together; a constant image becomes zeros.
+        limits: the values that become 0 and 255. Values between them are scaled linearly and rounded, values outside
+            are clipped. None takes the 0.1 and 99.9 percentiles of the image over all its channels; a constant image
+            then becomes zeros.
         stretch: scale uint8 images too.
 
     Raises:
-        ValueError: the lower limit is not below the upper one.
+        ValueError: the first limit is not below the second.
     """
     if image.dtype == np.uint8 and not stretch:
         return image
@@ -42,14 +43,14 @@ def to_uint8(image: np.ndarray, limits: tuple[float, float] | None = None, *, st
 
 
 def _scale(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    scaled = values.astype(_exact(values.dtype))
+    scaled = values.astype(_exact_float(values.dtype))
     scaled -= low
     scaled *= 255 / (high - low)
     return np.rint(scaled, out=scaled).clip(0, 255).astype(np.uint8)
 
 
 def _by_blocks(function: Callable[[np.ndarray], np.ndarray], values: np.ndarray) -> np.ndarray:
-    """`function`, which gives a uint8 for each of `values` along its first axis, of a block of them at a time."""
+    """`values` along their first axis → uint8, one for each; `function` gets a block of them at a time."""
     result = np.empty(len(values), np.uint8)
     for first in range(0, len(values), BLOCK):
         result[first : first + BLOCK] = function(values[first : first + BLOCK])
@@ -57,26 +58,26 @@ def _by_blocks(function: Callable[[np.ndarray], np.ndarray], values: np.ndarray)
 
 
 def measure_limits(images: Iterable[np.ndarray]) -> tuple[float, float]:
-    """Images [H, W, C] of one dtype → limits for `to_uint8` that all of them share: 0.1 and 99.9 percentiles.
+    """Images [H, W, C] of one dtype → the limits for `to_uint8` that all of them share: 0.1 and 99.9 percentiles.
 
-    At most 4096 pixels of each image enter, all channels of a pixel together; the same images give the same limits.
+    At most 4096 pixels of each image are measured, each with all its channels. The same images give the same limits.
 
     Raises:
-        ValueError: no images.
-        DataError: all pixels measured are equal.
+        ValueError: there are no images.
+        DataError: all measured pixels are equal.
     """
     samples = []
     for index, image in enumerate(images):
         pixels = image.reshape(-1, image.shape[-1])
         if len(pixels) > PIXELS_PER_IMAGE:
-            # Drawn, since pixels at equal steps can all lie in a few columns.
+            # The pixels are drawn at random, because pixels at equal steps can all lie in a few columns.
             pixels = pixels[np.random.default_rng(index).integers(0, len(pixels), PIXELS_PER_IMAGE)]
         samples.append(pixels.ravel())
     if not samples:
         raise ValueError("no images to measure limits of; give at least one")
     low, high = _robust_range(np.concatenate(samples))
     if low == high:
-        raise DataError(f"all pixels measured are {low}; limits for all images need some that are not constant")
+        raise DataError(f"all pixels measured are {low}; limits for all images need images that are not constant")
     return low, high
 
 
@@ -84,10 +85,10 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
     """[H, W, 1 or 3] uint8 → [H, W, channels] uint8; grey is repeated, RGB becomes luminance (Rec. 601, rounded).
 
     Args:
-        channels: 1 or 3; an image that has as many is returned itself.
+        channels: 1 or 3; an image that has as many channels is returned unchanged.
 
     Raises:
-        ValueError: another number of channels, of the image or asked for.
+        ValueError: the image has, or `channels` is, another number than 1 or 3.
     """
     found = image.shape[-1]
     if found not in (1, 3) or channels not in (1, 3):
@@ -100,29 +101,30 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
     return _by_blocks(luminance, image.reshape(-1, 3)).reshape(*image.shape[:2], 1)
 
 
-def _exact(dtype: np.dtype) -> type:
-    """A float type in which differences of such values neither overflow nor are rounded to speak of."""
+def _exact_float(dtype: np.dtype) -> type:
+    """A float type in which differences of values of `dtype` do not overflow and are hardly rounded."""
     return np.float32 if dtype.kind in "iu" and dtype.itemsize <= 2 else np.float64
 
 
 def _is_countable(values: np.ndarray) -> bool:
-    """Whether there are so few possible values that each is looked up, and counted, in a table."""
+    """Whether the dtype has so few values that a table can have an entry for each of them."""
     return values.dtype in (np.uint8, np.uint16)
 
 
 def _robust_range(values: np.ndarray) -> tuple[float, float]:
+    """The 0.1 and 99.9 percentiles of the values; the smallest and the largest value where the two are equal."""
     low, high = _percentiles_by_counting(values) if _is_countable(values) else _percentiles(values)
-    if low == high:  # hardly any pixel differs from the rest: those that do are the image
+    if low == high:  # hardly any pixel differs from the others, and these few pixels are what the image shows
         low, high = values.min(), values.max()
     return float(low), float(high)
 
 
 def _percentiles(values: np.ndarray) -> np.ndarray:
-    return np.percentile(values.astype(_exact(values.dtype)), PERCENTILES)
+    return np.percentile(values.astype(_exact_float(values.dtype)), PERCENTILES)
 
 
 def _percentiles_by_counting(values: np.ndarray) -> list[float]:
-    """The same as `_percentiles`, to the bit, without sorting."""
+    """The same numbers as those of `_percentiles`, to the bit, without sorting."""
     flat, possible = values.reshape(-1), np.iinfo(values.dtype).max + 1
     counts = sum(np.bincount(flat[at : at + BLOCK], minlength=possible) for at in range(0, flat.size, BLOCK))
     up_to, found = np.cumsum(counts), []
@@ -130,6 +132,6 @@ def _percentiles_by_counting(values: np.ndarray) -> list[float]:
         place = percentile / 100 * (flat.size - 1)
         below, above = np.searchsorted(up_to, [int(place), min(int(place) + 1, flat.size - 1)], side="right").tolist()
         share = place - int(place)
-        # From the nearer end, as NumPy does.
+        # NumPy too interpolates from the nearer end.
         found.append(below + (above - below) * share if share < 0.5 else above - (above - below) * (1 - share))
     return found

@@ -1,4 +1,4 @@
-"""Guards of JPEG files: segments, sizes, and whether every scan is there."""
+"""Checks of JPEG files: the segments, the size, and whether every scan is there."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from dataclasses import dataclass
 
 from images.formats import TO_RGB, Header, Refusal, check_size, damaged, exif_orientation
 
-MAX_SEGMENTS, MAX_SCANS = 10_000, 100  # files of cameras have dozens and about ten
-PIXELS_PER_BYTE = 512  # eight blocks of 8×8 pixels: each takes a bit at least
-BASELINE, EXTENDED, PROGRESSIVE, END, SCAN, APP1 = 0xC0, 0xC1, 0xC2, 0xD9, 0xDA, 0xE1  # markers
+MAX_SEGMENTS, MAX_SCANS = 10_000, 100  # a file of a camera has dozens of segments and about ten scans
+PIXELS_PER_BYTE = 512  # eight blocks of 8×8 pixels, because each block takes at least one bit
+BASELINE, EXTENDED, PROGRESSIVE, END, SCAN, APP1 = 0xC0, 0xC1, 0xC2, 0xD9, 0xDA, 0xE1  # numbers of markers
 _MARKER, _END_OF_SCAN = re.compile(rb"\xff+([^\xff])"), re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What a JPEG's frame header claims; `sampling` is the largest factor by which a channel is coarser."""
+    """What the frame header of a JPEG says.
+
+    Attributes:
+        marker: the kind of the frame, such as `PROGRESSIVE`.
+        bits: of one value of a channel.
+        sampling: the largest sampling factor of a channel; 2 means that another channel may be stored at half size.
+    """
 
     marker: int
     bits: int
@@ -28,7 +34,10 @@ class Frame:
 
 
 def jpeg_header(data: bytes, max_pixels: int) -> Header:
-    """Checks a JPEG's segments and scans up to the end mark; a thumbnail's own end mark is not mistaken for it."""
+    """Whole JPEG file → its header. The segments and scans up to the end mark are checked.
+
+    The end mark of a thumbnail inside the file is not mistaken for that of the file.
+    """
     frame, orientation, scans = None, 1, []
     for marker, start, content in _segments(data):
         if _is_frame(marker):
@@ -43,17 +52,20 @@ def jpeg_header(data: bytes, max_pixels: int) -> Header:
     if frame is None or not scans:
         raise damaged("JPEG", "without pixels")
     if len(scans) > MAX_SCANS:
-        raise Refusal(f"a JPEG of {len(scans)} scans, at most {MAX_SCANS} are read; save it as PNG")
+        raise Refusal(f"a JPEG of {len(scans)} scans, at most {MAX_SCANS} are read", fix="save it as PNG")
     _check_scans(scans, frame.channels)
-    # At an end mark libjpeg fills up what is missing with grey; without one a single scan that stops early does not
-    # decode. It reads ahead at most 8 bytes.
+    # libjpeg fills missing rows with grey where it meets an end mark. Without an end mark, a single scan that stops
+    # early does not decode. The zeros are there because libjpeg reads up to 8 bytes ahead.
     one_scan = frame.marker != PROGRESSIVE and len(scans) == 1
     decodable = data[:end_mark] + bytes(8) if one_scan else data
     return Header(frame.height, frame.width, frame.channels == 1, 8, orientation, None, decodable)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Marker, where it lies, and content of each segment up to the end mark; the bits of a scan are passed over."""
+    """JPEG file → marker, position of the marker, and content of each segment up to the end mark.
+
+    The compressed pixels after the header of a scan are skipped.
+    """
     position = 2
     for _ in range(MAX_SEGMENTS):
         if (match := _MARKER.match(data, position)) is None:
@@ -70,12 +82,12 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             if (match := _END_OF_SCAN.search(data, position)) is None:
                 raise damaged("JPEG", f"its {len(data)} bytes lack the end mark")
             position = match.start()
-    raise Refusal(f"a JPEG of more than {MAX_SEGMENTS} segments; save it as PNG")
+    raise Refusal(f"a JPEG of more than {MAX_SEGMENTS} segments", fix="save it as PNG")
 
 
 def _check_scans(scans: list[bytes], channels: int) -> None:
-    """Refuses scans that leave out bits of a channel's 64 coefficients: the last scans of the file are missing."""
-    exact: dict[int, set[int]] = {}  # channel → coefficients of which every bit is there
+    """Refuses a file whose last scans are missing: some bits of a channel's 64 coefficients are in no scan."""
+    exact: dict[int, set[int]] = {}  # channel → coefficients whose last bit is there
     for scan in scans:
         count = scan[0] if scan else 0
         if not count or len(scan) < 4 + 2 * count:
@@ -88,7 +100,7 @@ def _check_scans(scans: list[bytes], channels: int) -> None:
 
 
 def jpeg_frame(data: bytes) -> Frame | None:
-    """The first frame header of a JPEG, such as a strip of a TIFF is; None without one."""
+    """JPEG file, or a strip of a TIFF that is one → its first frame header; None without a frame header."""
     try:
         return next((_frame(marker, content) for marker, _, content in _segments(data) if _is_frame(marker)), None)
     except Refusal:
@@ -96,22 +108,22 @@ def jpeg_frame(data: bytes) -> Frame | None:
 
 
 def check_every_scan(data: bytes) -> None:
-    """Refuses a JPEG from which anything is missing, though it has an end mark.
+    """Refuses a JPEG that has an end mark although bits of a scan are missing.
 
-    No decoder tells that a scan of a progressive file stops early. The lossless way from JPEG to JPEG XL has to keep
-    every bit of it, and fails where bits are missing.
+    No decoder reports that a scan of a progressive file stops early. The lossless conversion from JPEG to JPEG XL has
+    to keep every bit, so it fails where bits are missing.
     """
     try:
         from imagecodecs import jpegxl_encode_jpeg
     except ImportError as error:
-        raise Refusal(
-            "a progressive JPEG, which needs a package more to be checked: pip install imagecodecs"
-        ) from error
+        found = "a progressive JPEG, which only the package imagecodecs can check"
+        raise Refusal(found, fix="install it: pip install imagecodecs") from error
     try:
         jpegxl_encode_jpeg(data)
-    except RuntimeError as error:  # imagecodecs' errors are such
-        if (frame := jpeg_frame(data)) and frame.sampling > 2:  # such as 4:1:1, which JPEG XL does not know
-            raise Refusal(f"a JPEG of a rare kind (colours sampled 1:{frame.sampling}); save it as PNG") from error
+    except RuntimeError as error:  # the base class of imagecodecs' errors
+        if (frame := jpeg_frame(data)) and frame.sampling > 2:  # JPEG XL has no such sampling, for example 4:1:1
+            found = f"a JPEG of a rare kind (colours sampled 1:{frame.sampling})"
+            raise Refusal(found, fix="save it as PNG") from error
         raise damaged("JPEG", "a scan stops early") from error
 
 
@@ -129,9 +141,9 @@ def _frame(marker: int, content: bytes) -> Frame:
 def _check_frame(frame: Frame, size: int, max_pixels: int) -> None:
     check_size(frame.height, frame.width, max_pixels)
     if frame.channels == 4:
-        raise Refusal(f"a CMYK JPEG (4 inks for print); {TO_RGB}")
+        raise Refusal("a CMYK JPEG (4 inks for print)", fix=TO_RGB)
     if frame.marker not in (BASELINE, EXTENDED, PROGRESSIVE) or frame.bits != 8 or frame.channels not in (1, 3):
         found = f"{frame.bits} bits, {frame.channels} channels, frame {frame.marker:#x}"
-        raise Refusal(f"a JPEG of a rare kind ({found}); save it as PNG")
+        raise Refusal(f"a JPEG of a rare kind ({found})", fix="save it as PNG")
     if frame.height * frame.width > size * PIXELS_PER_BYTE:
         raise damaged("JPEG", f"{size} bytes cannot hold {frame.height}×{frame.width} pixels")

@@ -1,4 +1,4 @@
-"""Pixels → network input. The same call in training, validation and prediction."""
+"""Pixels → network input. Training, validation and prediction make the same call."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Normalisation:
-    """(pixel / 255 − mean) / std for each channel; mean and std are in units of the full range."""
+    """(pixel / 255 − mean) / std for each channel; mean and std are shares of the full range."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
     @property
     def factors(self) -> tuple[Tensor, Tensor]:
-        """[C, 1, 1] float32 each: network input is pixel · the first − the second, rounded after each."""
+        """Two tensors [C, 1, 1] float32: network input = pixel · first − second, rounded after each operation."""
         mean, std = (torch.tensor(values)[:, None, None] for values in (self.mean, self.std))
         return 1 / (255 * std), mean / std
 
@@ -43,7 +43,7 @@ class Normalisation:
 
 IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
-# The means over ImageNet's three channels.
+# Each number is the mean of ImageNet's three channels.
 IMAGENET_GREY = Normalisation(mean=(0.449,), std=(0.226,))
 
 
@@ -57,5 +57,5 @@ def measure(images: Iterable[np.ndarray]) -> Normalisation:
         squares = squares + (pixels**2).sum(0)
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    deviation[deviation < 1e-3 * 255] = 255  # a constant channel: leave it unscaled rather than divide by zero
+    deviation[deviation < 1e-3 * 255] = 255  # a constant channel is not scaled, because its deviation is zero
     return Normalisation(tuple((mean / 255).tolist()), tuple((deviation / 255).tolist()))

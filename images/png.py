@@ -1,4 +1,4 @@
-"""Guards of PNG files: checksums, sizes, and as many bytes of pixels as the header claims.
+"""Checks of PNG files: the checksums, the size, and whether there are as many bytes of pixels as the header claims.
 
 No pixel is decoded here.
 """
@@ -11,17 +11,18 @@ import zlib
 from images.formats import Header, Refusal, check_size, damaged, exif_orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-FOR_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-ASIDE = (b"eXIf", b"acTL")  # looked at here, not given to the decoder
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the header's kind of colour
-# Adam7, the interlacing of PNG: first row, first column, row step, column step of each pass.
+PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # the decoder gets these
+CHECKED_CHUNKS = (b"eXIf", b"acTL")  # these are read here, and the decoder does not get them
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type of the header → channels
+# Adam7, the interlacing of PNG: the first row, the first column, the row step and the column step of each pass.
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
 def png_header(data: bytes, max_pixels: int) -> Header:
-    """Checks all of a PNG: size, the checksum of each chunk up to the end mark, and how much its pixels inflate to.
+    """Whole PNG file → its header.
 
-    Chunks that say nothing of pixels are not given to the decoder: text and profiles may inflate to anything.
+    The size, the checksum of each chunk up to the end mark, and the number of bytes that the pixels inflate to are
+    checked. The decoder gets only the chunks that pixels need, because text and profiles may inflate to any size.
     """
     chunks = _chunks(data, max_pixels)
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"][0])
@@ -31,15 +32,18 @@ def png_header(data: bytes, max_pixels: int) -> Header:
     if colour == 3 and (len(palette) % 3 or not 0 < len(palette) <= 768):
         raise damaged("PNG", "without a palette")
     if b"acTL" in chunks and struct.unpack(">I", chunks[b"acTL"][0][:4])[0] > 1:
-        raise Refusal("an animated PNG; split it into single images")
+        raise Refusal("an animated PNG", fix="split it into single images")
     _check_inflated(chunks[b"IDAT"], _inflated_size(width, height, depth * CHANNELS.get(colour, 4), interlaced))
     orientation = exif_orientation(bytes(chunks[b"eXIf"][-1])) if b"eXIf" in chunks else 1
-    decodable = _written({kind: parts for kind, parts in chunks.items() if kind in FOR_PIXELS})
+    decodable = _file_of({kind: parts for kind, parts in chunks.items() if kind in PIXEL_CHUNKS})
     return Header(height, width, colour in (0, 4), depth, orientation, palette if colour == 3 else None, decodable)
 
 
 def _chunks(data: bytes, max_pixels: int) -> dict[bytes, list[memoryview]]:
-    """Kind, if it matters → contents, in order; the kinds in the order of their first chunks, IHDR in front."""
+    """PNG file → the contents of its chunks by their kind, for the kinds that are read here or by the decoder.
+
+    The kinds come in the order of their first chunks, so that IHDR is the first.
+    """
     view, position, kind = memoryview(data), 8, b""
     chunks: dict[bytes, list[memoryview]] = {}
     while kind != b"IEND":
@@ -55,14 +59,14 @@ def _chunks(data: bytes, max_pixels: int) -> dict[bytes, list[memoryview]]:
             if kind != b"IHDR" or length != 13:
                 raise damaged("PNG", "no header")
             check_size(*struct.unpack_from(">II", data, start)[::-1], max_pixels)
-        if kind in FOR_PIXELS + ASIDE:
+        if kind in PIXEL_CHUNKS + CHECKED_CHUNKS:
             chunks.setdefault(kind, []).append(view[start:end])
         position = end + 4
     return chunks
 
 
 def _inflated_size(width: int, height: int, bits: int, interlaced: int) -> int:
-    """Bytes of the rows of pixels, each with its filter's number in front."""
+    """Number of bytes of all rows of pixels; each row begins with a byte for its filter."""
     size = 0
     for top, left, down, right in ADAM7 if interlaced else ((0, 0, 1, 1),):
         rows, columns = -(-(height - top) // down), -(-(width - left) // right)
@@ -71,7 +75,7 @@ def _inflated_size(width: int, height: int, bits: int, interlaced: int) -> int:
 
 
 def _check_inflated(parts: list[memoryview], expected: int) -> None:
-    """Refuses pixels that inflate to less than the header claims, or to more: a decoder would go on and on."""
+    """Refuses pixels that inflate to fewer bytes than the header claims, or to more, which could fill the memory."""
     stream, size = zlib.decompressobj(), 0
     try:
         for part in parts:
@@ -81,11 +85,12 @@ def _check_inflated(parts: list[memoryview], expected: int) -> None:
     except zlib.error as error:
         raise damaged("PNG", str(error)) from error
     if size != expected:
-        raise damaged("PNG", f"its rows inflate to {'more' if size > expected else size} of {expected} bytes")
+        inflated = f"more than {expected}" if size > expected else f"{size} of {expected}"
+        raise damaged("PNG", f"its rows inflate to {inflated} bytes")
 
 
-def _written(chunks: dict[bytes, list[memoryview]]) -> bytes:
-    """A PNG of these chunks; those of one kind follow each other."""
+def _file_of(chunks: dict[bytes, list[memoryview]]) -> bytes:
+    """Chunks by their kind → a PNG file; the chunks of one kind follow each other."""
     pieces = [SIGNATURE]
     for kind, parts in chunks.items():
         for part in parts:
@@ -95,8 +100,8 @@ def _written(chunks: dict[bytes, list[memoryview]]) -> bytes:
 
 
 def with_index_palette(header: Header) -> bytes:
-    """A PNG with a palette → the same with each palette colour replaced by the grey of its index."""
-    start = header.decodable.index(header.palette, len(SIGNATURE) + 25)  # behind the header's chunk
+    """Header of a PNG with a palette → the file with the grey of each index in place of the palette's colour."""
+    start = header.decodable.index(header.palette, len(SIGNATURE) + 25)  # IHDR takes 25 bytes
     chunk = b"PLTE" + bytes(index for index in range(len(header.palette) // 3) for _ in range(3))
     rest = header.decodable[start + len(header.palette) + 4 :]
     return header.decodable[: start - 4] + chunk + struct.pack(">I", zlib.crc32(chunk)) + rest

@@ -1,4 +1,4 @@
-"""Files → arrays. The only way by which the project opens pixels."""
+"""Files → arrays. The project opens pixels nowhere else."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from images.formats import Header, Refusal, bmp_header, check_palette, damaged, 
 from images.jpeg import check_every_scan, jpeg_header
 from images.png import png_header, with_index_palette
 from images.tiff import read_tiff
-from system.errors import DataError
+from system.errors import FileError
 
 _set_log_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # OpenCV 4, 5
-_set_log_level(0)  # silent: OpenCV's own lines name no file; the errors raised here do
+_set_log_level(0)  # silent, because OpenCV's log lines do not name the file; the errors raised here do
 
-OPENCV_4 = int(cv2.__version__.split(".")[0]) < 5  # which does not tell that rows of a JPEG are missing
+OPENCV_4 = int(cv2.__version__.split(".")[0]) < 5  # OpenCV 4 does not report that rows of a JPEG are missing
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-MAX_PIXELS = 2**28  # 16384×16384: larger is a slide to be cut up, or a header that lies
-BYTES_PER_PIXEL = 32  # four channels of eight bytes, the most that a readable file needs
+MAX_PIXELS = 2**28  # 16384×16384: a larger image is a slide that should be cut up, or its header is wrong
+BYTES_PER_PIXEL = 32  # a file that is read needs at most four channels of eight bytes
 HEADERS = {"PNG": png_header, "JPEG": jpeg_header, "BMP": bmp_header}
 
 
 def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Encoded image file → [H, W, C] of its true dtype, C 1 (grey) or 3 (RGB), turned upright as EXIF asks.
+    """Bytes of an image file → [H, W, C] of its true dtype, C 1 (grey) or 3 (RGB), turned upright by its EXIF tag.
 
-    Alpha is dropped, a palette replaced by its colours (by their grey values if they are all grey), one bit per pixel
-    becomes uint8 {0, 255}, two and four bits are spread over 0 to 255, float16 and float64 become float32. Other
-    values are as stored.
+    Alpha is dropped. Palette indices become the palette's colours, or their grey values if all colours are grey. One
+    bit per pixel becomes uint8 {0, 255}, two and four bits are spread over 0 to 255, float16 and float64 become
+    float32. Other values stay as stored.
 
     Args:
-        data: a whole PNG, JPEG, TIFF or BMP file, recognised by content.
-        name: what messages call it.
-        max_pixels: most pixels (H*W), compared with the header before anything is decoded.
+        data: a whole PNG, JPEG, TIFF or BMP file, which is recognised by its content.
+        name: what messages call the file.
+        max_pixels: the most pixels (H*W) that the header may claim; it is checked before anything is decoded.
 
     Raises:
-        DataError: empty, cut off, damaged, too large or no image; CMYK; a stack, or another number of channels;
-            pixels that are not finite.
+        FileError: the file is empty, cut off, damaged, too large or no image; or the image is CMYK, is a stack, has
+            another number of channels, or has pixels that are not finite.
     """
     return _decode(data, name, max_pixels)[0]
 
 
 def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """`decode` of a file that is meant as an image: [H, W, C] of its true dtype, C 1 or 3."""
+    """The same as `decode`, for a file that is used as an image: [H, W, C] of its true dtype, C 1 or 3."""
     return decode(data, name, max_pixels=max_pixels)
 
 
 def decode_mask(data: bytes, name: str, *, threshold: float | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Encoded mask file, grey or with equal colour channels → [H, W] uint8 {0, 1}.
+    """Bytes of a mask file, grey or with equal colour channels → [H, W] uint8 {0, 1}.
 
-    Values 0 and 1, 0 and 255, or 0 and 65535 need no threshold, and a file that holds only such a pair ignores it,
-    except for JPEG.
+    A file whose only values are 0 and 1, 0 and 255, or 0 and 65535 needs no threshold and ignores it, unless it is a
+    JPEG.
 
     Args:
-        threshold: above 0, at most 1, of the file's full range (255 for uint8, 65535 for uint16, 1 for float); pixels
-            of at least this value are foreground. None refuses soft masks and all JPEG masks.
+        threshold: a share of the file's full range (255 for uint8, 65535 for uint16, 1 for float), above 0 and at most
+            1; pixels of at least this value are foreground. None refuses soft masks and all JPEG masks.
 
     Raises:
-        DataError: as of `decode`; coloured, or in need of a threshold that was not given.
+        FileError: as `decode` does; or the mask is coloured, or needs a threshold that was not given.
     """
     array, kind = _decode(data, name, max_pixels)
     values = _single_channel(array, name, "a mask of 0 and 255 (or 0 and 1)")
@@ -71,30 +71,35 @@ def decode_mask(data: bytes, name: str, *, threshold: float | None = None, max_p
     if threshold is None:
         advice = "set data.mask_threshold (0.5 is half of the file's range), or save it thresholded, as PNG"
         if kind == "JPEG":
-            raise DataError(f"{name}: a mask in JPEG, whose compression blurs values and outlines: {advice}")
-        found = np.unique(values)
-        shown = ", ".join(str(value) for value in found[:6]) + (", …" if len(found) > 6 else "")
+            found = "a mask in JPEG, whose compression blurs values and outlines"
+            raise FileError(name, found=found, fix=advice)
+        different = np.unique(values)
+        shown = ", ".join(str(value) for value in different[:6]) + (", …" if len(different) > 6 else "")
         allowed = "allowed are 0 and 255, 0 and 1, or 0 and 65535"
-        raise DataError(f"{name}: mask values {shown}; {allowed}: {advice}")
+        raise FileError(name, found=f"mask values {shown}", fix=f"{allowed}: {advice}")
     full = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1.0
     return (values >= threshold * full).view(np.uint8)
 
 
 def decode_labels(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Encoded label map → [H, W] instance ids, 0 is background: uint16 from files of up to 16 bits, else int32.
+    """Bytes of a label map → [H, W] instance ids, 0 is background: uint16 from files of up to 16 bits, else int32.
 
-    Ids are the numbers as stored: indices of a coloured palette, unspread small bit depths, whole-numbered floats.
+    Ids are the numbers as stored: palette indices rather than colours, values of small bit depths that are not spread
+    over 0 to 255, and floats if they are whole numbers.
 
     Raises:
-        DataError: as of `decode`; JPEG, coloured, or with values that are no ids (negative, fractions, above 2**31-1).
+        FileError: as `decode` does; or the file is a JPEG, is coloured, or has values that cannot be ids: negative
+            ones, fractions, or numbers above 2**31-1.
     """
     array, kind = _decode(data, name, max_pixels, ids=True)
     if kind == "JPEG":
-        raise DataError(f"{name}: a label map in JPEG, which does not keep ids; save it as 16-bit PNG or TIFF")
+        found = "a label map in JPEG, which does not keep ids"
+        raise FileError(name, found=found, fix="save it as 16-bit PNG or TIFF")
     values = _single_channel(array, name, "a label map (one channel of instance ids)")
     low, high = values.min(), values.max()
     if low < 0 or high > np.iinfo(np.int32).max or (values.dtype.kind == "f" and (values % 1).any()):
-        raise DataError(f"{name}: values from {low} to {high}; ids are whole numbers from 0 to 2**31-1: renumber it")
+        found, fix = f"values from {low} to {high}", "ids are whole numbers from 0 to 2**31-1: renumber it"
+        raise FileError(name, found=found, fix=fix)
     return values.astype(np.uint16 if values.dtype.itemsize <= 2 and values.dtype.kind != "f" else np.int32)
 
 
@@ -106,42 +111,44 @@ def decode_class_map(
     void: int | Sequence[int] | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> np.ndarray:
-    """Encoded class map → class indices [H, W] uint8, 255 where the file has the value `void`.
+    """Bytes of a class map → class indices [H, W] uint8, 255 (`system.void.VOID`) where the file has the value `void`.
 
-    With a palette of numbers the file's values are read as `decode_labels` reads ids, with one of colours as 8-bit RGB.
+    With a palette of numbers, values are read as `decode_labels` reads ids; with a palette of colours, as 8-bit RGB.
 
     Raises:
-        DataError: as of `decode`; JPEG, another kind than the palette's, or values that it does not have.
+        FileError: as `decode` does; or the file is a JPEG, holds numbers where the palette has colours (or colours
+            where it has numbers), or has values that the palette does not have.
     """
     if isinstance(palette[0], int):
         return class_indices(decode_labels(data, name, max_pixels=max_pixels), palette, void=void, name=name)
     array, kind = _decode(data, name, max_pixels)
     if kind == "JPEG" or array.dtype != np.uint8:
         found = "JPEG, which does not keep colours" if kind == "JPEG" else f"{array.dtype} pixels"
-        raise DataError(f"{name}: a class map of colours in {found}; save it as 8-bit RGB, in PNG or TIFF")
-    colours = np.broadcast_to(array, (*array.shape[:2], 3))  # all of this file's colours may be greys
+        fix = "save it as 8-bit RGB, in PNG or TIFF"
+        raise FileError(name, found=f"a class map of colours in {found}", fix=fix)
+    colours = np.broadcast_to(array, (*array.shape[:2], 3))  # a file whose colours are all grey has one channel
     return class_indices(colours, palette, void=void, name=name)
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """`decode_image` of a file."""
+    """The same as `decode_image`, for a path."""
     return decode_image(read_bytes(path, max_pixels=max_pixels), str(path), max_pixels=max_pixels)
 
 
 def read_mask(path: Path, *, threshold: float | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """`decode_mask` of a file."""
+    """The same as `decode_mask`, for a path."""
     return decode_mask(read_bytes(path, max_pixels=max_pixels), str(path), threshold=threshold, max_pixels=max_pixels)
 
 
 def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """`decode_labels` of a file."""
+    """The same as `decode_labels`, for a path."""
     return decode_labels(read_bytes(path, max_pixels=max_pixels), str(path), max_pixels=max_pixels)
 
 
 def read_class_map(
     path: Path, *, palette: Palette, void: int | Sequence[int] | None = None, max_pixels: int = MAX_PIXELS
 ) -> np.ndarray:
-    """`decode_class_map` of a file."""
+    """The same as `decode_class_map`, for a path."""
     data = read_bytes(path, max_pixels=max_pixels)
     return decode_class_map(data, str(path), palette=palette, void=void, max_pixels=max_pixels)
 
@@ -150,43 +157,47 @@ def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     """The whole file, if it is not larger than an image of `max_pixels` can be.
 
     Raises:
-        DataError: larger, or it cannot be read.
+        FileError: the file is larger, or it cannot be read.
     """
-    most = max_pixels * BYTES_PER_PIXEL + 2**24  # the latter for metadata
+    most = max_pixels * BYTES_PER_PIXEL + 2**24  # the second term leaves room for metadata
     try:
         if (size := path.stat().st_size) > most:
-            raise DataError(
-                f"{path}: {size} bytes; at most {most} are read for {max_pixels} pixels: raise data.max_pixels, or "
-                "cut it into smaller images"
+            fix = (
+                f"at most {most} are read for {max_pixels} pixels: raise data.max_pixels, or cut it into smaller images"
             )
+            raise FileError(str(path), found=f"{size} bytes", fix=fix, kind="unreadable")
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check its name and permissions") from error
+        found, fix = f"cannot be read ({error.strerror})", "check its name and permissions"
+        raise FileError(str(path), found=found, fix=fix, kind="unreadable") from error
 
 
 def _decode(data: bytes, name: str, max_pixels: int, *, ids: bool = False) -> tuple[np.ndarray, str]:
+    """The array that `decode` returns, and the file's format; with `ids` the numbers as stored, for label maps."""
     try:
         kind = format_of(data)
         if kind == "TIFF":
             array, orientation = read_tiff(data, max_pixels=max_pixels, ids=ids)
         else:
             header = HEADERS[kind](data, max_pixels)
-            array, orientation = _by_opencv(data, kind, header, ids), header.orientation
+            array, orientation = _decode_by_opencv(data, kind, header, ids), header.orientation
     except Refusal as refusal:
-        raise DataError(f"{name}: {refusal}") from refusal
+        raise FileError(name, found=refusal.found, fix=refusal.fix, kind=refusal.kind) from refusal
     if array.dtype.kind == "f" and (lost := array.size - np.count_nonzero(np.isfinite(array))):
-        raise DataError(f"{name}: {lost} of {array.size} values are not finite numbers; replace them (by 0, say)")
+        found = f"{lost} of {array.size} values are not finite numbers"
+        raise FileError(name, found=found, fix="replace them (by 0, say)")
     return np.ascontiguousarray(_upright(array, orientation)), kind
 
 
-def _by_opencv(data: bytes, kind: str, header: Header, ids: bool) -> np.ndarray:
+def _decode_by_opencv(data: bytes, kind: str, header: Header, ids: bool) -> np.ndarray:
+    """Whole PNG, JPEG or BMP file → [H, W, C] with C 1 or 3, not turned upright yet."""
     indexed = ids and header.palette is not None
     encoded = with_index_palette(header) if indexed else header.decodable
     if kind == "JPEG" and (encoded is data or OPENCV_4):
         check_every_scan(data)
     try:
         array = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # more pixels than OpenCV itself allows
+    except cv2.error:  # the image has more pixels than OpenCV allows
         array = None
     if array is None or array.shape[:2] != (header.height, header.width):
         raise damaged(kind, f"its {len(data)} bytes do not decode")
@@ -207,8 +218,8 @@ def _by_opencv(data: bytes, kind: str, header: Header, ids: bool) -> np.ndarray:
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """[H, W, C] as stored → as it is to be seen, by the EXIF orientation; unknown numbers count as 1."""
-    if orientation in (5, 6, 7, 8):  # stored by columns
+    """[H, W, C] as stored → [H, W, C] upright, by the EXIF orientation; numbers outside 1 to 8 count as 1."""
+    if orientation in (5, 6, 7, 8):  # the file stores columns as rows
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
@@ -218,6 +229,8 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _single_channel(array: np.ndarray, name: str, expected: str) -> np.ndarray:
+    """[H, W, C] with equal channels → [H, W]; refuses colours. `expected` says in the error what the file should be."""
     if array.shape[2] == 3 and (array != array[..., :1]).any():
-        raise DataError(f"{name}: a coloured image where {expected} is expected; save it as one grey channel")
+        found = f"a coloured image where {expected} is expected"
+        raise FileError(name, found=found, fix="save it as one grey channel")
     return array[..., 0]

@@ -1,6 +1,6 @@
-"""Resizing that keeps image and mask centre-aligned (never cv2.INTER_NEAREST, which shifts masks).
+"""Resizing that keeps images and masks aligned by pixel centres. cv2.INTER_NEAREST shifts masks and is never used.
 
-All functions take `size` as (height, width) in pixels and return the input itself when nothing is to be done.
+All functions take `size` as (height, width) in pixels. An array that has this size already keeps its values.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int | None 
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H, W, C] → [*size, C] of the same dtype: pixel area when shrinking, bilinear when growing."""
+    """[H, W, C] → [*size, C] of the same dtype; by pixel area when shrinking, bilinear when growing."""
     resized = _resize(image, size)
-    return resized if resized.ndim == image.ndim else resized[..., None]  # OpenCV drops a single channel
+    return resized if resized.ndim == image.ndim else resized[..., None]  # OpenCV drops the axis of a single channel
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -36,5 +36,5 @@ def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H, W] float32, such as a logit map → [*size] float32, area when shrinking, bilinear when growing."""
+    """[H, W] float32, such as a logit map → [*size] float32; by area when shrinking, bilinear when growing."""
     return _resize(values, size)

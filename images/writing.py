@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 from collections.abc import Sequence
 
 import cv2
@@ -20,21 +19,15 @@ def encode_png(array: np.ndarray) -> bytes:
 
 
 def encode_indexed_png(indices: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> bytes:
-    """PNG bytes of [H, W] uint8 as indices into RGB colours, at most 256: any viewer shows the colours.
+    """PNG bytes of [H, W] uint8 as indices into at most 256 RGB colours, which any viewer shows.
 
-    Written here, since OpenCV knows no palettes (PNG specification, 3rd edition: colour type 3, filter 0).
+    Pillow writes it, because OpenCV writes no palettes. Up to 16 colours take 1, 2 or 4 bits per pixel.
     """
-    height, width = indices.shape
-    rows = np.zeros((height, width + 1), np.uint8)  # each begins with the number of its filter
-    rows[:, 1:] = indices
-    chunks = {
-        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0),
-        b"PLTE": bytes(value for colour in colours for value in colour),
-        b"IDAT": zlib.compress(rows.tobytes(), 6),
-        b"IEND": b"",
-    }
-    parts = [
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in chunks.items()
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    from PIL import Image  # only for writing: `images.reading` is the one reader
+
+    assert indices.max() < len(colours) <= 256, "an index without a colour"
+    image = Image.fromarray(indices)
+    image.putpalette(bytes(value for colour in colours for value in colour))
+    encoded = io.BytesIO()
+    image.save(encoded, "PNG")
+    return encoded.getvalue()

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-IGNORE_INDEX = 255  # the value of void pixels in a target, as the losses' `ignore_index`
+from system.void import VOID
+
+IGNORE_INDEX = VOID  # the public name, after the losses' `ignore_index`
 
 
 def _ratio(part: Tensor, whole: Tensor, counts: Tensor) -> Tensor:

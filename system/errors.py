@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from functools import partial
+from typing import Literal, NoReturn
 
 
 class ReportedError(Exception):
@@ -26,6 +27,29 @@ class DataError(ReportedError):
     """Images, masks, label maps or a data folder cannot be used."""
 
     exit_code = 3
+
+
+FileFault = Literal["unreadable", "content"]
+
+
+class FileError(DataError):
+    """One file of the data cannot be used; the message is "file: found; fix".
+
+    Attributes:
+        file: its name or path, as messages show it.
+        found: what is wrong with it.
+        fix: what to do about it.
+        kind: "unreadable" where there is no whole image of a known format: the file is empty, cut off, damaged, of
+            another format, or cannot be opened. "content" where there is one, but not of a kind that can be used.
+    """
+
+    def __init__(self, file: str, *, found: str, fix: str, kind: FileFault = "content") -> None:
+        super().__init__(f"{file}: {found}; {fix}")
+        self.file, self.found, self.fix, self.kind = file, found, fix, kind
+
+    def __reduce__(self) -> tuple[partial[FileError], tuple[()]]:
+        """How pickle makes the error anew in another process; its own way knows no keyword arguments."""
+        return partial(type(self), self.file, found=self.found, fix=self.fix, kind=self.kind), ()
 
 
 class CheckpointError(ReportedError):

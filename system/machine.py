@@ -13,7 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WHEELS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-IMPORTS = {"opencv-python-headless": "cv2", "pyyaml": "yaml", "scikit-learn": "sklearn"}  # package → its module
+# Package → its module, where the two have different names.
+IMPORTS = {"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 
 
 @dataclass(frozen=True)

@@ -49,14 +49,14 @@ class Truth(ABC):
         for k, path in enumerate(files):
             if path is None:
                 continue
-            channels[k] = self.read_file(path, max_pixels)
+            channels[k] = self.read_one(path, max_pixels)
             if channels[k].shape != shape:
                 found, wanted = ("×".join(map(str, size)) for size in (channels[k].shape, shape))
                 raise DataError(f"{path}: {found} pixels, but {like} has {wanted}; make both the same size")
         return np.stack(channels, axis=-1)
 
     @abstractmethod
-    def read_file(self, path: Path, max_pixels: int) -> np.ndarray:
+    def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
         """One file: [H, W] of an integer dtype."""
 
     @abstractmethod
@@ -78,7 +78,7 @@ class MaskFiles(Truth):
 
     threshold: float | None = None
 
-    def read_file(self, path: Path, max_pixels: int) -> np.ndarray:
+    def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
         return read_mask(path, threshold=self.threshold, max_pixels=max_pixels)
 
     def masks(self, truth: np.ndarray) -> np.ndarray:
@@ -125,7 +125,7 @@ class ClassMaps(Truth):
     def has_void(self) -> bool:
         return self.void is not None
 
-    def read_file(self, path: Path, max_pixels: int) -> np.ndarray:
+    def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
         return read_class_map(path, palette=self.palette, void=self.void, max_pixels=max_pixels)
 
     def masks(self, truth: np.ndarray) -> np.ndarray:
@@ -137,7 +137,7 @@ class ClassMaps(Truth):
 class LabelMaps(Truth):
     """A file of instance ids for each image; 0 is background."""
 
-    def read_file(self, path: Path, max_pixels: int) -> np.ndarray:
+    def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
         return read_labels(path, max_pixels=max_pixels)
 
     def masks(self, truth: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 READER = {"images/reading.py", "images/jpeg.py", "images/tiff.py"}
+WRITER = "images/writing.py"  # takes Pillow's class of images to save arrays, and nothing else of Pillow
 OUTSIDE = {"tests", "benchmarks", "inputs", "outputs", "venv", "build"}  # the first two look at files in their own way
 PACKAGES = {"tifffile", "PIL", "imageio", "skimage.io", "torchvision.io", "torchvision.datasets", "imagecodecs"}
 CALLS = {"imread", "imreadmulti", "imreadanimation", "imdecode", "imdecodemulti", "imdecodeanimation", "imcount"}
@@ -14,22 +15,36 @@ CALLS |= {"read_file", "decode_image", "decode_png", "decode_jpeg"}
 OURS = {"decode_image"}  # of images.reading
 
 
+def taken_by(node):
+    """What one node of Python source takes from elsewhere to open pixels with: packages and names of functions."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if node.module != "images.reading":
+            yield from (alias.name for alias in node.names if alias.name in CALLS)
+    else:
+        names = []
+        if isinstance(node, ast.Attribute) and node.attr in CALLS - OURS:
+            yield node.attr
+    yield from (n for n in names if any(n == p or n.startswith(p + ".") for p in PACKAGES))
+
+
 def strays(source):
-    """What Python source takes from elsewhere to open pixels with: packages imported and functions named."""
+    """What Python source takes from elsewhere to open pixels with."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            if node.module != "images.reading":
-                yield from (alias.name for alias in node.names if alias.name in CALLS)
-        elif isinstance(node, ast.Attribute):
-            names = []
-            if node.attr in CALLS - OURS:
-                yield node.attr
-        else:
-            continue
-        yield from (n for n in names if any(n == p or n.startswith(p + ".") for p in PACKAGES))
+        yield from taken_by(node)
+
+
+def strays_of_the_writer(source):
+    """The same, but `from PIL import Image` and `Image.fromarray` are allowed, and no other use of `Image`."""
+    nodes = list(ast.walk(ast.parse(source)))
+    saving = [node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr == "fromarray"]
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id == "Image" and node not in saving:
+            yield "Image"
+        if not (isinstance(node, ast.ImportFrom) and ast.unparse(node) == "from PIL import Image"):
+            yield from taken_by(node)
 
 
 def test_only_the_reader_opens_pixels():
@@ -39,7 +54,9 @@ def test_only_the_reader_opens_pixels():
     assert len(sources) >= 35
     assert set(sources) >= READER | {"train.py", "val.py", "inference/report.py"}
     found = {name: list(strays(source)) for name, source in sources.items()}
-    assert {name: what for name, what in found.items() if what and name not in READER} == {}
+    assert {name: what for name, what in found.items() if what and name not in READER | {WRITER}} == {}
+    assert found[WRITER] == ["PIL", "PIL.Image"]
+    assert list(strays_of_the_writer(sources[WRITER])) == []
     assert found["images/reading.py"] == ["imdecode"]
     assert found["images/tiff.py"] == ["tifffile"]
     assert set(found["images/jpeg.py"]) == {"imagecodecs", "imagecodecs.jpegxl_encode_jpeg"}
@@ -64,6 +81,31 @@ def test_only_the_reader_opens_pixels():
 )
 def test_a_stray_is_seen(source):
     assert list(strays(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from PIL import Image\nImage.open('a.png')",
+        "def f(path):\n    from PIL import Image\n    return Image.fromarray(Image.open(path))",
+        "from PIL import Image\nread = Image.open",
+        "from PIL import Image\nopener = Image\nopener.open('a.png')",
+        "from PIL import Image\ngetattr(Image, 'open')('a.png')",
+        "from PIL import Image as I\nI.open('a.png')",
+        "from PIL import Image, ImageFile",
+        "from PIL.Image import open",
+        "import PIL.Image",
+        "from PIL import Image\nimport cv2\ncv2.imread('a.png')",
+        "from PIL import Image\nimport tifffile",
+    ],
+)
+def test_a_writer_that_opens_pixels_is_seen(source):
+    assert list(strays_of_the_writer(source))
+
+
+def test_a_writer_that_saves_is_passed():
+    source = "def f(a, to):\n    from PIL import Image\n    image = Image.fromarray(a)\n    image.save(to, 'PNG')"
+    assert not list(strays_of_the_writer(source))
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,7 @@ from datasets.check.findings import Problem
 from datasets.check.inventory import Entry
 from datasets.description import Description
 from images.reading import decode_class_map, decode_image, decode_labels, decode_mask, read_bytes
-from system.errors import DataError
-
-# The reader's words for bytes that are no whole image; what else it refuses is an image, but not one of a usable kind.
-DAMAGED = ("not a readable image", "damaged", "an empty file")
+from system.errors import FileError
 
 
 @dataclass
@@ -109,22 +106,18 @@ def _open_class_map(
 def _open(
     root: Path, file: str, decoded: Callable[[bytes, str], np.ndarray], facts: SampleFacts, refused: str
 ) -> np.ndarray | None:
-    """The decoded file, or None and a problem: `refused` is its kind where the bytes are an image, but not usable."""
+    """The decoded file, or None and a problem, whose kind is `refused` where the file is a whole image."""
     try:
         data = read_bytes(root / file)
-    except DataError as error:
+    except FileError as error:
         facts.digests[file] = None
-        found, _, fix = str(error).removeprefix(f"{root / file}: ").partition("; ")
-        facts.add("unreadable", (file,), found, fix)
+        facts.add("unreadable", (file,), error.found, error.fix)
         return None
     facts.digests[file] = hashlib.sha256(data).hexdigest()
     try:
         return decoded(data, file)
-    except DataError as error:
-        message = str(error).removeprefix(f"{file}: ")
-        found, _, fix = message.partition("; " if "; " in message else ": ")
-        kind = "unreadable" if any(words in found for words in DAMAGED) else refused
-        facts.add(kind, (file,), found, fix or "replace the file, or remove the sample")
+    except FileError as error:
+        facts.add("unreadable" if error.kind == "unreadable" else refused, (file,), error.found, error.fix)
         return None
 
 

@@ -132,7 +132,10 @@ class _Watched(Dataset):
         if worker is None:
             return self.source[key]
         self._begun[worker.id] = torch.tensor(key)
-        sample = self.source[key]
+        try:
+            sample = self.source[key]
+        except DataError as error:  # torch makes the error anew from one text, which a FileError cannot be made from
+            raise DataError(str(error)) from error
         self._begun[worker.id] = -1
         return sample
 

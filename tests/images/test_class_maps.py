@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from images.class_maps import VOID, class_indices, mask_to_onehot, onehot_to_mask
+from images.class_maps import class_indices, mask_to_onehot, onehot_to_mask
 from system.errors import DataError
+from system.void import VOID
 
 # An axial slice through the five lobes of a pair of lungs, 0 is what lies around them.
 LOBES = ("00000000", "01211110", "01222330", "01123340", "01223440", "01233550", "02234450", "02334550")

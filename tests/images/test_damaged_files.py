@@ -12,7 +12,7 @@ import pytest
 from support.image_files import DEEP, GREY, PAGES, RGB, palette_image, pil, png_by_hand, png_chunk, tif
 
 from images.reading import MAX_PIXELS, decode, read_image, read_labels, read_mask
-from system.errors import DataError
+from system.errors import FileError
 
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 SMOOTH = cv2.GaussianBlur(NOISE, (0, 0), 3)
@@ -40,8 +40,8 @@ WHOLE = {
 def outcome(data, expected):
     try:
         found = decode(data, "cut.x")
-    except DataError as error:
-        return "refused" if str(error).startswith("cut.x: ") else f"refused without its name: {error}"
+    except FileError as error:
+        return "refused" if error.file == "cut.x" and error.kind == "unreadable" else f"refused otherwise: {error!r}"
     return "whole" if np.array_equal(found, expected) else "partial"
 
 
@@ -83,17 +83,17 @@ def test_a_changed_byte_in_a_png_is_seen(kind):
     for place in range(8, len(whole), max(1, len(whole) // 150)):
         damaged = bytearray(whole)
         damaged[place] ^= 4
-        with pytest.raises(DataError, match=r"^x: not a readable image: a cut-off or damaged PNG|^x: \d+×\d+ pixels"):
+        with pytest.raises(FileError, match=r"^x: not a readable image: a cut-off or damaged PNG|^x: \d+×\d+ pixels"):
             decode(bytes(damaged), "x")
 
 
 def test_missing_rows_behind_right_checksums_are_seen():
     rows = b"".join(b"\0" + row.tobytes() for row in GREY)
     assert decode(png_by_hand(4, 5, rows=rows), "x")[..., 0].tolist() == GREY.tolist()
-    for wrong, told in ((rows[:-6], "18 of 24 bytes"), (rows + bytes(10**6), "more of 24 bytes")):
-        with pytest.raises(DataError, match=f"its rows inflate to {told}"):
+    for wrong, told in ((rows[:-6], "18 of 24 bytes"), (rows + bytes(10**6), "more than 24 bytes")):
+        with pytest.raises(FileError, match=f"its rows inflate to {told}"):
             decode(png_by_hand(4, 5, rows=wrong), "x")
-    with pytest.raises(DataError, match="without pixels"):
+    with pytest.raises(FileError, match="without pixels"):
         decode(png_by_hand(4, 5).replace(png_chunk(b"IDAT", zlib.compress(b"")), b""), "x")
 
 
@@ -103,7 +103,7 @@ def test_zeroed_strips_of_a_tiff_are_seen():
     assert whole.count(struct.pack("<HHI", 279, 3, 1)) + whole.count(struct.pack("<HHI", 279, 4, 1)) == 1
     place = max(whole.find(struct.pack("<HHI", 279, kind, 1)) for kind in (3, 4))
     whole[place + 8 : place + 12] = bytes(4)
-    with pytest.raises(DataError, match="damaged TIFF"):
+    with pytest.raises(FileError, match="damaged TIFF"):
         decode(bytes(whole), "x")
 
 
@@ -130,16 +130,17 @@ def test_what_is_no_image_is_refused_by_name(content, tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     for read in (read_image, read_mask, read_labels):
-        with pytest.raises(DataError) as refusal:
+        with pytest.raises(FileError) as refusal:
             read(path)
         assert str(refusal.value).startswith(f"{path}: not a readable image")
+        assert (refusal.value.file, refusal.value.kind) == (str(path), "unreadable")
         assert MISLABELLED[content] in str(refusal.value)
         assert "remove it with its masks" in str(refusal.value)
 
 
 def test_files_that_cannot_be_opened(tmp_path):
     for path, why in ((tmp_path / "absent.png", "No such file"), (tmp_path, "Is a directory")):
-        with pytest.raises(DataError, match=rf"{path.name}: cannot be read \({why}"):
+        with pytest.raises(FileError, match=rf"{path.name}: cannot be read \({why}"):
             read_image(path)
 
 
@@ -158,7 +159,7 @@ BOMBS = {
 def test_bombs_are_refused_at_once_and_without_memory(kind):
     tracemalloc.start()
     start = time.perf_counter()
-    with pytest.raises(DataError, match=rf"^b: 60000×60000 pixels \(H×W\); at most {MAX_PIXELS}.*data.max_pixels"):
+    with pytest.raises(FileError, match=rf"^b: 60000×60000 pixels \(H×W\); at most {MAX_PIXELS}.*data.max_pixels"):
         decode(BOMBS[kind], "b")
     seconds = time.perf_counter() - start
     peak = tracemalloc.get_traced_memory()[1]
@@ -170,7 +171,7 @@ def test_bombs_are_refused_at_once_and_without_memory(kind):
 def test_the_limit_is_on_pixels_of_each_format():
     for data in (pil(DEEP), pil(RGB, "JPEG"), tif(DEEP), pil(RGB, "BMP")):
         assert decode(data, "x", max_pixels=20).shape[:2] == (4, 5)
-        with pytest.raises(DataError, match="4×5 pixels"):
+        with pytest.raises(FileError, match="4×5 pixels"):
             decode(data, "x", max_pixels=19)
 
 
@@ -178,5 +179,5 @@ def test_a_file_too_large_for_the_limit_is_not_even_loaded(tmp_path):
     path = tmp_path / "sparse.bmp"
     with path.open("wb") as file:
         file.truncate(2**25)
-    with pytest.raises(DataError, match=r"sparse\.bmp: 33554432 bytes; at most .*raise data.max_pixels"):
+    with pytest.raises(FileError, match=r"sparse\.bmp: 33554432 bytes; at most .*raise data.max_pixels"):
         read_image(path, max_pixels=1000)

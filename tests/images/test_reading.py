@@ -29,7 +29,7 @@ from support.image_files import (
 )
 
 from images.reading import decode, decode_image, decode_labels, decode_mask, read_image, read_labels, read_mask
-from system.errors import DataError
+from system.errors import DataError, FileError
 
 EMPTY_FOURTH = np.pad(FIRST, ((0, 1), (0, 0), (0, 0)))
 # name: (file, expected values, [H, W] or [H, W, C])
@@ -122,8 +122,9 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_other_kinds_are_refused_with_advice(kind):
     data, told = REFUSED[kind]
-    with pytest.raises(DataError, match=f"^a.x: {told}"):
+    with pytest.raises(FileError, match=f"^a.x: {told}") as caught:
         decode(data, "a.x")
+    assert caught.value.kind == "content"  # a whole image, but not one of a usable kind
 
 
 def test_a_compression_of_another_package_is_an_instruction():

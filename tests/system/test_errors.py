@@ -2,13 +2,14 @@
 
 import errno
 import os
+import pickle
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from system.errors import DataError, Stopped, run_script
+from system.errors import DataError, FileError, Stopped, run_script
 
 
 def failing(error):
@@ -22,6 +23,7 @@ def failing(error):
     ("error", "code", "told"),
     [
         (DataError("a.png: broken"), 3, "error: a.png: broken"),
+        (FileError("a.png", found="broken", fix="replace it"), 3, "error: a.png: broken; replace it"),
         (Stopped(15, "stopped"), 143, "stopped"),
         (Stopped(2, "stopped"), 130, "stopped"),
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
@@ -43,6 +45,19 @@ def test_each_ends_with_its_code_and_a_message(error, code, told, capsys):
 def test_mistakes_of_ours_keep_their_traceback(error):
     with pytest.raises(type(error)):
         run_script(failing(error), debug=False)
+
+
+def test_the_error_of_a_file_survives_the_way_to_another_process():
+    error = FileError("a: b; c.png", found="text 'd; e'", fix="f: g; h", kind="unreadable")
+    arrived = pickle.loads(pickle.dumps(error))
+    assert type(arrived) is FileError
+    assert (arrived.file, arrived.found, arrived.fix, arrived.kind) == (
+        "a: b; c.png",
+        "text 'd; e'",
+        "f: g; h",
+        "unreadable",
+    )
+    assert str(arrived) == str(error) == "a: b; c.png: text 'd; e'; f: g; h"
 
 
 def test_a_stop_does_not_take_torch_apart():

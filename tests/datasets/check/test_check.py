@@ -242,6 +242,20 @@ def test_a_damaged_image_does_not_hide_what_else_is_wrong(tmp_path):
     }
 
 
+def test_found_and_fix_are_those_of_the_reader_whatever_the_file_holds(clean):
+    """Words of the file itself, or of its name, do not decide what the problem is and where its fix begins."""
+    (clean / "images/a.png").write_bytes(b"a; b")
+    write(clean, "masks/cell/damaged; b.png", noise(1))
+    write(clean, "images/damaged; b.png", noise(2))
+    problems = by_file(check(clean))
+    unreadable, coloured = problems["images/a.png",], problems["masks/cell/damaged; b.png",]
+    assert (unreadable.kind, coloured.kind) == ("unreadable", "mask values")
+    assert unreadable.found == "not a readable image (4 bytes): text that begins with 'a; b'"
+    assert unreadable.fix.startswith("PNG, JPEG, TIFF and BMP are read: ")
+    assert coloured.found.startswith("a coloured image where a mask ")
+    assert coloured.fix == "save it as one grey channel"
+
+
 def test_duplicates_are_found_by_pixels_not_by_bytes_or_names(clean):
     grey = noise(0)[..., 0]
     write(clean, "images/b.png", grey)

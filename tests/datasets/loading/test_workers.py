@@ -11,7 +11,7 @@ import torch
 from datasets.loading import workers as workers_module
 from datasets.loading.loaders import EpochBatches
 from datasets.loading.workers import TrainingLoader, choose_workers
-from system.errors import DataError
+from system.errors import DataError, FileError
 from system.seeding import epoch_order
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks workers with a closure")
@@ -36,7 +36,11 @@ class Source:
 
 
 def damaged():
-    raise DataError("cell_5.png: not a readable image")
+    raise FileError("cell_5.png", found="not a readable image", fix="replace it", kind="unreadable")
+
+
+def of_no_file():
+    raise DataError("no class has a pixel")
 
 
 def loader(fault, workers):
@@ -66,10 +70,14 @@ def test_a_hanging_worker_is_told_with_its_sample(monkeypatch):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_unreadable_sample_is_told_in_one_line(workers):
-    with pytest.raises(DataError) as told, loader(damaged, workers) as batches:
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [(damaged, "cell_5.png: not a readable image; replace it"), (of_no_file, "no class has a pixel")],
+)
+def test_an_unreadable_sample_is_reported_in_one_line(workers, fault, message):
+    with pytest.raises(DataError) as caught, loader(fault, workers) as batches:
         list(batches)
-    assert str(told.value) == "cell_5.png: not a readable image"
+    assert str(caught.value) == message
 
 
 def test_signals_to_the_whole_group_do_not_take_the_workers():

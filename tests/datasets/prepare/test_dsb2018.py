@@ -17,7 +17,7 @@ import yaml
 
 from datasets.prepare.__main__ import main, parse_size
 from datasets.prepare.dsb2018 import Source, find_entries, prepare, prepare_entry
-from system.errors import ConfigError, DataError, run_script
+from system.errors import ConfigError, DataError, FileError, run_script
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL = ROOT.parent / "shared" / "data" / "stage1_train.zip"
@@ -204,6 +204,15 @@ def test_a_damaged_entry_is_named_by_this_process_and_by_others(source, tmp_path
     with pytest.raises(DataError, match=r"source\.zip/b/masks/x\.png: cannot be read .*download"):
         prepare(source, tmp_path / "out", workers=workers)
     assert [path.name for path in tmp_path.iterdir()] == ["source.zip"]
+
+
+def test_an_unreadable_file_is_reported_by_another_process_with_its_fields(tmp_path):
+    source = as_zip(tmp_path / "source.zip", {**three_samples(), "b/masks/y.png": b"no PNG"})
+    with pytest.raises(FileError) as caught:
+        prepare(source, tmp_path / "out", workers=2)
+    assert caught.value.file == str(source / "b/masks/y.png")
+    assert caught.value.kind == "unreadable"
+    assert str(caught.value).startswith(f"{source}/b/masks/y.png: not a readable image (6 bytes)")
 
 
 NO_SOURCE = {

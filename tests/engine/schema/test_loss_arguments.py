@@ -3,10 +3,8 @@
 import pytest
 from support.config_files import GOOD, complaint, load
 
-from engine.schema.loss_arguments import VOID, loss_arguments
-from images.class_maps import VOID as VOID_OF_DATASETS
+from engine.schema.loss_arguments import loss_arguments
 from losses import build_loss
-from metrics import IGNORE_INDEX
 from system.errors import ConfigError
 
 CROSS_ENTROPY = "loss={name: CrossEntropyLoss, class_weights: balanced}"
@@ -15,10 +13,6 @@ TERMS = "{name: CrossEntropyLoss}, {name: MultiClassDiceLoss, weight: [0, 1, 1]}
 
 def loss_of(tmp_path, *overrides):
     return load(tmp_path, GOOD, "task=multiclass", *overrides).loss
-
-
-def test_void_has_one_value():
-    assert VOID == VOID_OF_DATASETS == IGNORE_INDEX == 255
 
 
 def test_weights_and_void_reach_every_term_that_takes_them(tmp_path):
