@@ -23,7 +23,7 @@ def test_samples_are_sorted_and_complete(small_set):
     folder = list_folder(small_set, Binary)
     assert folder.task.classes == ("nucleus",)
     assert [sample.id for sample in folder.samples] == [f"cell_{i:02d}" for i in range(10)]
-    image, masks = read_sample(folder.samples[0], ImageReader(), folder.task)
+    image, masks = read_sample(folder.samples[0], ImageReader(), folder.task.truth)
     assert (image.shape, masks.shape, masks.dtype) == ((32, 32, 3), (32, 32, 1), np.uint8)
     assert set(np.unique(masks)) == {0, 1}
 
@@ -44,7 +44,7 @@ def test_masks_may_lie_flat_for_one_class(small_set):
     (small_set / "masks" / "nucleus").rmdir()
     folder = list_folder(small_set, Binary)
     assert folder.task.classes == ("foreground",)
-    assert folder.samples[3].masks == (small_set / "masks" / "cell_03.png",)
+    assert folder.samples[3].truth == (small_set / "masks" / "cell_03.png",)
     (small_set / "dataset.yaml").write_text("classes: [cell]\n")
     assert list_folder(small_set, Binary).task.classes == ("cell",)
     (small_set / "masks" / "other").mkdir()
@@ -57,15 +57,15 @@ def test_a_missing_file_is_an_empty_mask_where_there_are_several_classes(tmp_pat
     (root / "masks" / "b" / "cell_00.png").unlink()
     folder = list_folder(root, Multilabel)
     sample = folder.samples[0]
-    assert sample.masks == (root / "masks" / "a" / "cell_00.png", None)
-    _, masks = read_sample(sample, ImageReader(), folder.task)
+    assert sample.truth == (root / "masks" / "a" / "cell_00.png", None)
+    _, masks = read_sample(sample, ImageReader(), folder.task.truth)
     assert masks[..., 0].any()
     assert not masks[..., 1].any()
 
 
 def test_several_classes_need_another_task(tmp_path):
     with pytest.raises(DataError, match=r"2 classes \(a, b\); set task: multilabel"):
-        list_folder(write_set(tmp_path / "two", classes=("a", "b")), task="binary")
+        list_folder(write_set(tmp_path / "two", classes=("a", "b")), Binary)
 
 
 def test_missing_and_empty_folders(tmp_path):
