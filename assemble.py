@@ -1,17 +1,12 @@
 """Configuration → the parts of a run. Nothing else turns sections of a configuration into objects.
 
-train.py, val.py, predict.py and the benchmarks build what they use here; everything below receives plain values.
-
-from assemble import load_run
-predictor = load_run("outputs/demo")
-masks = predictor(image)
+train.py, val.py, predict.py and the benchmarks build here what they use; everything below receives plain values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,18 +26,13 @@ from engine.memory import advice_when_memory_runs_out
 from engine.optimisers import Schedule, build_optimizer, build_schedule
 from engine.runs.checkpoint_file import load_weights
 from engine.runs.resume import require_same_config
-from engine.runs.run_folder import RunFolder
 from engine.schema.config import Config
 from engine.schema.loss_arguments import loss_arguments
 from engine.training import Training
-from images.image_reader import ImageReader
-from images.normalise import Normalisation
-from inference.predictor import Predictor
 from inference.tiling import TiledModel
 from losses import DeepSupervisionLoss, build_loss
-from models import build_model, prune
+from models import build_model
 from system.errors import CheckpointError, ConfigError
-from system.names import faults_of_classes
 from system.seeding import seed_everything
 from tasks import load_task
 from tasks.task import Task, TaskOptions
@@ -174,7 +164,7 @@ def network(config: Config, data: TrainingData, root: Path, *, resumed: bool = F
         resumed: a checkpoint will replace the weights, so that `model.weights` need not be read.
     """
     seed_everything(config.seed)
-    model = _untrained(config, len(data.task.classes), data.reader.channels)
+    model = untrained_network(config, len(data.task.classes), data.reader.channels)
     if config.model.weights and not resumed:
         left_out = load_weights(model, root / config.model.weights)
         print(f"weights {config.model.weights}; left out for another class count: {', '.join(left_out) or 'none'}")
@@ -182,7 +172,8 @@ def network(config: Config, data: TrainingData, root: Path, *, resumed: bool = F
     return model
 
 
-def _untrained(config: Config, classes: int, channels: int) -> nn.Module:
+def untrained_network(config: Config, classes: int, channels: int) -> nn.Module:
+    """The configured network for so many classes and image channels."""
     return build_model(
         config.model.name,
         num_classes=classes,
@@ -255,70 +246,3 @@ def memory_advice(config: Config, ranks: Ranks) -> AbstractContextManager[None]:
         images_at_once=config.train.micro_batch_size(ranks.count),
         side_key="data.size" if config.data.size else "data.crop",
     )
-
-
-@dataclass(frozen=True)
-class SavedRun:
-    """A run folder, opened.
-
-    Attributes:
-        batch_size: images that went through the network at once in the training.
-    """
-
-    folder: RunFolder
-    config: Config
-    predictor: Predictor
-    batch_size: int
-
-
-def load_run(
-    path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
-) -> Predictor:
-    """A run's `best.pth`, ready to predict; arguments and errors as of `open_run`."""
-    return open_run(path, device=device, precision=precision, depth=depth).predictor
-
-
-def open_run(
-    path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
-) -> SavedRun:
-    """A run with the network of its `best.pth`.
-
-    Args:
-        path: run folder, such as outputs/demo.
-        device, precision: instead of those that the run was configured with.
-        depth: of UNet++ trained with deep supervision, prunes it to 1 … 4 levels below the first: see `models.prune`.
-
-    Raises:
-        ConfigError: the network cannot be pruned to that depth.
-        CheckpointError: no such run, or its checkpoint is damaged, not whole, or names classes that no folder can have.
-    """
-    folder = RunFolder(Path(path))
-    state = folder.load("best")
-    if faults := faults_of_classes(state.get("classes")):
-        raise CheckpointError(f"{path}: best.pth names classes that no folder can have: {'; '.join(faults)}")
-    try:
-        config = Config.model_validate(state["config"])
-        reader = ImageReader.from_dict(state["reader"])
-        model = _untrained(config, len(state["classes"]), reader.channels)
-        model.load_state_dict(state["model"])
-        normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
-        batch_size = config.train.micro_batch_size(max(1, int(state["machine"].get("processes", 1))))
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic's is a ValueError
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
-    where = choose_runtime(device or config.train.device, precision or config.train.precision)
-    if depth is not None:
-        try:
-            model = prune(model, depth)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(str(error)) from error
-    predictor = Predictor(
-        model=scoring_network(config, where.place(model).eval()),
-        task=task_type(config)(state["classes"], options=task_options(config)),
-        reader=reader,
-        normalise=normalise,
-        size=config.data.height_width,
-        runtime=where,
-        epoch=epoch,
-    )
-    return SavedRun(folder, config, predictor, batch_size)

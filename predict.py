@@ -41,9 +41,9 @@ def predict(
     """
     from tqdm import tqdm
 
-    from assemble import load_run
     from engine.runs.checkpoint_file import seal_of
     from inference.outputs import PredictionFolder, find_images
+    from saved_run import load_run
 
     images = find_images(inputs, out)
     predictor = load_run(run, depth=depth)

@@ -30,20 +30,21 @@ def main() -> None:
 
 def validate(run_path: Path, *, part: str = "val", threshold: float | None = None) -> Path:
     """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
-    import assemble
+    from assemble import data_folder
     from datasets.loading.loaders import scoring_loader
     from datasets.samples import Samples
     from datasets.split import read_split, select
     from engine.loops import evaluate
     from inference.report import ScoreReport
+    from saved_run import open_run
     from system.files import staged_folder
 
-    saved = assemble.open_run(run_path)
+    saved = open_run(run_path)
     run, config, predictor = saved.folder, saved.config, saved.predictor
     print(f"run     {run.path}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
 
     threshold = predictor.task.checked_threshold(threshold)
-    folder = assemble.data_folder(config, ROOT)
+    folder = data_folder(config, ROOT)
     task, decide = folder.task, partial(folder.task.decide, threshold=threshold)
     if task.classes != predictor.classes:
         raise DataError(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from assemble import SavedRun, data_folder, open_run
+from assemble import data_folder
 from benchmarks.infer import predicting
 from benchmarks.limits import count_work
 from benchmarks.measure import take_turns
@@ -15,6 +15,7 @@ from benchmarks.step import random_batch
 from datasets.samples import Samples
 from datasets.split import read_split, select
 from inference.predictor import Predictor
+from saved_run import SavedRun, open_run
 from system.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from assemble import SavedRun, data_folder, open_run
+from assemble import data_folder
 from datasets.prepare.synthetic import make_sample
 from datasets.split import read_split, select
 from inference.predictor import Predictor
+from saved_run import SavedRun, open_run
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -130,10 +130,6 @@ class Training:
         epoch, step = self.progress.epoch, self.progress.steps
         self.guard.check(WatchedStep(epoch, step, images, target, lr, loss, norm, terms, finite, scale))
 
-    def is_over(self, *, epochs: int, patience: int | None) -> bool:
-        """Whether all epochs are done, or none of the last `patience` was the best."""
-        return self.history.is_over(epochs=epochs, patience=patience)
-
     def end_epoch(self, losses: Mapping[str, float], val_losses: Mapping[str, float], val_counts: Counts) -> None:
         """Adds the epoch to the history, moves the schedule on, and makes ready for the next epoch.
 

@@ -1,4 +1,4 @@
-"""A trained network, from an image to its masks. `assemble.load_run` makes one from a run folder."""
+"""A trained network, from an image to its masks. `saved_run.load_run` makes one from a run folder."""
 
 from __future__ import annotations
 

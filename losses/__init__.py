@@ -6,12 +6,12 @@ for softmax. `losses/table.py` says which losses take which; docs/losses.md has 
 
 from __future__ import annotations
 
-import importlib
 import typing
 from collections.abc import Mapping, Sequence
 
 from losses.signature import keywords_of
 from losses.table import COMPOSED, LOSSES
+from system.lazy import load
 
 if typing.TYPE_CHECKING:
     from torch import nn
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> type[nn.Module]:
 
 def _class_of(name: str) -> type[nn.Module]:
     module = COMPOSED[name] if name in COMPOSED else LOSSES[name].module
-    return getattr(importlib.import_module(module), name)
+    return load(f"{module}:{name}")
 
 
 def build_loss(name: str, **arguments: object) -> nn.Module:

@@ -22,7 +22,7 @@ def tree(tmp_path):
     """A copy of the project without data and runs."""
     for name in PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / "tree" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("train.py", "val.py", "predict.py", "assemble.py"):
+    for name in ("train.py", "val.py", "predict.py", "assemble.py", "saved_run.py"):
         shutil.copy(ROOT / name, tmp_path / "tree")
     return tmp_path / "tree"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = {"train", "val", "predict", "assemble"}
+SCRIPTS = {"train", "val", "predict", "assemble", "saved_run"}
 # Folder → the folders of ours that its files may import, besides the folder itself and what lies below it.
 ALLOWED = {
     "system": set(),
@@ -97,7 +97,7 @@ def test_no_folders_import_each_other_in_a_circle():
         ("datasets/folder.py", "from engine.loops import evaluate"),
         ("datasets/folder.py", "from datasets.check.inventory import Inventory"),
         ("datasets/folder.py", "import train"),
-        ("inference/tiling.py", "from assemble import load_run"),
+        ("inference/tiling.py", "from saved_run import load_run"),
         ("tasks/binary.py", "from datasets.folder import Sample"),
     ],
 )

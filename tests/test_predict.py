@@ -13,9 +13,9 @@ from conftest import write_set
 import predict
 import train
 import val
-from assemble import load_run
 from inference.outputs import find_images
 from models import fold_batch_norm
+from saved_run import load_run
 from system.errors import ConfigError
 
 

@@ -13,11 +13,11 @@ from PIL import Image
 import predict
 import train
 import val
-from assemble import load_run
 from datasets.balance import balanced_weights
 from datasets.prepare.synthetic import write_synthetic
 from images.reading import read_image
 from metrics import SegmentationCounts
+from saved_run import load_run
 
 MAIN = ["epoch", "lr", "loss", "iou", "dice", "iou_per_image", "dice_per_image", "val_loss", "val_iou", "val_dice"]
 LOSS = {"binary": "BCEDiceLoss", "multilabel": "BCEDiceLoss", "multiclass": "CrossEntropyLoss"}

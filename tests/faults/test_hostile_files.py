@@ -14,13 +14,13 @@ from support.image_files import pil
 import predict
 import train
 import val
-from assemble import load_run
 from datasets.check.__main__ import check
 from datasets.prepare.dsb2018 import prepare
 from datasets.survey import load_training_data
 from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
 from engine.schema.config_file import load_config
 from images.reading import decode
+from saved_run import load_run
 from system.errors import DataError, ReportedError
 from system.names import fault_of
 from tasks.binary import Binary

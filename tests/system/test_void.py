@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from engine.loss_arguments import loss_arguments
 from support.config_files import GOOD, load
 
+from engine.schema.loss_arguments import loss_arguments
 from images.class_maps import class_indices
 from metrics import IGNORE_INDEX, SegmentationCounts
 from system.void import VOID
