@@ -88,9 +88,9 @@ class Header:
     decodable: bytes = b""
 
 
-def damaged(kind: str, why: str) -> Refusal:
+def damaged(image_format: str, why: str) -> Refusal:
     """The refusal of a file that is cut off or damaged."""
-    found = f"not a readable image: a cut-off or damaged {kind} ({why})"
+    found = f"not a readable image: a cut-off or damaged {image_format} ({why})"
     return Refusal(found, fix=COPY_AGAIN, kind="unreadable")
 
 
@@ -109,9 +109,9 @@ def check_size(height: int, width: int, max_pixels: int) -> None:
 
 def format_of(data: bytes) -> str:
     """Bytes of a file → "PNG", "JPEG", "TIFF" or "BMP". The file's name does not matter."""
-    for magic, kind in FORMATS.items():
+    for magic, image_format in FORMATS.items():
         if data.startswith(magic):
-            return kind
+            return image_format
     if not data:
         raise Refusal("not a readable image (0 bytes): an empty file", fix=COPY_AGAIN, kind="unreadable")
     found = next((what for pattern, what in OTHER_FORMATS if re.match(pattern, data, re.DOTALL)), None)

@@ -62,15 +62,15 @@ def decode_mask(data: bytes, name: str, *, threshold: float | None = None, max_p
     Raises:
         FileError: as `decode` does; or the mask is coloured, or needs a threshold that was not given.
     """
-    array, kind = _decode(data, name, max_pixels)
+    array, image_format = _decode(data, name, max_pixels)
     values = _single_channel(array, name, "a mask of 0 and 255 (or 0 and 1)")
     foreground = values != 0
     peak = values.max()
-    if kind != "JPEG" and peak in (0, 1, 255, 65535) and not (values[foreground] != peak).any():
+    if image_format != "JPEG" and peak in (0, 1, 255, 65535) and not (values[foreground] != peak).any():
         return foreground.view(np.uint8)
     if threshold is None:
         advice = "set data.mask_threshold (0.5 is half of the file's range), or save it thresholded, as PNG"
-        if kind == "JPEG":
+        if image_format == "JPEG":
             found = "a mask in JPEG, whose compression blurs values and outlines"
             raise FileError(name, found=found, fix=advice)
         different = np.unique(values)
@@ -91,8 +91,8 @@ def decode_labels(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np
         FileError: as `decode` does; or the file is a JPEG, is coloured, or has values that cannot be ids: negative
             ones, fractions, or numbers above 2**31-1.
     """
-    array, kind = _decode(data, name, max_pixels, ids=True)
-    if kind == "JPEG":
+    array, image_format = _decode(data, name, max_pixels, ids=True)
+    if image_format == "JPEG":
         found = "a label map in JPEG, which does not keep ids"
         raise FileError(name, found=found, fix="save it as 16-bit PNG or TIFF")
     values = _single_channel(array, name, "a label map (one channel of instance ids)")
@@ -121,9 +121,9 @@ def decode_class_map(
     """
     if isinstance(palette[0], int):
         return class_indices(decode_labels(data, name, max_pixels=max_pixels), palette, void=void, name=name)
-    array, kind = _decode(data, name, max_pixels)
-    if kind == "JPEG" or array.dtype != np.uint8:
-        found = "JPEG, which does not keep colours" if kind == "JPEG" else f"{array.dtype} pixels"
+    array, image_format = _decode(data, name, max_pixels)
+    if image_format == "JPEG" or array.dtype != np.uint8:
+        found = "JPEG, which does not keep colours" if image_format == "JPEG" else f"{array.dtype} pixels"
         fix = "save it as 8-bit RGB, in PNG or TIFF"
         raise FileError(name, found=f"a class map of colours in {found}", fix=fix)
     colours = np.broadcast_to(array, (*array.shape[:2], 3))  # a file whose colours are all grey has one channel
@@ -175,44 +175,44 @@ def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
 def _decode(data: bytes, name: str, max_pixels: int, *, ids: bool = False) -> tuple[np.ndarray, str]:
     """The array that `decode` returns, and the file's format; with `ids` the numbers as stored, for label maps."""
     try:
-        kind = format_of(data)
-        if kind == "TIFF":
+        image_format = format_of(data)
+        if image_format == "TIFF":
             array, orientation = read_tiff(data, max_pixels=max_pixels, ids=ids)
         else:
-            header = HEADERS[kind](data, max_pixels)
-            array, orientation = _decode_by_opencv(data, kind, header, ids), header.orientation
+            header = HEADERS[image_format](data, max_pixels)
+            array, orientation = _decode_by_opencv(data, image_format, header, ids), header.orientation
     except Refusal as refusal:
         raise FileError(name, found=refusal.found, fix=refusal.fix, kind=refusal.kind) from refusal
     if array.dtype.kind == "f" and (lost := array.size - np.count_nonzero(np.isfinite(array))):
         found = f"{lost} of {array.size} values are not finite numbers"
         raise FileError(name, found=found, fix="replace them (by 0, say)")
-    return np.ascontiguousarray(_upright(array, orientation)), kind
+    return np.ascontiguousarray(_upright(array, orientation)), image_format
 
 
-def _decode_by_opencv(data: bytes, kind: str, header: Header, ids: bool) -> np.ndarray:
+def _decode_by_opencv(data: bytes, image_format: str, header: Header, ids: bool) -> np.ndarray:
     """Whole PNG, JPEG or BMP file → [H, W, C] with C 1 or 3, not turned upright yet."""
     indexed = ids and header.palette is not None
     encoded = with_index_palette(header) if indexed else header.decodable
-    if kind == "JPEG" and (encoded is data or OPENCV_4):
+    if image_format == "JPEG" and (encoded is data or OPENCV_4):
         check_every_scan(data)
     try:
         array = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # the image has more pixels than OpenCV allows
         array = None
     if array is None or array.shape[:2] != (header.height, header.width):
-        raise damaged(kind, f"its {len(data)} bytes do not decode")
+        raise damaged(image_format, f"its {len(data)} bytes do not decode")
     if array.ndim == 2:
         array = array[..., None]
     elif header.grey or indexed:
         array = array[..., :1]
     else:
         array = cv2.cvtColor(array, cv2.COLOR_BGR2RGB if array.shape[2] == 3 else cv2.COLOR_BGRA2RGB)
-        from_palette = header.palette is not None or (kind == "BMP" and header.depth <= 8)
+        from_palette = header.palette is not None or (image_format == "BMP" and header.depth <= 8)
         if from_palette and (array == array[..., :1]).all():
             array = array[..., :1]
     if indexed:
         check_palette(array, np.frombuffer(header.palette, np.uint8).reshape(-1, 3))
-    elif ids and header.depth < 8 and kind == "PNG":
+    elif ids and header.depth < 8 and image_format == "PNG":
         array = array // (255 // (2**header.depth - 1))
     return array
 

@@ -35,7 +35,7 @@ class Inventory:
     sorted by id.
 
     `described` is what dataset.yaml says; `sums` is path → SHA-256 hex digest as SHA256SUMS states it, or None without
-    that file; `prepared` is whether dataset.yaml tells which SHA256SUMS is its own, so that every file is listed there.
+    that file; `prepared` is whether dataset.yaml states the digest of its SHA256SUMS, which then lists every file.
     """
 
     root: Path
@@ -188,7 +188,7 @@ def _read_sums(root: Path, problems: list[Problem]) -> dict[str, str] | None:
 def _is_prepared(root: Path, stated: str | None, problems: list[Problem]) -> bool:
     """Whether dataset.yaml states the digest of SHA256SUMS; another one there is a problem."""
     if stated is not None and stated != digest_of(root / "SHA256SUMS"):
-        found, fix = "absent, or not the one that dataset.yaml tells of", "restore it, or prepare the set again"
+        found, fix = "absent, or not the one whose digest dataset.yaml states", "restore it, or prepare the set again"
         problems.append(Problem("checksum", ("SHA256SUMS",), found, fix))
     return stated is not None
 
