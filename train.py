@@ -72,14 +72,14 @@ def train(
     training.begin(sync_batch_norm=config.train.sync_batch_norm)
     print(f"run     {run.path}", flush=True)
 
-    scored = assemble.scoring_network(config, model)
+    scoring_model = assemble.scoring_network(config, model)
     epochs, patience = config.train.epochs, config.train.early_stopping
     with train_loader, assemble.memory_advice(config, ranks):
         while not training.history.is_over(epochs=epochs, patience=patience):
             losses = train_epoch(training, train_loader, after_step=checkpoints.after_step)
             counts = data.task.counts()
             val_losses = evaluate(
-                scored,
+                scoring_model,
                 val_loader,
                 counts,
                 criterion=training.criterion,

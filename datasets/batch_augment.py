@@ -27,11 +27,11 @@ class BatchAugmentation:
     def __init__(self, *, square: bool, colour: bool = True) -> None:
         self.square, self.colour = square, colour
 
-    def elements(self, numbers: np.ndarray) -> np.ndarray:
+    def symmetries(self, numbers: np.ndarray) -> np.ndarray:
         """[N, 6] float64, uniform in [0, 1) → [N] int64, flips and turns as `DeviceSamples.windows` numbers them."""
         return (numbers[:, 0] * (8 if self.square else 4)).astype(np.int64)
 
-    def looks(self, numbers: np.ndarray) -> np.ndarray:
+    def colour_changes(self, numbers: np.ndarray) -> np.ndarray:
         """[N, 6] float64, uniform in [0, 1) → [N, 6] float32, what `change` does to each sample.
 
         The columns are gain, offset, the shifts of hue, saturation and value, and 1 where these three are in use.
@@ -43,17 +43,17 @@ class BatchAugmentation:
         shifts = HUE * first, np.trunc(SATURATION * second), np.trunc(VALUE * third)  # as albumentations adds them
         return np.stack([gain, offset, *shifts, changed & shifts_hsv], axis=1).astype(np.float32)
 
-    def change(self, images: Tensor, looks: Tensor) -> Tensor:
+    def change(self, images: Tensor, changes: Tensor) -> Tensor:
         """Changes the look of each image.
 
         Args:
             images: [N, C, H, W] float32 of whole numbers 0 … 255.
-            looks: [N, 6] as `looks` gives them, on the same device.
+            changes: [N, 6] as `colour_changes` gives them, on the same device.
 
         Returns:
             The same kind; fractions are cut off, as albumentations cuts them.
         """
-        gain, offset, hue, saturation, value, shifts_hsv = looks.T[:, :, None, None, None]
+        gain, offset, hue, saturation, value, shifts_hsv = changes.T[:, :, None, None, None]
         images = (images * gain).add_(offset).clamp_(0, 255).floor_()
         if not self.colour:
             return images

@@ -54,11 +54,6 @@ class Ranks:
     def is_first(self) -> bool:
         return self.rank == 0
 
-    @property
-    def place(self) -> dict[str, int]:
-        """This rank and the number of all, as keyword arguments."""
-        return {"rank": self.rank, "ranks": self.count}
-
     def __enter__(self) -> Ranks:
         if not self.alone:
             if self.rank:

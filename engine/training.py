@@ -184,7 +184,8 @@ class Training:
         self.history.load(state["history"], state["timing"])
         self.progress.epoch = state["epoch"] + 1
         if state["progress"] is not None:
-            self.progress.load_state_dict(state["progress"], device=self.runtime.device, **self.ranks.place)
+            device, ranks = self.runtime.device, self.ranks
+            self.progress.load_state_dict(state["progress"], device=device, rank=ranks.rank, ranks=ranks.count)
 
 
 def machine(runtime: Runtime, ranks: Ranks) -> dict[str, str | int]:

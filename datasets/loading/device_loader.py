@@ -65,10 +65,10 @@ class DeviceLoader(EpochLoader):
         else:
             drawing = {"purpose": "augment", "count": self.augment.NUMBERS}
             numbers = np.stack([sample_numbers(self.source.seed, *key, **drawing) for key in keys])
-            images, target = self.samples.windows(indices, corners, self.augment.elements(numbers))
+            images, target = self.samples.windows(indices, corners, self.augment.symmetries(numbers))
         images = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
         if self.augment is not None:
-            images = self.augment.change(images, send(self.augment.looks(numbers), self.device))
+            images = self.augment.change(images, send(self.augment.colour_changes(numbers), self.device))
         # Two steps, each rounded, as on the host: the same bits.
         return images.mul_(self._scale).sub_(self._shift), self.source.samples.task.batch_to_tensor(target)
 

@@ -43,32 +43,32 @@ class DeviceSamples:
         return self._pixels.nbytes
 
     def windows(
-        self, indices: Sequence[int], corners: Sequence[tuple[int, int]], elements: np.ndarray | None = None
+        self, indices: Sequence[int], corners: Sequence[tuple[int, int]], symmetries: np.ndarray | None = None
     ) -> tuple[Tensor, Tensor]:
         """Windows as a batch, without waiting for the device.
 
         Args:
             indices: N samples.
             corners: (top, left) of a window in each.
-            elements: [N] int64. Bit 0 mirrors from side to side, bit 1 from top to bottom; 4 and above swap rows and
+            symmetries: [N] int64. Bit 0 mirrors from side to side, bit 1 from top to bottom; 4 and above swap rows and
                 columns before, for which windows must be square. 0 … 7 are the eight symmetries of the square.
 
         Returns:
             Images [N, H, W, C] and encoded targets [N, H, W, K], uint8.
         """
-        steps = send(self._steps(np.asarray(indices), np.asarray(corners), elements), self.device)
+        steps = send(self._steps(np.asarray(indices), np.asarray(corners), symmetries), self.device)
         first, down, right = steps[:, :, None, None].unbind(1)
         pixels = first + down * self._rows[:, None] + right * self._columns
         batch = self._pixels.index_select(0, pixels.flatten()).view(*pixels.shape, -1)
         return batch[..., : self.channels], batch[..., self.channels :]
 
-    def _steps(self, indices: np.ndarray, corners: np.ndarray, elements: np.ndarray | None) -> np.ndarray:
+    def _steps(self, indices: np.ndarray, corners: np.ndarray, symmetries: np.ndarray | None) -> np.ndarray:
         """[N, 3] int64: the first pixel of each window, and the pixels from it to those below and to the right."""
         width = self.sizes[indices, 1]
         first = self._starts[indices] + corners[:, 0] * width + corners[:, 1]
         down, right = width, np.ones_like(width)
-        if elements is not None:
-            sideways, upside, turned = (elements & bit > 0 for bit in (1, 2, 4))
+        if symmetries is not None:
+            sideways, upside, turned = (symmetries & bit > 0 for bit in (1, 2, 4))
             first = first + sideways * (self.window[1] - 1) + upside * (self.window[0] - 1) * width
             down, right = np.where(upside, -down, down), np.where(sideways, -right, right)
             down, right = np.where(turned, right, down), np.where(turned, down, right)

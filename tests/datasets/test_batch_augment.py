@@ -58,8 +58,8 @@ def numbers_for(contrast, brightness):
 def test_brightness_and_contrast_are_those_of_albumentations(contrast, brightness):
     augment = BatchAugmentation(square=True)
     numbers = numbers_for(contrast, brightness)
-    assert augment.elements(numbers).tolist() == [0]
-    ours = augment.change(batch(picture()), torch.from_numpy(augment.looks(numbers)))
+    assert augment.symmetries(numbers).tolist() == [0]
+    ours = augment.change(batch(picture()), torch.from_numpy(augment.colour_changes(numbers)))
     limits = {"contrast_limit": (CONTRAST * contrast,) * 2, "brightness_limit": (BRIGHTNESS * brightness,) * 2}
     expected = batch(A.RandomBrightnessContrast(**limits, p=1)(image=picture())["image"])
     difference = (ours - expected).abs()
@@ -80,8 +80,8 @@ def test_the_limits_are_the_library_s_defaults():
 def test_every_symmetry_is_equally_likely_and_oblong_samples_are_only_flipped():
     numbers = np.zeros((800, BatchAugmentation.NUMBERS))
     numbers[:, 0] = np.arange(800) / 800
-    assert np.bincount(BatchAugmentation(square=True).elements(numbers)).tolist() == [100] * 8
-    assert np.bincount(BatchAugmentation(square=False).elements(numbers)).tolist() == [200] * 4
+    assert np.bincount(BatchAugmentation(square=True).symmetries(numbers)).tolist() == [100] * 8
+    assert np.bincount(BatchAugmentation(square=False).symmetries(numbers)).tolist() == [200] * 4
 
 
 def draws_of(root, *, on_device, channels):
@@ -128,7 +128,7 @@ def test_the_distribution_is_that_of_single_samples(one_image, channels, monkeyp
     monkeypatch.setattr(batch_augment, "CONTRAST", CONTRAST * 2 / 3)
     assert lowest_p(theirs, draws_of(one_image, on_device=True, channels=channels)) < 1e-3
     monkeypatch.setattr(batch_augment, "CONTRAST", CONTRAST)
-    monkeypatch.setattr(BatchAugmentation, "elements", lambda self, numbers: np.zeros(len(numbers), np.int64))
+    monkeypatch.setattr(BatchAugmentation, "symmetries", lambda self, numbers: np.zeros(len(numbers), np.int64))
     assert lowest_p(theirs, draws_of(one_image, on_device=True, channels=channels)) < 1e-3
 
 

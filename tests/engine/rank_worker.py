@@ -137,7 +137,7 @@ def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
     generator = torch.Generator().manual_seed(3)
     images = torch.randn(count, 3, 32, 32, generator=generator)
     target = (torch.rand(count, 1, 32, 32, generator=generator) < 0.3).float()
-    batches = EpochBatches(count, count, seed=0, accumulate=accumulate, **ranks.place)
+    batches = EpochBatches(count, count, seed=0, accumulate=accumulate, rank=ranks.rank, ranks=ranks.count)
     expected = gradient(ALONE, [index for _, index in EpochBatches(count, count, seed=0).batch(0)], [count], 1.0)
     shared = gradient(ranks, [index for _, index in batches.batch(0)], *batches.micro_batches(0))
     return ((shared - expected).abs().max() / expected.norm()).item()
@@ -161,7 +161,9 @@ def scores(ranks: Ranks, folder: Path, count: int) -> dict:
     criterion, found = DeepSupervisionLoss(build_loss("BCEWithLogitsLoss")), {}
     for name, of, batch_size in (("ranks", ranks, 2), ("alone", ALONE, 4)):
         counts = SegmentationCounts()
-        loader = scoring_loader(samples, IMAGENET, batch_size=batch_size, pin_memory=False, **of.place)
+        loader = scoring_loader(
+            samples, IMAGENET, batch_size=batch_size, pin_memory=False, rank=of.rank, ranks=of.count
+        )
         loss = evaluate(model, loader, counts, criterion=criterion, runtime=CPU, decide=data.task.decide, ranks=of)
         found[name] = {"loss": loss["loss"], "counts": counts.per_image().tolist()}
     return found

@@ -116,3 +116,19 @@ def test_the_terms_of_a_sum_are_means_over_images_too():
         frozen = torch.optim.SGD(model.parameters(), lr=0.0)
         losses = train_epoch(training_of(model, frozen, criterion.loss), Batches(loader))
         assert losses == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_step_reports_the_terms_of_the_batch_and_leaves_the_criterion_alone():
+    """The terms of two micro-batches are averaged for the log and the guard; the criterion keeps the newest's."""
+    images, target = (torch.stack(tensors) for tensors in zip(*data(), strict=True))
+    model, seen = network(), []
+    loss = build_loss("WeightedSumLoss", terms=[{"name": "BCEWithLogitsLoss"}])
+    training = training_of(model, torch.optim.SGD(model.parameters(), lr=0.0), loss)
+    training.guard.check = seen.append
+    training.step(images, target, [3, 4])
+    newest, whole = (
+        F.binary_cross_entropy_with_logits(model(images[start:]), target[start:]).item() for start in (3, 0)
+    )
+    assert training.criterion.term_values["BCEWithLogitsLoss"].item() == pytest.approx(newest, rel=1e-6)
+    assert seen[0].terms["BCEWithLogitsLoss"].item() == pytest.approx(whole, rel=1e-6)
+    assert newest != pytest.approx(whole, rel=1e-3)

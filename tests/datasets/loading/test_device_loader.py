@@ -152,10 +152,10 @@ def test_a_change_that_waits_is_caught(root, task, monkeypatch):
     """The control: a look that asks how many samples it is for, and one that sends a list."""
     whole = loader_of(root, task, **RESIZED)
     loader = DeviceLoader(whole.source, whole.batch_sampler, whole.augment, device=META)
-    monkeypatch.setattr(BatchAugmentation, "change", lambda self, images, looks: images[looks[:, 5] > 0])
+    monkeypatch.setattr(BatchAugmentation, "change", lambda self, images, changes: images[changes[:, 5] > 0])
     with pytest.raises(RuntimeError, match=r"(?i)meta"):
         list(loader)
-    monkeypatch.setattr(BatchAugmentation, "change", lambda self, images, looks: images * images.new_tensor([2.0]))
+    monkeypatch.setattr(BatchAugmentation, "change", lambda self, images, changes: images * images.new_tensor([2.0]))
     with HostCopies() as copies:
         list(loader)
     assert copies.found != []
