@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from system.errors import ConfigError
+from system.hardware import default_device, default_precision, describe_device
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,7 @@ class Runtime:
         return torch.autocast(self.device.type, half, enabled=self.precision != "fp32")
 
     def __str__(self) -> str:
-        if self.on_cuda:
-            return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
-        if self.device.type == "mps":
-            return f"Apple GPU, {self.precision}"
-        return f"CPU with {torch.get_num_threads()} threads, {self.precision}"
+        return f"{describe_device(self.device)}, {self.precision}"
 
 
 def choose_runtime(device: str = "auto", precision: str = "auto", *, deterministic: bool = False) -> Runtime:
@@ -75,18 +72,5 @@ def choose_runtime(device: str = "auto", precision: str = "auto", *, determinist
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    if precision == "auto":
-        precision = "bf16" if _has_bf16(name) else "fp32"
-    return Runtime(torch.device(name), precision)
-
-
-def _has_bf16(device: str) -> bool:
-    if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device == "cpu" and _cpu_has_bf16()
-
-
-def _cpu_has_bf16() -> bool:
-    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(check() for check in checks if check is not None)
+    name = default_device() if device == "auto" else device
+    return Runtime(torch.device(name), default_precision(name) if precision == "auto" else precision)

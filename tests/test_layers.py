@@ -25,9 +25,7 @@ ALLOWED = {
     "inference": {"tasks", "images", "models", "engine", "system"},
 }
 # A file that may import more, and what: each with its reason.
-EXCEPTIONS = {
-    "system/machine.py": {"engine"},  # transitional
-}
+EXCEPTIONS = {}
 
 
 def imports_of(source):

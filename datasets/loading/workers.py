@@ -20,6 +20,7 @@ from torch.utils.data._utils import signal_handling
 
 from datasets.loading.epoch_loader import EpochLoader
 from datasets.samples import TrainingSet
+from system.cores import usable_cores
 from system.errors import DataError
 
 PATIENCE = 300  # seconds for one batch; then its worker counts as hanging
@@ -109,8 +110,7 @@ def choose_workers(*, on_gpu: bool, batch_bytes: int) -> int:
     if multiprocessing.get_context().get_start_method() != "fork":
         return 0
     sharing = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = allowed // sharing
+    cores = usable_cores() // sharing
     workers = cores - 1 if on_gpu else cores // CORES_PER_WORKER
     if SHARED_MEMORY.is_dir():
         workers = min(workers, shutil.disk_usage(SHARED_MEMORY).free // sharing // (AHEAD * batch_bytes))

@@ -30,6 +30,7 @@ from datasets.prepare.layout import write_description, write_sample
 from images.image_reader import ImageReader
 from images.reading import decode_mask
 from images.resize import resize_image, resize_labels, resize_mask
+from system.cores import usable_cores
 from system.errors import DataError
 from system.files import staged_folder
 from system.names import fault_of
@@ -240,7 +241,7 @@ def prepare(source: Path, out: Path, *, size: Size | None = None, workers: int |
     opened = Source(source)
     entries = find_entries(opened.names(), source)
     with staged_folder(out) as folder:
-        workers = min(workers or os.cpu_count() or 1, len(entries))
+        workers = min(workers or usable_cores(), len(entries))
         written = _write_all(opened, entries, folder, size, workers)
         nuclei, lost = sum(one.nuclei for one in written), sum(one.lost for one in written)
         resized = {} if size is None else {"size": list(size), "nuclei_lost": lost}

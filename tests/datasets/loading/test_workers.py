@@ -114,7 +114,7 @@ def test_signals_to_the_whole_group_do_not_take_the_workers():
     ],
 )
 def test_workers_are_chosen_by_cores_and_shared_memory(monkeypatch, tmp_path, on_gpu, cores, processes, free, chosen):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    monkeypatch.setattr(workers_module, "usable_cores", lambda: cores)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
     monkeypatch.setattr(workers_module, "SHARED_MEMORY", tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("", (), {"free": free})())
@@ -122,6 +122,17 @@ def test_workers_are_chosen_by_cores_and_shared_memory(monkeypatch, tmp_path, on
     assert choose_workers(on_gpu=on_gpu, batch_bytes=batch_bytes) == chosen
     monkeypatch.setattr("multiprocessing.get_context", lambda: type("", (), {"get_start_method": lambda s: "spawn"})())
     assert choose_workers(on_gpu=on_gpu, batch_bytes=batch_bytes) == 0  # each would hold all samples anew
+
+
+@pytest.mark.parametrize(("quota", "chosen"), [("200000", 1), ("max", 8)])
+def test_a_container_s_limit_holds_for_workers_too(monkeypatch, tmp_path, quota, chosen):
+    (tmp_path / "cpu.max").write_text(f"{quota} 100000\n")
+    monkeypatch.setattr("system.cores.CGROUPS", tmp_path)
+    monkeypatch.setattr("system.cores.MEMBERSHIP", tmp_path / "none")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)), raising=False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    monkeypatch.setattr(workers_module, "SHARED_MEMORY", tmp_path / "none")
+    assert choose_workers(on_gpu=True, batch_bytes=1) == chosen
 
 
 def test_no_worker_outlives_the_context():
