@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from system.command_line import probability
+from system.command_line import fraction
 from system.errors import DataError, run_script
 
 
@@ -21,7 +22,7 @@ def main() -> None:
     parser.add_argument("--input", nargs="+", required=True, help="images, folders (searched whole) or patterns")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results; a rerun does what is missing")
     threshold_help = "a class above this probability (default: 0.5); multiclass runs have none"
-    parser.add_argument("--threshold", type=probability, help=threshold_help)
+    parser.add_argument("--threshold", type=partial(fraction, option="--threshold"), help=threshold_help)
     depth_help = "faster: UNet++ with deep supervision, pruned to this many levels"
     parser.add_argument("--depth", type=int, metavar="1-4", help=depth_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

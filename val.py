@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from system.command_line import probability
+from system.command_line import fraction
 from system.errors import DataError, run_script
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
     parser.add_argument("--split", choices=("val", "train", "all"), default="val", help="default: %(default)s")
     threshold_help = "a class above this probability (default: 0.5); multiclass runs have none"
-    parser.add_argument("--threshold", type=probability, help=threshold_help)
+    parser.add_argument("--threshold", type=partial(fraction, option="--threshold"), help=threshold_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
     validate(arguments.run, part=arguments.split, threshold=arguments.threshold)

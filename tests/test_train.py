@@ -223,7 +223,7 @@ def test_parts_thresholds_and_earlier_results(small_config, run_main, tmp_path):
     for wrong in ("0", "1", "1.5"):
         code, _, err = run_main(val, "--run", run, "--threshold", wrong)
         assert code == 2
-        assert "give a probability between 0 and 1" in err
+        assert "give a number between 0 and 1" in err
 
 
 def test_several_classes(run_main, small_config, tmp_path):

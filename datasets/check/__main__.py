@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from system.errors import ConfigError, DataError, run_script
+from system.command_line import fraction
+from system.errors import DataError, run_script
 
 if TYPE_CHECKING:  # imported where they are used: OpenCV would slow --help
     from datasets.check.findings import Problem, Report
@@ -88,21 +90,6 @@ def _unlisted(sums: Mapping[str, str], digests: Mapping[str, str | None]) -> lis
     return [Problem("checksum", (name,), found, fix) for name in digests if name not in sums]
 
 
-def share(text: str) -> float:
-    """A number between 0 and 1, both excluded, as `data.mask_threshold` is.
-
-    Raises:
-        ConfigError: a number outside.
-        ValueError: no number; argparse tells it.
-    """
-    value = float(text)
-    if not 0 < value < 1:
-        raise ConfigError(
-            f"--mask-threshold {text}: give a share of the masks' full range between 0 and 1, such as 0.5"
-        )
-    return value
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; `arguments` defaults to that of the process.
 
@@ -115,7 +102,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--json", type=Path, metavar="FILE", help="write everything that was found to this file as well"
     )
     parser.add_argument(
-        "--mask-threshold", type=share, metavar="T", help="accept soft masks, cut at T, as data.mask_threshold does"
+        "--mask-threshold",
+        type=partial(fraction, option="--mask-threshold"),
+        metavar="T",
+        help="accept soft masks and cut them at this fraction of their full range, as data.mask_threshold does",
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)

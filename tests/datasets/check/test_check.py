@@ -352,10 +352,10 @@ def test_of_a_prepared_set_every_change_is_named(tmp_path):
     assert ("error", "checksum", ("SHA256SUMS",)) in found_in(check(root))
 
 
-@pytest.mark.parametrize("value", ["0", "1", "-0.5", "128", "nan", "inf"])
+@pytest.mark.parametrize("value", ["0", "1", "-0.5", "128", "nan", "inf", "half"])
 def test_a_threshold_outside_its_range_is_refused(value, clean, capsys):
     assert run_script(lambda: main([str(clean), "--mask-threshold", value]), debug=False) == 2
-    assert f"error: --mask-threshold {value}: give a share" in capsys.readouterr().err
+    assert f"error: --mask-threshold {value}: give a number between 0 and 1" in capsys.readouterr().err
     assert run_script(lambda: main([str(clean), "--mask-threshold", "0.5"]), debug=False) == 0
 
 
