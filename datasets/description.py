@@ -15,9 +15,10 @@ from tasks.truth import Value
 
 NAME = "dataset.yaml"
 READ = ("classes", "palette", "void")
-# Notes for people. What preparing a set writes is among them; all else of one's own belongs below `notes`.
-NOTES = ("name", "source", "licence", "groups", "notes", "images", "nuclei", "nuclei_lost", "objects", "size", "seed")
-NOTES += ("made_with", "sha256sums")
+# For people. Everything else that an importer or a user wants to write down belongs below `notes`.
+NOTES = ("name", "source", "licence", "groups", "notes", "sha256sums")
+# What preparing a set wrote beside `notes` before it used them. Such files still load; nothing new is added here.
+OLD_NOTES = ("images", "nuclei", "nuclei_lost", "objects", "size", "seed", "made_with")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _described(content: Mapping) -> Description:
 def _unknown_keys(content: Mapping) -> list[str]:
     problems = []
     for key in content:
-        if key not in READ + NOTES:
+        if key not in READ + NOTES + OLD_NOTES:
             close = difflib.get_close_matches(str(key), READ + NOTES, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             allowed = f"{', '.join(READ)} are read, {', '.join(NOTES)} are notes; write others below notes:"

@@ -35,12 +35,7 @@ from system.errors import DataError
 from system.files import staged_folder
 from system.names import fault_of
 
-ABOUT = {
-    "name": "dsb2018",
-    "classes": ["nucleus"],
-    "source": "Broad Bioimage Benchmark Collection, BBBC038v1: 2018 Data Science Bowl, stage1_train",
-    "licence": "CC0-1.0",
-}
+ORIGIN = "Broad Bioimage Benchmark Collection, BBBC038v1: 2018 Data Science Bowl, stage1_train"
 EXPECTED = "expected <id>/images/<id>.png and <id>/masks/*.png, as in the stage1_train.zip of BBBC038v1"
 MAX_NUCLEI = 65_535  # a label map has 16 bits
 Size = tuple[int, int]  # (height, width) in pixels
@@ -244,8 +239,12 @@ def prepare(source: Path, out: Path, *, size: Size | None = None, workers: int |
         workers = min(workers or usable_cores(), len(entries))
         written = _write_all(opened, entries, folder, size, workers)
         nuclei, lost = sum(one.nuclei for one in written), sum(one.lost for one in written)
-        resized = {} if size is None else {"size": list(size), "nuclei_lost": lost}
+        notes: dict[str, object] = {"images": len(written), "nuclei": nuclei}
+        if size is not None:
+            notes |= {"size": list(size), "nuclei_lost": lost}
         digests = {path: digest for one in written for path, digest in one.digests.items()}
-        write_description(folder, digests, **ABOUT, images=len(written), nuclei=nuclei, **resized)
+        write_description(
+            folder, digests, name="dsb2018", classes=["nucleus"], source=ORIGIN, licence="CC0-1.0", notes=notes
+        )
     sizes = tuple(sorted({one.native for one in written}, key=lambda native: (native[0] * native[1], native)))
     return Summary(out, len(written), nuclei, sizes, size, lost, tuple(name for one in written for name in one.undrawn))

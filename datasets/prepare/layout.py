@@ -11,7 +11,7 @@ inputs/<set>/
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,16 +46,30 @@ def write_sample(
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         content = encode_png(array)
-        path.write_bytes(
-            content
-        )  # the folder is staged: `system.files.staged_folder` makes the whole set appear at once
+        path.write_bytes(content)  # not atomic: `system.files.staged_folder` makes the whole set appear at once
         digests[name] = hashlib.sha256(content).hexdigest()
     return digests
 
 
-def write_description(folder: Path, digests: Mapping[str, str], **fields: object) -> None:
-    """Writes `SHA256SUMS` and `dataset.yaml` (the given fields, and the digest of SHA256SUMS)."""
-    sums = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+def write_description(
+    folder: Path,
+    digests: Mapping[str, str],
+    *,
+    classes: Sequence[str],
+    source: str,
+    licence: str,
+    notes: Mapping[str, object],
+    name: str | None = None,
+) -> None:
+    """Writes `SHA256SUMS`, and `dataset.yaml` with the digest of SHA256SUMS.
+
+    Args:
+        digests: as `write_sample` returns them, of all samples.
+        notes: what else the importer wants to write down. Nothing of it is read, so that each importer has its own.
+    """
+    sums = "".join(f"{digests[file]}  {file}\n" for file in sorted(digests))
     write_text(folder / "SHA256SUMS", sums)
+    fields = {} if name is None else {"name": name}
+    fields |= {"classes": list(classes), "source": source, "licence": licence, "notes": dict(notes)}
     fields["sha256sums"] = hashlib.sha256(sums.encode()).hexdigest()
     write_text(folder / "dataset.yaml", yaml.safe_dump(fields, sort_keys=False, allow_unicode=True))

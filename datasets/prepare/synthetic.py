@@ -230,11 +230,13 @@ def write_synthetic(out: Path, *, images: int = 80, size: int = 128, seed: int =
             classes=list(masks),
             source="drawn by datasets/prepare/synthetic.py",
             licence="CC0-1.0",
-            images=images,
-            objects=objects,
-            size=size,
-            seed=seed,
-            made_with={"numpy": np.__version__, "opencv": cv2.__version__},
+            notes={
+                "images": images,
+                "objects": objects,
+                "size": size,
+                "seed": seed,
+                "made_with": {"numpy": np.__version__, "opencv": cv2.__version__},
+            },
         )
     return objects
 
