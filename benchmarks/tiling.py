@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from assemble import data_folder
-from datasets.prepare.synthetic import make_sample
+from datasets.prepare.drawing import make_sample
 from datasets.split import read_split, select
 from inference.predictor import Predictor
 from saved_run import SavedRun, open_run

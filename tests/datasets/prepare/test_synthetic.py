@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from benchmarks.otsu import otsu_iou
-from datasets.prepare.synthetic import main, make_sample, write_synthetic
+from datasets.prepare.drawing import make_sample
+from datasets.prepare.synthetic import main, write_synthetic
 from system.errors import ConfigError, run_script
 
 
@@ -118,7 +119,7 @@ def test_debris_outshines_nuclei(samples):
 
 
 def test_debris_is_what_outshines_them(monkeypatch):
-    monkeypatch.setattr("datasets.prepare.synthetic._draw_debris", lambda rng, size: np.zeros((size, size), np.float32))
+    monkeypatch.setattr("datasets.prepare.drawing._draw_debris", lambda rng, size: np.zeros((size, size), np.float32))
     clean = [make_sample(0, index) for index in range(20)]
     assert sum(bright_elsewhere(image, labels) > 0 for image, labels in clean) <= 4
 
