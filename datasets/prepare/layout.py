@@ -1,11 +1,11 @@
-"""The data folder of this project, as files: what a sample is written to, and `dataset.yaml`.
+"""Writes the data folder of this project: the files of a sample, and `dataset.yaml`.
 
 inputs/<set>/
     images/<id>.png            uint8 RGB
     masks/<class>/<id>.png     uint8, 0 or 255
     labels/<id>.png            uint16 instance ids, 0 is background (optional)
-    dataset.yaml               classes, source, licence
-    SHA256SUMS                 one line per file, as `sha256sum -c` reads it
+    dataset.yaml               classes, source, licence, notes
+    SHA256SUMS                 one line for each file, as `sha256sum -c` reads it
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def write_sample(
     masks: Mapping[str, np.ndarray],
     labels: np.ndarray | None = None,
 ) -> dict[str, str]:
-    """Writes one sample below `folder` and returns {path relative to the folder: SHA-256 hex digest}.
+    """Writes one sample below `folder`, and returns {path relative to the folder: SHA-256 hex digest}.
 
     Args:
         image: [H, W, 3] uint8, RGB.

@@ -106,7 +106,7 @@ def test_a_file_size_limit_ends_with_6(config, launchers, unstopped, tmp_path, t
     before = (folder / "last.pth").read_bytes()
     answer = launchers[0].trial(tmp_path, config, "--resume", file_size_limit=len(before) // 2)
     assert answer["code"] == 6, answer["output"]
-    assert "last.pth: cannot be written (File too large); what was there is whole" in answer["output"]
+    assert "last.pth: cannot be written (File too large); the file that was there is still complete" in answer["output"]
     assert (folder / "last.pth").read_bytes() == before
     assert launchers[0].trial(tmp_path, config, "--resume")["code"] == 0
     assert digest(folder) == expected

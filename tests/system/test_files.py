@@ -42,7 +42,7 @@ def test_a_staged_folder_that_is_moved_away_while_it_is_filled(tmp_path):
             (tmp_path / "run").rename(tmp_path / "run.1")
             (tmp_path / "run" / "val.partial").mkdir(parents=True)  # as the next write would
 
-    with pytest.raises(DiskError, match="moved away meanwhile"):
+    with pytest.raises(DiskError, match="moved away before all results were in it"):
         fill_while_the_run_is_moved()
     assert not out.exists()
     assert (tmp_path / "run.1" / "val.partial" / "a.txt").read_text() == "1"

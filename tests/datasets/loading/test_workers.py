@@ -57,7 +57,7 @@ def test_without_a_fault_all_come_and_a_start_in_the_middle_is_their_tail(worker
 
 
 def test_a_dead_worker_is_told_with_its_sample():
-    with pytest.raises(DataError, match=r"a worker .* is lost, at work on .*cell_5.*--resume goes on"):
+    with pytest.raises(DataError, match=r"a worker .* is lost, at work on .*cell_5.*--resume continues the run"):
         list(loader(lambda: os.kill(os.getpid(), signal.SIGKILL), 2))
 
 

@@ -138,7 +138,7 @@ def test_masks_that_cannot_be_drawn_are_counted_and_named(tmp_path):
     summary = prepare(as_zip(tmp_path / "source.zip", files), tmp_path / "out", workers=1)
     assert summary.undrawn == ("a/masks/0.png", "a/masks/00.png")
     assert summary.nuclei == 6
-    assert "masks not drawn, as empty or hidden under other nuclei: 2 (a/masks/0.png" in str(summary)
+    assert "masks that are empty or hidden under other nuclei: 2 (a/masks/0.png" in str(summary)
     assert set(np.unique(labels_of(tmp_path / "out", "a"))) == {0, 3, 4}
 
 
@@ -172,10 +172,19 @@ def test_image_and_mask_keep_one_centroid_when_resized(tmp_path, side):
 
 
 BROKEN = {
-    "image without masks": ({"d/images/d.png": colour(4, 4)}, r"d/images/d\.png: images .* 1, masks: 0; needed"),
-    "masks without image": ({"d/masks/0.png": nucleus(4, 4, 1, 1)}, r"d/masks/0\.png: images .* 0, masks: 1; needed"),
-    "two images": ({"a/images/z.png": colour(20, 30)}, r"a/images/a\.png: images .* 2, masks: 2; needed"),
-    "other size": ({"b/masks/z.png": nucleus(16, 15, 1, 1)}, r"b/masks/z\.png: mask of 16x15 for an image of 16x16"),
+    "image without masks": (
+        {"d/images/d.png": colour(4, 4)},
+        r"d/images/d\.png: images .* 1, masks: 0; one image and",
+    ),
+    "masks without image": (
+        {"d/masks/0.png": nucleus(4, 4, 1, 1)},
+        r"d/masks/0\.png: images .* 0, masks: 1; one image and",
+    ),
+    "two images": ({"a/images/z.png": colour(20, 30)}, r"a/images/a\.png: images .* 2, masks: 2; one image and"),
+    "other size": (
+        {"b/masks/z.png": nucleus(16, 15, 1, 1)},
+        r"b/masks/z\.png: the mask has 16x15 pixels \(HxW\), but its image has 16x16",
+    ),
     "unreadable mask": ({"b/masks/y.png": b"no PNG"}, r"b/masks/y\.png: not a readable image"),
     "unreadable image": ({"b/images/b.png": colour(16, 16)[:60]}, r"b/images/b\.png: not a readable image"),
     "unsafe id": ({"d e/images/d.png": colour(4, 4)}, r"the id 'd e' cannot name a file"),
@@ -217,7 +226,7 @@ def test_an_unreadable_file_is_reported_by_another_process_with_its_fields(tmp_p
 
 NO_SOURCE = {
     "missing.zip": "no such file or folder; give --source",
-    "empty": "holds nothing of this data set; expected <id>/images",
+    "empty": "contains nothing of this data set; expected <id>/images",
     "cut.zip": "neither a folder nor a whole zip archive",
 }
 
