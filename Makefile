@@ -1,5 +1,6 @@
 # make demo    installs, draws the built-in data set, trains, validates, writes masks and a picture
 # make test    installs if needed and runs the tests
+# make test-fast    the tests for while you work, about half a minute: all but those that are marked slow
 # make test-faults    the fault suite with all its trials, under ten minutes
 # make lint    checks format and style
 # make setup   installs into .venv what requirements.txt names, keeping a torch that is there already
@@ -13,7 +14,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-faults lint setup setup-dev
+.PHONY: demo test test-fast test-faults lint setup setup-dev
 
 demo: setup
 	$(ALLOCATOR) $(RUN) train.py --config configs/demo.yaml --fresh
@@ -21,6 +22,9 @@ demo: setup
 
 test: setup-dev
 	$(RUN) -m pytest
+
+test-fast: setup-dev
+	$(RUN) -m pytest -m "not slow"
 
 test-faults: setup-dev
 	FAULTS=full $(RUN) -m pytest tests/faults

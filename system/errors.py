@@ -48,7 +48,7 @@ class FileError(DataError):
         self.file, self.found, self.fix, self.kind = file, found, fix, kind
 
     def __reduce__(self) -> tuple[partial[FileError], tuple[()]]:
-        """How pickle makes the error anew in another process; its own way knows no keyword arguments."""
+        """Tells pickle how to make the error again in another process; by itself it would pass no keyword arguments."""
         return partial(type(self), self.file, found=self.found, fix=self.fix, kind=self.kind), ()
 
 

@@ -23,6 +23,8 @@ from engine.runs.checkpoints import Checkpoints
 from engine.schema.config_file import load_config
 from engine.training import Training
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = "train.epochs=3"
 
 
@@ -68,6 +70,7 @@ def test_a_stop_in_any_step_changes_nothing(small_config, run_main, run, whole, 
     assert digest(run) == digest(whole)
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_a_stop_in_the_validation_repeats_it(small_config, run_main, run, whole, monkeypatch):
     def stopped(model, loader, *arguments, on_logits, **keywords):
         def first_batch(logits):
@@ -288,6 +291,7 @@ def test_a_checkpoint_from_before_there_was_a_scale(small_config, run_main, run,
     assert digest(run) == digest(whole)
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_a_networks_own_randomness_is_resumed_too(small_config, run_main, run, tmp_path, monkeypatch):
     from models.unet import UNet
 

@@ -65,6 +65,7 @@ def test_optimisers_and_schedules_of_a_run(small_config, run_main, tmp_path, opt
     assert state["optimizer"]["state"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "scheduler"), [("bf16", "plateau"), ("fp16", "one_cycle")])
 def test_half_precision_learns_and_is_scored_alike(small_config, run_main, tmp_path, precision, scheduler):
     words = [f"train.precision={precision}", f"scheduler={{name: {scheduler}}}", "train.clip_norm=1.0"]
@@ -86,6 +87,7 @@ def test_half_precision_learns_and_is_scored_alike(small_config, run_main, tmp_p
     assert f"threads, {precision}" in out
 
 
+@pytest.mark.slow
 def test_it_learns_and_the_run_folder_is_complete(small_config, run_main, tmp_path):
     code, out, _ = run_main(train, "--config", small_config, "train.epochs=25", "model.filters=[8, 8, 16]")
     assert code == 0
@@ -132,6 +134,8 @@ def test_class_weights_of_the_wrong_length_end_with_2_and_leave_no_run(small_con
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_log(small_config, run_main, tmp_path):
     logs = []
     for name in ("a", "b"):
@@ -142,6 +146,8 @@ def test_the_same_command_gives_the_same_log(small_config, run_main, tmp_path):
     assert (tmp_path / "outputs" / "c" / "log.csv").read_bytes() != logs[0]
 
 
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.slow
 def test_workers_do_not_change_the_log(small_config, run_main, tmp_path):
     for workers in (0, 2):
         changes = [f"name=w{workers}", f"train.workers={workers}"]
@@ -150,6 +156,7 @@ def test_workers_do_not_change_the_log(small_config, run_main, tmp_path):
     assert logs[0] == logs[1]
 
 
+@pytest.mark.slow
 def test_the_run_says_which_augmentation_it_used_and_how_many_workers(small_config, run_main, tmp_path):
     for changes, told in [
         (("train.workers=1",), "samples prepared by 1 workers; augmented one by one, by albumentations"),
@@ -207,6 +214,7 @@ def test_validation_repeats_the_logged_number_and_writes_masks(small_config, run
     assert (run / "val" / "overlays" / "contact_sheet.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_parts_thresholds_and_earlier_results(small_config, run_main, tmp_path):
     run_main(train, "--config", small_config)
     run = tmp_path / "outputs" / "small"

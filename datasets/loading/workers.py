@@ -132,7 +132,7 @@ class _Watched(Dataset):
         self._begun[worker.id] = torch.tensor(key)
         try:
             sample = self.source[key]
-        except DataError as error:  # torch makes the error anew from one text, which a FileError cannot be made from
+        except DataError as error:  # torch makes a new error of this type from one text; a FileError needs more
             raise DataError(str(error)) from error
         self._begun[worker.id] = -1
         return sample

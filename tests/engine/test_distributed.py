@@ -34,7 +34,7 @@ scheduler: {name: plateau}
 train: {epochs: 5, batch_size: 4, save_every_minutes: 1e-9}
 """
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")]
 
 
 @pytest.fixture(scope="module")

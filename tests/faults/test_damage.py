@@ -13,6 +13,8 @@ from engine.runs.checkpoint_file import load_checkpoint, load_weights
 from models import UNet
 from system.errors import CheckpointError
 
+pytestmark = pytest.mark.slow
+
 SEAL = 2 + len(b"sealed crc32 ") + 8  # bytes: the length field, the marker, the checksum
 
 

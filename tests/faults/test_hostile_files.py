@@ -169,6 +169,7 @@ def test_names_that_are_no_folder_are_refused(tell):
     tell("malicious names", len(NAMES), "refused")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_cannot_name_a_folder_outside(run_main, trained, tmp_path, tell):
     state = torch.load(trained / "best.pth", weights_only=True)
     images = tmp_path / "inputs" / "small" / "images"

@@ -128,6 +128,7 @@ def test_exit_codes(found, code, monkeypatch, capsys):
     assert err == ("" if code == 0 else "error: found 1 problem; each is followed by its fix\n")
 
 
+@pytest.mark.slow
 def test_it_works_without_torch():
     """In a process in which torch, and whatever needs it, cannot be imported."""
     code = (

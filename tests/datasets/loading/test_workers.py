@@ -61,6 +61,7 @@ def test_a_dead_worker_is_told_with_its_sample():
         list(loader(lambda: os.kill(os.getpid(), signal.SIGKILL), 2))
 
 
+@pytest.mark.slow
 def test_a_hanging_worker_is_told_with_its_sample(monkeypatch):
     monkeypatch.setattr("datasets.loading.workers.PATIENCE", 1)
     started = time.perf_counter()
@@ -80,6 +81,7 @@ def test_an_unreadable_sample_is_reported_in_one_line(workers, fault, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.slow
 def test_signals_to_the_whole_group_do_not_take_the_workers():
     def late(worker):
         time.sleep(0.5 * worker)  # the second has not begun to ignore signals when the first batch is there

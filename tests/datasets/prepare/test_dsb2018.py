@@ -87,6 +87,7 @@ def source(tmp_path):
     return as_zip(tmp_path / "source.zip", three_samples())
 
 
+@pytest.mark.slow
 def test_zip_and_folder_with_or_without_leading_folder_and_any_number_of_workers_give_the_same_bytes(tmp_path):
     files = three_samples()
     leading = {f"stage1_train/{name}": content for name, content in files.items()}
@@ -142,6 +143,7 @@ def test_masks_that_cannot_be_drawn_are_counted_and_named(tmp_path):
     assert set(np.unique(labels_of(tmp_path / "out", "a"))) == {0, 3, 4}
 
 
+@pytest.mark.slow
 def test_size_resizes_all_and_counts_the_nuclei_that_vanish(source, tmp_path, capsys):
     main(["dsb2018", "--source", str(source), "--out", str(tmp_path / "out"), "--size", "4x8"])
     for folder, shape in (("images", (4, 8, 3)), ("masks/nucleus", (4, 8)), ("labels", (4, 8))):
@@ -202,6 +204,7 @@ def test_an_unusable_entry_is_named_and_nothing_is_left(tmp_path, changes, messa
     assert [path.name for path in tmp_path.iterdir()] == ["source.zip"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("position", "damage", "workers"), [(0, b"\xff", 1), (5, bytes(9), 2)])
 def test_a_damaged_entry_is_named_by_this_process_and_by_others(source, tmp_path, position, damage, workers):
     with zipfile.ZipFile(source) as archive:

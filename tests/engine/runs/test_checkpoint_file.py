@@ -95,6 +95,7 @@ def test_contents_that_are_no_checkpoint_are_refused(tmp_path):
         load_weights(model, path)
 
 
+@pytest.mark.slow
 def test_damage_of_any_kind_is_one_kind_of_error(tmp_path):
     """The unpickler fails in a dozen ways; without a seal, as of weights from elsewhere, all of them reach it."""
     path, model = tmp_path / "w.pth", UNet(filters=(2, 4))
