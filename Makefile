@@ -1,6 +1,6 @@
 # make demo    installs, draws the built-in data set, trains, validates, writes masks and a picture
 # make test    installs if needed and runs the tests
-# make test-fast    the tests for while you work, about half a minute: all but those that are marked slow
+# make test-fast    the tests to run while you work, under a minute: all but those that are marked slow
 # make test-faults    the fault suite with all its trials, under ten minutes
 # make lint    checks format and style
 # make setup   installs into .venv what requirements.txt names, keeping a torch that is there already

@@ -291,7 +291,6 @@ def test_a_checkpoint_from_before_there_was_a_scale(small_config, run_main, run,
     assert digest(run) == digest(whole)
 
 
-@pytest.mark.usefixtures("two_threads")
 def test_a_networks_own_randomness_is_resumed_too(small_config, run_main, run, tmp_path, monkeypatch):
     from models.unet import UNet
 
