@@ -196,7 +196,7 @@ def test_epochs_may_grow(small_config, run_main, tmp_path, scheduler):
     if scheduler in ("constant", "plateau"):
         assert digest(outputs / "long") == digest(outputs / "short")
     else:  # its first epochs followed the shorter curve; the others follow that of four epochs, to the same rates
-        assert "lr goes on along the longer schedule's curve" in out
+        assert "lr continues along the longer schedule's curve" in out
         rates = [[row["lr"] for row in state["history"]] for state in (long, short)]
         assert rates[0][2:] == pytest.approx(rates[1][2:], rel=1e-9)
         assert rates[0][1] != rates[1][1]
