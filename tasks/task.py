@@ -82,7 +82,7 @@ class Task(ABC):
 
     @abstractmethod
     def to_tensor(self, target: np.ndarray) -> Tensor:
-        """Turns an encoded target into the target of losses and scores: float32 [K, H, W] or int64 [H, W]; 255 is void."""
+        """Turns an encoded target into what losses and scores use: float32 [K, H, W] or int64 [H, W]; 255 is void."""
 
     @abstractmethod
     def batch_to_tensor(self, target: Tensor) -> Tensor:
