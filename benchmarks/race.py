@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def epochs_to(run: Path, iou: float) -> tuple[int, bool]:
-    """Returns the first epoch with a validation IoU of `iou` or more, and True; else the number of epochs, and False."""
+    """Returns the first epoch with a validation IoU from `iou` on, and True; else the number of epochs, and False."""
     with (run / "log.csv").open(newline="", encoding="utf-8") as file:
         scores = [float(row["val_iou"]) for row in csv.DictReader(file)]
     reached = next((epoch for epoch, score in enumerate(scores, start=1) if score >= iou), None)
