@@ -36,7 +36,7 @@ def test_the_ratio_is_that_of_neighbouring_turns():
     [
         (0.0, [2.0, 2.0, 2.0], ""),
         (None, [2.0, 2.0, 2.0], ""),
-        (0.5, [2.0, 2.0, 2.0], "others took 50% of the cores"),
+        (0.5, [2.0, 2.0, 2.0], "other processes took 50% of the cores"),
         (0.0, [1.0, 2.0, 4.0], "ranges from 1.50 to 3.00"),
     ],
 )

@@ -82,7 +82,7 @@ def test_both_damaged_is_refused_and_nothing_is_touched(config, launchers, run, 
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     answer = launchers[0].trial(root, config, "--resume")
     assert answer["code"] == 3
-    assert "no checkpoint is left to go on from, nothing was changed" in answer["output"]
+    assert "no checkpoint is left to go on from, and nothing was changed" in answer["output"]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
