@@ -11,15 +11,28 @@ from pathlib import Path
 
 import yaml
 
-from system.errors import ConfigError, ReportedError
+from system.errors import ConfigError
 
 MAX_BYTES = 2**17  # a configuration has 2 kB; with what follows, any file is refused within half a second
 MAX_DEPTH = 20  # lists and sections inside each other
 MAX_VALUES = 3_000
 
 
+class YamlError(ConfigError):
+    """Text that is not YAML, or that has more or other things than this module allows.
+
+    Attributes:
+        found: what is wrong, without the name of the file.
+        line: where, from 1; None where no line is known.
+    """
+
+    def __init__(self, where: str, found: str, line: int | None = None) -> None:
+        super().__init__(f"{where}{'' if line is None else f', line {line}'}: {found}")
+        self.found, self.line = found, line
+
+
 class _Refused(yaml.MarkedYAMLError):
-    """What YAML allows and this project does not; told as a syntax error is."""
+    """YAML allows this and the project does not; it is reported as a syntax error is."""
 
     def __init__(self, problem: str, mark: yaml.Mark) -> None:
         super().__init__(problem=problem, problem_mark=mark)
@@ -82,36 +95,38 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^({_pattern})$", re.IGNORECASE), _first)
 
 
-def parse_yaml(text: str, where: str, *, error: type[ReportedError] = ConfigError) -> object:
+def parse_yaml(text: str, where: str) -> object:
     """Plain Python from YAML text.
 
+    Args:
+        where: what messages call the text.
+
     Raises:
-        ConfigError, or what `error` names: not YAML, or more or other than this module allows; the message starts with
-            `where` and gives the line.
+        YamlError: the text is not YAML, or it has more or other things than this module allows.
     """
     if len(text) > MAX_BYTES:
-        raise error(f"{where}: more than {MAX_BYTES} bytes; a YAML file of this project has a few thousand")
+        raise YamlError(where, f"more than {MAX_BYTES} bytes; a YAML file of this project has a few thousand")
     try:
         return yaml.load(text, _Loader)
-    except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        told = getattr(problem, "problem", None) or " ".join(str(problem).split())
-        raise error(f"{where}{line}: {told}") from problem
-    except ValueError as problem:  # an escape sequence for no character
-        raise error(f"{where}: {problem}") from problem
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        found = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise YamlError(where, found, mark.line + 1 if mark else None) from error
+    except ValueError as error:  # an escape sequence for no character
+        raise YamlError(where, str(error)) from error
 
 
-def read_yaml(path: Path, *, error: type[ReportedError] = ConfigError) -> object:
+def read_yaml(path: Path) -> object:
     """`parse_yaml` of a UTF-8 file, of which no more than MAX_BYTES are read.
 
     Raises:
         OSError: it cannot be read.
+        YamlError: as `parse_yaml` does, or it is not UTF-8.
     """
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     try:
         text = content.decode("utf-8-sig") if len(content) <= MAX_BYTES else " " * len(content)
-    except UnicodeDecodeError as problem:
-        raise error(f"{path}: not a UTF-8 text file; save it as one") from problem
-    return parse_yaml(text, str(path), error=error)
+    except UnicodeDecodeError as error:
+        raise YamlError(str(path), "not a UTF-8 text file; save it as one") from error
+    return parse_yaml(text, str(path))
