@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.json is not None:
         write_text(options.json, report.json())
     if report.errors:
-        raise DataError(f"{options.folder}: {report.errors} errors; mend what is listed above")
+        raise DataError(f"{options.folder}: {report.errors} errors; correct what is listed above")
 
 
 if __name__ == "__main__":
