@@ -36,7 +36,7 @@ class FileError(DataError):
     """One file of the data cannot be used; the message is "file: found; fix".
 
     Attributes:
-        file: its name or path, as messages show it.
+        file: its name or path, or those of several files that do not fit each other, as messages show them.
         found: what is wrong with it.
         fix: what to do about it.
         kind: "unreadable" where there is no whole image of a known format: the file is empty, cut off, damaged, of

@@ -34,6 +34,11 @@ def unwritable(name: str) -> bool:
     )
 
 
+def shown(name: str) -> str:
+    """`name` as messages show it: escaped where it is not writable."""
+    return name.encode("unicode_escape").decode("ascii") if unwritable(name) else name
+
+
 def faults_of_classes(names: object) -> list[str]:
     """What is wrong with the names of the classes, one line for each fault. Each class becomes a folder of masks."""
     if not isinstance(names, list | tuple) or not names:

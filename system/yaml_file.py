@@ -11,12 +11,25 @@ from pathlib import Path
 
 import yaml
 
-from system.errors import ConfigError, ReportedError
+from system.errors import ConfigError
 
 MAX_BYTES = 2**17  # a configuration has 2 kB; within these three limits, any file is refused in less than half a second
 MAX_DEPTH = 20  # lists and sections inside each other
 MAX_VALUES = 3_000
 SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which "\ud800" in a file stands for
+
+
+class YamlError(ConfigError):
+    """Text that is not YAML, or that has more or other things than this module allows.
+
+    Attributes:
+        found: what is wrong, without the name of the file.
+        line: where, from 1; None where no line is known.
+    """
+
+    def __init__(self, where: str, found: str, line: int | None = None) -> None:
+        super().__init__(f"{where}{'' if line is None else f', line {line}'}: {found}")
+        self.found, self.line = found, line
 
 
 class _Loader(yaml.SafeLoader):
@@ -73,33 +86,35 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^({_pattern})$", re.IGNORECASE), _first)
 
 
-def parse_yaml(content: str | bytes, where: str, *, error: type[ReportedError] = ConfigError) -> object:
+def parse_yaml(content: str | bytes, where: str) -> object:
     """Reads YAML, as text or as bytes in UTF-8, into plain Python.
 
+    Args:
+        where: what messages call the text.
+
     Raises:
-        ConfigError, or the type `error`: this is no YAML, or it is something that this module does not allow. The
-            message starts with `where` and gives the line.
+        YamlError: this is no YAML, or it is something that this module does not allow.
     """
     if len(content) > MAX_BYTES:
-        raise error(f"{where}: more than {MAX_BYTES} bytes; a YAML file of this project has a few thousand")
+        raise YamlError(where, f"more than {MAX_BYTES} bytes; a YAML file of this project has a few thousand")
     try:
         return yaml.load(content if isinstance(content, str) else content.decode("utf-8-sig"), _Loader)
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(fault, "problem", None) or " ".join(str(fault).split())
-        raise error(f"{where}{line}: {problem}") from fault
+        found = getattr(fault, "problem", None) or " ".join(str(fault).split())
+        raise YamlError(where, found, mark.line + 1 if mark else None) from fault
     except UnicodeDecodeError as fault:
-        raise error(f"{where}: not a UTF-8 text file; save it as one") from fault
+        raise YamlError(where, "not a UTF-8 text file; save it as one") from fault
     except ValueError as fault:  # an escape sequence for a character that does not exist
-        raise error(f"{where}: {fault}") from fault
+        raise YamlError(where, str(fault)) from fault
 
 
-def read_yaml(path: Path, *, error: type[ReportedError] = ConfigError) -> object:
+def read_yaml(path: Path) -> object:
     """Does the same with a file; it reads no more than is needed to refuse a file that is too large.
 
     Raises:
         OSError: the file cannot be read.
+        YamlError: as `parse_yaml` raises it.
     """
     with path.open("rb") as file:
-        return parse_yaml(file.read(MAX_BYTES + 1), str(path), error=error)
+        return parse_yaml(file.read(MAX_BYTES + 1), str(path))

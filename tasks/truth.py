@@ -11,7 +11,7 @@ import numpy as np
 
 from images.reading import read_class_map, read_labels, read_mask
 from images.resize import resize_labels, resize_mask
-from system.errors import DataError
+from system.errors import FileError
 from system.void import VOID
 
 Value = int | tuple[int, int, int]  # the value of a class in a class map: a grey value, an index, or an RGB colour
@@ -44,7 +44,7 @@ class Truth(ABC):
             max_pixels: larger files are refused before they are decoded.
 
         Raises:
-            DataError: a file is unreadable, has another size, or holds values that are not allowed.
+            FileError: a file is unreadable, has another size, or holds values that are not allowed.
         """
         channels = [np.zeros(shape, np.uint8)] * len(files)
         for k, path in enumerate(files):
@@ -53,7 +53,8 @@ class Truth(ABC):
             channels[k] = self.read_one(path, max_pixels)
             if channels[k].shape != shape:
                 found, wanted = ("×".join(map(str, size)) for size in (channels[k].shape, shape))
-                raise DataError(f"{path}: {found} pixels, but {like} has {wanted}; make both the same size")
+                found, fix = f"{found} pixels, but {like} has {wanted}", "make both the same size"
+                raise FileError(str(path), found=found, fix=fix)
         return np.stack(channels, axis=-1)
 
     @abstractmethod
@@ -102,10 +103,9 @@ class ExclusiveMaskFiles(MaskFiles):
         shared = masks.sum(axis=-1, dtype=np.uint16) > 1
         if shared.any():
             touched = ", ".join(str(path) for k, path in enumerate(files) if masks[shared, k].any())
-            raise DataError(
-                f"{touched}: {int(shared.sum())} pixels belong to more than one class, but task: multiclass needs each "
-                "pixel in one class; mend the masks, or set task: multilabel"
-            )
+            found = f"{int(shared.sum())} pixels belong to more than one class"
+            fix = "task: multiclass needs each pixel in one class; correct the masks, or set task: multilabel"
+            raise FileError(touched, found=found, fix=fix)
         return (masks * np.arange(1, masks.shape[-1] + 1, dtype=np.uint8)).sum(axis=-1, dtype=np.uint8)[..., None]
 
     def resize(self, truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:

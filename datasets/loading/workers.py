@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_worker_info
 from torch.utils.data._utils import signal_handling
 
 from datasets.loading.epoch_loader import EpochLoader
@@ -47,6 +47,7 @@ class TrainingLoader(EpochLoader, DataLoader):
         super().__init__(
             watched,
             batch_sampler=batches,
+            collate_fn=_collate,
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=_start_worker,
@@ -64,9 +65,10 @@ class TrainingLoader(EpochLoader, DataLoader):
         try:
             with _signals_held():
                 batches = super().__iter__()
-            yield from batches
-        except DataError as error:  # torch puts the traceback of a worker before the message
-            raise DataError(str(error).strip().splitlines()[-1].split("DataError: ", 1)[-1]) from error
+            for batch in batches:
+                if isinstance(batch, DataError):
+                    raise batch
+                yield batch
         except RuntimeError as error:
             if "DataLoader" not in str(error):
                 raise
@@ -125,21 +127,27 @@ class _Watched(Dataset):
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor] | DataError:
         worker = get_worker_info()
         if worker is None:
             return self.source[key]
         self._begun[worker.id] = torch.tensor(key)
         try:
             sample = self.source[key]
-        except DataError as error:  # torch makes a new error of this type from one text; a FileError needs more
-            raise DataError(str(error)) from error
+        except DataError as error:  # goes to the parent like a sample: torch would hand on a text of its traceback
+            sample = error
         self._begun[worker.id] = -1
         return sample
 
     def at_work(self) -> list[str]:
         """The ids of the samples that workers have begun and not finished."""
         return [self.source.id_of(tuple(key)) for key in self._begun.tolist() if key[1] >= 0]
+
+
+def _collate(samples: list[tuple[Tensor, Tensor] | DataError]) -> list[Tensor] | DataError:
+    """A batch of samples; the first error, where a sample is one."""
+    errors = [sample for sample in samples if isinstance(sample, DataError)]
+    return errors[0] if errors else default_collate(samples)
 
 
 # A terminal and a scheduler send a signal to the whole group. The parent needs its workers until it has saved.

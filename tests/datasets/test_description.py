@@ -69,7 +69,7 @@ def test_what_preparing_a_set_wrote_before_there_were_notes_still_loads(tmp_path
         ("classes: [a]\npalette: [7]\n", "class maps have 2 to 255 classes, the background first"),
         ("void: 255\n", "void: 255 belongs to class maps; name their classes"),
         ("- a\n", "must hold keys such as 'classes:'"),
-        ("classes: [a\n", "dataset.yaml, line 2: "),
+        ("classes: [a\n", "dataset.yaml: line 2: "),
     ],
 )
 def test_each_mistake_is_told(tmp_path, text, told):

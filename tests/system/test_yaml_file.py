@@ -2,8 +2,8 @@
 
 import pytest
 
-from system.errors import ConfigError, DataError
-from system.yaml_file import MAX_BYTES, MAX_DEPTH, MAX_VALUES, parse_yaml, read_yaml
+from system.errors import ConfigError
+from system.yaml_file import MAX_BYTES, MAX_DEPTH, MAX_VALUES, YamlError, parse_yaml, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_a_file_is_read_as_utf_8_with_or_without_its_mark(tmp_path):
         path.write_text("a: é\n", encoding=encoding)
         assert read_yaml(path) == {"a": "é"}
     path.write_text("a: é\n", encoding="latin-1")
-    with pytest.raises(DataError, match=r"x\.yaml: not a UTF-8 text file"):
-        read_yaml(path, error=DataError)
+    with pytest.raises(YamlError, match=r"x\.yaml: not a UTF-8 text file"):
+        read_yaml(path)
     path.write_bytes("é".encode() * MAX_BYTES)  # cut in the middle of a character, which is not what is told
-    with pytest.raises(DataError, match=f"more than {MAX_BYTES} bytes"):
-        read_yaml(path, error=DataError)
+    with pytest.raises(YamlError, match=f"more than {MAX_BYTES} bytes"):
+        read_yaml(path)

@@ -72,13 +72,16 @@ def test_a_hanging_worker_is_told_with_its_sample(monkeypatch):
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
-    ("fault", "message"),
-    [(damaged, "cell_5.png: not a readable image; replace it"), (of_no_file, "no class has a pixel")],
+    ("fault", "kind", "message"),
+    [
+        (damaged, FileError, "cell_5.png: not a readable image; replace it"),
+        (of_no_file, DataError, "no class has a pixel"),
+    ],
 )
-def test_an_unreadable_sample_is_reported_in_one_line(workers, fault, message):
+def test_an_unreadable_sample_is_reported_in_one_line(workers, fault, kind, message):
     with pytest.raises(DataError) as caught, loader(fault, workers) as batches:
         list(batches)
-    assert str(caught.value) == message
+    assert (type(caught.value), str(caught.value)) == (kind, message)
 
 
 @pytest.mark.slow
