@@ -144,9 +144,8 @@ def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     most = max_pixels * BYTES_PER_PIXEL + 2**24  # the second term leaves room for metadata
     try:
         if (size := path.stat().st_size) > most:
-            fix = (
-                f"at most {most} are read for {max_pixels} pixels: raise data.max_pixels, or cut it into smaller images"
-            )
+            allowed = f"at most {most} are read for {max_pixels} pixels"
+            fix = f"{allowed}: raise data.max_pixels, or cut it into smaller images"
             raise FileError(str(path), found=f"{size} bytes", fix=fix, kind="unreadable")
         return path.read_bytes()
     except OSError as error:

@@ -62,7 +62,7 @@ class Task(ABC):
     @property
     def has_void(self) -> bool:
         """True if targets may hold pixels of unknown class, 255."""
-        return self.truth is not None and self.truth.has_void
+        return self.truth is not None and self.truth.void is not None
 
     @property
     def drawn(self) -> slice:

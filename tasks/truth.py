@@ -24,15 +24,12 @@ class Truth(ABC):
     Attributes:
         where: the folder or the description file that names the classes, for messages.
         classes: names of the classes in the folder, in the order of its files or values.
+        void: the value of pixels of unknown class; None if there are no such pixels.
     """
 
+    void = None  # no field: only `ClassMaps` has one of this name
     where: Path
     classes: tuple[str, ...] = ()
-
-    @property
-    def has_void(self) -> bool:
-        """True if there may be pixels of unknown class."""
-        return False
 
     def read(self, files: Sequence[Path | None], *, like: Path, shape: tuple[int, int], max_pixels: int) -> np.ndarray:
         """Reads the truth of one sample at its own size: [H, W, files].
@@ -124,10 +121,6 @@ class ClassMaps(Truth):
 
     palette: tuple[Value, ...] = ()
     void: Value | None = None
-
-    @property
-    def has_void(self) -> bool:
-        return self.void is not None
 
     def decode(self, data: bytes, name: str, max_pixels: int) -> np.ndarray:
         return decode_class_map(data, name, palette=self.palette, void=self.void, max_pixels=max_pixels)

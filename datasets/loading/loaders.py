@@ -6,13 +6,13 @@ import itertools
 from collections.abc import Iterator
 
 import torch
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from datasets.augment import Augmentation
 from datasets.batch_augment import BatchAugmentation
 from datasets.loading.device_loader import DeviceLoader
 from datasets.loading.workers import TrainingLoader, choose_workers
-from datasets.samples import Samples, ScoringSet, TrainingSet
+from datasets.samples import Samples, TrainingSet
 from images.normalise import Normalisation
 from system.errors import ConfigError
 from system.seeding import epoch_order
@@ -147,5 +147,6 @@ def scoring_loader(
     stretch of the samples, which may be empty.
     """
     batch_size = 1 if samples.size is None else batch_size
-    own = Subset(ScoringSet(samples, normalise), stretch(len(samples), rank, ranks))
-    return DataLoader(own, batch_size=batch_size, pin_memory=pin_memory)
+    dataset = TrainingSet(samples, normalise, None, seed=0)  # nothing is random, so any seed gives the same
+    keys = [(0, index) for index in stretch(len(samples), rank, ranks)]
+    return DataLoader(dataset, batch_size=batch_size, sampler=keys, pin_memory=pin_memory)
