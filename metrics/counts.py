@@ -120,12 +120,10 @@ class SegmentationCounts:
 
         If there are several classes and they have names, `iou_<class>` and `dice_<class>` follow.
         """
-        scores = ratios_of_counts(self.per_image())  # [images, K] each
-        ratios = {name: scores[name] for name in ("iou", "dice")}
-        columns = {name: values[:, int(self.background) :].mean(1) for name, values in ratios.items()}
+        scores, names = ratios_of_counts(self.per_image()), ("iou", "dice")  # each score is [images, K]
+        columns = {name: scores[name][:, int(self.background) :].mean(1) for name in names}
         if len(self.classes) > 1:
-            for name, values in ratios.items():
-                columns |= {f"{name}_{label}": values[:, k] for k, label in enumerate(self.classes)}
+            columns |= {f"{name}_{label}": scores[name][:, k] for name in names for k, label in enumerate(self.classes)}
         rows = zip(*(values.tolist() for values in columns.values()), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
