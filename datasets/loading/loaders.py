@@ -124,17 +124,14 @@ def training_loader(
     device, (height, width) = torch.device(device), samples.size or crop
     kind = BatchAugmentation if on_device else Augmentation
     change = kind(square=height == width, colour=samples.reader.channels == 3) if augment else None
-    dataset = TrainingSet(
-        samples, normalise, None if on_device else change, seed=seed, crop=crop, crops_per_image=crops_per_image
-    )
+    on_host = None if on_device else change
+    dataset = TrainingSet(samples, normalise, on_host, seed=seed, crop=crop, crops_per_image=crops_per_image)
     batches = EpochBatches(len(dataset), batch_size, seed=seed, rank=rank, ranks=ranks, accumulate=accumulate)
     if on_device:
         return DeviceLoader(dataset, batches, change, device=device)
     if workers == "auto":
-        sample_bytes = sum(tensor.nbytes for tensor in dataset[0, 0])
-        workers = choose_workers(
-            on_gpu=device.type != "cpu", batch_bytes=-(-batches.batch_size // batches.ranks) * sample_bytes
-        )
+        batch_bytes = -(-batches.batch_size // ranks) * sum(tensor.nbytes for tensor in dataset[0, 0])
+        workers = choose_workers(on_gpu=device.type != "cpu", batch_bytes=batch_bytes)
     return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
 
 
