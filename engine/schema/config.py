@@ -148,10 +148,8 @@ class AdamConfig(Section):
     weight_decay: NonNegativeFloat = 0.0
 
 
-class AdamWConfig(Section):
+class AdamWConfig(AdamConfig):
     name: Literal["AdamW"]
-    lr: PositiveFloat
-    betas: Betas = Field(default=[0.9, 0.999])
     weight_decay: NonNegativeFloat = 0.01
 
 
