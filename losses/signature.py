@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import Literal, NamedTuple, NoReturn
 from losses.table import LOSSES
 
 ROOT = Path(__file__).resolve().parent.parent
-TYPES = {"float": float, "int": int, "bool": bool, "str": str, "Literal": Literal, "Sequence": Sequence}
-CALCULATION = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop)  # what a default may be made of
+TYPES = {"float": float, "int": int, "bool": bool, "str": str}
+OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
 class Keyword(NamedTuple):
@@ -82,20 +83,33 @@ class _Source:
         return self, None
 
     def _type(self, node: ast.AST) -> object:
-        """An annotation as the type that Python makes of it, with the names that this package defines for types."""
-        names = dict(TYPES)
-        for name in {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - names.keys():
-            source, alias = self._definition(name)
-            if alias is None:
-                self._refuse(node, "a type made of float, int, bool, str, None, Literal, Sequence and |")
-            names[name] = source._type(alias)
-        return eval(ast.unparse(node), names)
+        """An annotation as the type that Python would make of it."""
+        if isinstance(node, ast.Constant) and node.value is None:
+            return None
+        if isinstance(node, ast.Name) and node.id in TYPES:
+            return TYPES[node.id]
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return self._type(node.left) | self._type(node.right)
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
+            values = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            return Literal[tuple(self._value(value) for value in values)]
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Sequence":
+            return Sequence[self._type(node.slice)]
+        if isinstance(node, ast.Name):
+            source, alias = self._definition(node.id)
+            if alias is not None:
+                return source._type(alias)
+        return self._refuse(node, "a type made of float, int, bool, str, None, Literal, Sequence and |")
 
     def _value(self, node: ast.AST) -> object:
         """A default: a constant, or numbers with + − * / between them."""
-        if not all(isinstance(part, CALCULATION) for part in ast.walk(node)):
-            self._refuse(node, "a constant, or numbers with + - * / between them")
-        return eval(ast.unparse(node), {})
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -self._value(node.operand)
+        if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+            return OPERATORS[type(node.op)](self._value(node.left), self._value(node.right))
+        return self._refuse(node, "a constant, or numbers with + - * / between them")
 
     def _refuse(self, node: ast.AST, allowed: str) -> NoReturn:
         raise TypeError(
