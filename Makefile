@@ -1,8 +1,8 @@
-# make demo    installs, draws the built-in data set, trains, validates, writes masks and a picture
-# make test    installs if needed and runs the tests
-# make test-faults    the fault suite with all its trials, under ten minutes
-# make lint    checks format and style
-# make setup   installs into .venv what requirements.txt names, keeping a torch that is there already
+# make demo           installs, draws the built-in data set, trains, validates, and writes masks and a picture
+# make test           installs if needed and runs the tests
+# make test-faults    runs the fault suite with all its trials, in less than ten minutes
+# make lint           checks format and style
+# make setup          installs the packages of requirements.txt into .venv, and keeps a torch that is there already
 
 # Without these settings glibc gives the memory of a step back to the system, and gets it again, page by page, in the
 # next step. With them it keeps the memory. They change nothing but the time. For your own training on a CPU under

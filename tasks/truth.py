@@ -44,7 +44,7 @@ class Truth(ABC):
             max_pixels: larger files are refused before they are decoded.
 
         Raises:
-            DataError: a file is unreadable, of another size, or holds what it should not.
+            DataError: a file is unreadable, has another size, or holds values that are not allowed.
         """
         channels = [np.zeros(shape, np.uint8)] * len(files)
         for k, path in enumerate(files):
@@ -103,8 +103,8 @@ class ExclusiveMaskFiles(MaskFiles):
         if shared.any():
             touched = ", ".join(str(path) for k, path in enumerate(files) if masks[shared, k].any())
             raise DataError(
-                f"{touched}: {int(shared.sum())} pixels belong to more than one class; task: multiclass needs each in "
-                "one: mend the masks, or set task: multilabel"
+                f"{touched}: {int(shared.sum())} pixels belong to more than one class, but task: multiclass needs each "
+                "pixel in one class; mend the masks, or set task: multilabel"
             )
         return (masks * np.arange(1, masks.shape[-1] + 1, dtype=np.uint8)).sum(axis=-1, dtype=np.uint8)[..., None]
 
