@@ -22,28 +22,22 @@ def _ratio(numerator: Tensor, denominator: Tensor, counts: Tensor) -> Tensor:
 
 
 def iou_of_counts(counts: Tensor) -> Tensor:
-    """Turns [..., 3] integer TP, FP, FN into [...] float64 TP / (TP + FP + FN); 1 where the union is empty."""
+    """[..., 3] integer TP, FP, FN → [...] float64 TP / (TP + FP + FN); it is 1 where the union is empty."""
     return _ratio(counts[..., 0], counts.sum(-1), counts)
 
 
 def dice_of_counts(counts: Tensor) -> Tensor:
-    """Turns [..., 3] integer TP, FP, FN into [...] float64 2TP / (2TP + FP + FN); 1 where the union is empty."""
+    """[..., 3] integer TP, FP, FN → [...] float64 2TP / (2TP + FP + FN); it is 1 where the union is empty."""
     return _ratio(2 * counts[..., 0], counts.sum(-1) + counts[..., 0], counts)
 
 
 def precision_of_counts(counts: Tensor) -> Tensor:
-    """Turns [..., 3] integer TP, FP, FN into [...] float64 TP / (TP + FP).
-
-    The result is 1 where the union is empty, and 0 at any other 0/0.
-    """
+    """[..., 3] integer TP, FP, FN → [...] float64 TP / (TP + FP); 1 where the union is empty, 0 at any other 0/0."""
     return _ratio(counts[..., 0], counts[..., 0] + counts[..., 1], counts)
 
 
 def recall_of_counts(counts: Tensor) -> Tensor:
-    """Turns [..., 3] integer TP, FP, FN into [...] float64 TP / (TP + FN).
-
-    The result is 1 where the union is empty, and 0 at any other 0/0.
-    """
+    """[..., 3] integer TP, FP, FN → [...] float64 TP / (TP + FN); 1 where the union is empty, 0 at any other 0/0."""
     return _ratio(counts[..., 0], counts[..., 0] + counts[..., 2], counts)
 
 
