@@ -39,7 +39,7 @@ def imports_of(source):
 
 
 def room_of(module):
-    """The folder of the table that a module belongs to, or the script; None for a module of others."""
+    """Returns the folder of the table that a module belongs to, or the script; None for modules of other projects."""
     parts = module.split(".")
     if parts[0] in SCRIPTS:
         return parts[0]
@@ -48,7 +48,7 @@ def room_of(module):
 
 
 def wrong_arrows(name, source):
-    """The modules that the file `name`, such as "engine/loops.py", imports against the table."""
+    """Yields the modules that the file `name`, such as "engine/loops.py", imports although the table forbids it."""
     room = room_of(name.removesuffix(".py").replace("/", "."))
     for module in imports_of(source):
         target = room_of(module)

@@ -1,4 +1,4 @@
-"""predict.py and the Python door: any image, no masks, and what happens to the ones that cannot be used."""
+"""predict.py and `load_run` predict any image without masks, and list the images that cannot be used."""
 
 import re
 from pathlib import Path

@@ -263,7 +263,7 @@ def test_out_of_memory_ends_with_5(small_config, run_main, monkeypatch):
 
 @pytest.mark.parametrize("forgotten", [False, True])
 def test_the_scale_of_a_float16_training_is_resumed_too(small_config, run_main, run, tmp_path, monkeypatch, forgotten):
-    """It begins so large that it is still falling when the run is stopped; forgotten, the runs differ: the control."""
+    """The scale begins so high that it is still falling when the run is stopped. As a control, it is also forgotten."""
     monkeypatch.setattr("engine.loss_scaling.FIRST", 2.0**80)
     words = ["--config", small_config, EPOCHS, "train.precision=fp16", "optimizer={name: SGD, lr: 0.1}", "--resume"]
     run_main(train, *words, "name=whole")

@@ -1,4 +1,4 @@
-"""Nothing of a file is executed, and nothing asks the network: the calls that could are in no file of ours."""
+"""Nothing in a file is executed, and nothing asks the network. The calls that could do this are in no file of ours."""
 
 import ast
 import os
@@ -18,7 +18,7 @@ YAML = {"load", "load_all", "unsafe_load", "full_load", "safe_load", "safe_load_
 
 
 def strays(source):
-    """What of Python source could execute a file's content, unpack it by its own names, or ask the network."""
+    """Yields the calls that could execute a file's content, unpack it under the names inside it, or ask the network."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module]
@@ -122,5 +122,5 @@ print("DONE")
     ["import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')", "import albumentations"],
 )
 def test_an_attempt_is_seen(code):
-    """The second is why datasets/augment.py sets NO_ALBUMENTATIONS_UPDATE."""
+    """The second case is the reason why datasets/augment.py sets NO_ALBUMENTATIONS_UPDATE."""
     assert "NETWORK" in run_offline(code)[1]

@@ -1,4 +1,4 @@
-"""One reader: nothing else of the project opens pixels."""
+"""No other module of the project than the reader opens pixels."""
 
 import ast
 from pathlib import Path
@@ -16,7 +16,7 @@ OURS = {"decode_image"}  # of images.reading
 
 
 def taken_by(node):
-    """What one node of Python source takes from elsewhere to open pixels with: packages and names of functions."""
+    """Yields the packages and the functions for opening pixels that one node of Python source uses."""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
@@ -31,13 +31,13 @@ def taken_by(node):
 
 
 def strays(source):
-    """What Python source takes from elsewhere to open pixels with."""
+    """Yields the packages and the functions for opening pixels that Python source uses."""
     for node in ast.walk(ast.parse(source)):
         yield from taken_by(node)
 
 
 def strays_of_the_writer(source):
-    """The same, but `from PIL import Image` and `Image.fromarray` are allowed, and no other use of `Image`."""
+    """Does what `strays` does, but allows `from PIL import Image` and `Image.fromarray`, and no other `Image`."""
     nodes = list(ast.walk(ast.parse(source)))
     saving = [node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr == "fromarray"]
     for node in nodes:

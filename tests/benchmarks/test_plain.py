@@ -22,7 +22,7 @@ def batch(size=32, seed=1):
 
 
 def networks(name, seed=0):
-    """Ours, the plain one and the plain one in float64, of the same weights."""
+    """Returns our network, the plain one, and the plain one in float64; all three have the same weights."""
     torch.manual_seed(seed)
     plain = PlainNet(name, filters=FILTERS)
     ours = build_model(name, filters=FILTERS).to(memory_format=torch.channels_last)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def small(monkeypatch):
-    """Networks of a few channels and one peak of memory, in place of those at full width."""
+    """Replaces the networks of full width by networks of a few channels, and all measured peaks by fixed numbers."""
     narrow = (4, 4, 8, 8, 8)
     build, plain = infer.build_model, infer.PlainNet
     for module in (infer, train_benchmark):

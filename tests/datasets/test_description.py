@@ -1,4 +1,4 @@
-"""dataset.yaml: what it may say, and how every mistake in it is told."""
+"""dataset.yaml: what it may say, and the message for every mistake in it."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""What a training is told of its data."""
+"""The description of its data that a training prints."""
 
 import pytest
 

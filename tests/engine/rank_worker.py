@@ -1,8 +1,9 @@
-"""What torchrun starts in tests/engine/test_distributed.py, in each rank.
+"""For tests/engine/test_distributed.py, torchrun starts this script in each rank.
 
-rank_worker.py compare FOLDER                   trainings and sums of ranks, one after the other; findings in JSON
+rank_worker.py compare FOLDER                   makes trainings and sums of ranks one by one; writes findings as JSON
 rank_worker.py train FOLDER RANK:STEP,… ARGUMENT…
-                                                train.py's main; in attempt n that rank is killed at that step
+                                                runs the main of train.py; in attempt n, the n-th RANK is killed at its
+                                                STEP
 """
 
 from __future__ import annotations
@@ -109,24 +110,27 @@ def one_training(folder: Path, config: str, *changes: str) -> dict:
 
 
 def meet_anew() -> None:
-    """As after a restart: torchrun's store still has the addresses of the last group."""
+    """Makes the ranks meet as after a restart, when torchrun's store still has the addresses of the last group."""
     os.environ["TORCHELASTIC_RESTART_COUNT"] = str(int(os.environ["TORCHELASTIC_RESTART_COUNT"]) + 1)
 
 
 def poisoned(training, images, *others):
-    """The second rank's third step."""
+    """Takes a step; the images of the third one are infinite. The second rank uses this in place of its own step."""
     poisoned.steps = getattr(poisoned, "steps", 0) + 1
     images = images * float("inf") if poisoned.steps == 3 else images
     return STEP(training, images, *others)
 
 
 def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
-    """Largest difference of the gradient of `count` images over all ranks from that of one process, over its norm."""
+    """Compares the gradient of `count` images over all ranks with that of one process.
 
-    def gradient(of: Ranks, own: list[int], sizes: list[int], weight: float) -> torch.Tensor:
+    Returns the largest difference, divided by the norm of the latter.
+    """
+
+    def gradient(group: Ranks, own: list[int], sizes: list[int], weight: float) -> torch.Tensor:
         torch.manual_seed(0)
         model = UNet(filters=(4, 8))
-        training = training_of(model, torch.optim.SGD(model.parameters(), lr=0.0), ranks=of)
+        training = training_of(model, torch.optim.SGD(model.parameters(), lr=0.0), ranks=group)
         training.begin()
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -144,7 +148,7 @@ def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
 
 
 def scores(ranks: Ranks, folder: Path, count: int) -> dict:
-    """Losses and counts of the same weights over `count` images: of all ranks, and of this process alone."""
+    """Scores `count` images with the same weights, over all ranks and in this process alone: losses and counts."""
     from datasets.folder import list_folder
     from datasets.samples import Samples
     from images.image_reader import ImageReader
@@ -159,12 +163,12 @@ def scores(ranks: Ranks, folder: Path, count: int) -> dict:
         for parameter in model.parameters():
             distributed.broadcast(parameter, src=0)
     criterion, found = DeepSupervisionLoss(build_loss("BCEWithLogitsLoss")), {}
-    for name, of, batch_size in (("ranks", ranks, 2), ("alone", ALONE, 4)):
+    for name, group, batch_size in (("ranks", ranks, 2), ("alone", ALONE, 4)):
         counts = SegmentationCounts()
         loader = scoring_loader(
-            samples, IMAGENET, batch_size=batch_size, pin_memory=False, rank=of.rank, ranks=of.count
+            samples, IMAGENET, batch_size=batch_size, pin_memory=False, rank=group.rank, ranks=group.count
         )
-        loss = evaluate(model, loader, counts, criterion=criterion, runtime=CPU, decide=data.task.decide, ranks=of)
+        loss = evaluate(model, loader, counts, criterion=criterion, runtime=CPU, decide=data.task.decide, ranks=group)
         found[name] = {"loss": loss["loss"], "counts": counts.per_image().tolist()}
     return found
 

@@ -1,4 +1,4 @@
-"""Real ranks, started by torchrun on this machine: the same sums as one process, and the same result after any loss."""
+"""Real ranks, started by torchrun, compute the same sums as one process, and the same result after a lost rank."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def found(folder):
 
 def test_a_run_of_two_ranks_is_whole_and_only_the_first_writes(folder, found):
     run = folder / "outputs" / "tiny"
-    assert [of["plain"] for of in found] == [{"code": 0, "stderr": ""}] * 2
+    assert [rank["plain"] for rank in found] == [{"code": 0, "stderr": ""}] * 2
     assert {path.name for path in run.iterdir()} == {
         *("config.yaml", "split.csv", "log.csv", "timing.csv", "last.pth", "previous.pth", "best.pth")
     }
@@ -87,8 +87,8 @@ def test_another_seed_and_other_parts_give_another_digest(folder, found):
 
 
 def test_the_gradient_is_that_of_one_process(found):
-    for of in found:
-        assert max(of["gradients"]) < 1e-6  # equal and unequal shares, and accumulated ones
+    for rank in found:
+        assert max(rank["gradients"]) < 1e-6  # equal and unequal shares, and accumulated ones
 
 
 def test_scores_of_the_same_weights_are_those_of_one_process(found):
@@ -116,7 +116,7 @@ def test_scores_of_the_same_weights_are_those_of_one_process(found):
     ],
 )
 def test_an_error_is_told_once_and_ends_all_ranks(found, what, code, told):
-    assert [of[what]["code"] for of in found] == [code, code]
+    assert [rank[what]["code"] for rank in found] == [code, code]
     assert re.search(told, found[0][what]["stderr"])
     assert found[0][what]["stderr"].count("error:") == 1
     assert found[1][what]["stderr"] == ""
@@ -124,7 +124,7 @@ def test_an_error_is_told_once_and_ends_all_ranks(found, what, code, told):
 
 @pytest.mark.parametrize("name", ["diverged", "diverged_in_fp16"])
 def test_a_loss_that_is_no_number_on_one_rank_ends_all_with_its_batch(folder, found, name):
-    assert [of[name]["code"] for of in found] == [4, 4]
+    assert [rank[name]["code"] for rank in found] == [4, 4]
     assert found[1][name]["stderr"] == ""
     message = found[0][name]["stderr"]
     assert "the training loss is nan in step 1 of epoch 2" in message
@@ -138,7 +138,7 @@ def test_a_loss_that_is_no_number_on_one_rank_ends_all_with_its_batch(folder, fo
 
 
 def test_a_signal_and_lost_ranks_change_nothing(folder, found):
-    """SIGTERM to torchrun; then, resumed, kill -9 of the second rank, a restart, kill -9 of the first, a restart."""
+    """torchrun gets SIGTERM. After the resume, kill -9 ends the second rank and later the first; both are restarted."""
     assert found[0]["plain"]["code"] == 0
     config = ("--config", folder / "tiny.yaml", "--resume")
     other, run = folder / "disturbed", folder / "disturbed" / "outputs" / "tiny"
@@ -216,7 +216,7 @@ def test_a_batch_is_divided_evenly(batch_size, ranks, accumulate, fits):
     ],
 )
 def test_which_numbers_of_processes_may_go_on(folder, ranks, accumulate, sync, refused):
-    """A run of 4 processes, each of which accumulated 2 parts."""
+    """The run began with 4 processes, each of which accumulated 2 micro-batches."""
     changes = ("train.batch_size=16", f"train.sync_batch_norm={str(sync).lower()}")
     before, now = (load_config(folder / "tiny.yaml", [*changes, f"train.accumulate={k}"]) for k in (2, accumulate))
     state = {"config": before.model_dump(), "machine": {"processes": 4}}

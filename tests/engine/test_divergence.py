@@ -1,4 +1,4 @@
-"""A loss or gradient that is no number does not reach the weights: at once, and one step late."""
+"""A loss or gradient that is not a number does not reach the weights, with an immediate and a deferred guard."""
 
 import copy
 
@@ -67,7 +67,7 @@ def test_a_bad_last_step_is_found_at_the_epochs_end():
 
 
 def test_without_a_guard_the_weights_are_lost():
-    """The control: what the guard prevents."""
+    """This control shows what the guard prevents."""
     model, seen = network(), []
     with pytest.raises(DivergedError, match="the training loss is nan"):
         train(model, build_optimizer("SGD", model.parameters(), lr=0.1), [2], seen, guarded=False)
@@ -97,7 +97,7 @@ def test_a_finite_epoch_passes_and_unfused_kernels_are_refused():
     ],
 )
 def test_a_gradient_may_overflow_as_long_as_its_scale_can_fall(deferred, loss, norm, scale, bad):
-    """Loss and gradient's norm of a step that scaled its loss by `scale`: whether it is a divergence."""
+    """A step scales its loss by `scale` and finds this loss and this norm of the gradient. Is it bad?"""
     optimizer = build_optimizer("SGD", network().parameters(), lr=0.1, fused=True)
     scaling = DynamicLossScaling(optimizer, CPU.device)
     scaling.scale.fill_(scale)
@@ -112,7 +112,7 @@ def test_a_gradient_may_overflow_as_long_as_its_scale_can_fall(deferred, loss, n
 
 @pytest.mark.parametrize("deferred", [False, True])
 def test_overflows_end_a_training_where_the_scale_has_come_to_its_end(deferred):
-    """A gradient that is infinite at any scale: after 16 halvings, from 65536 to 1, it is taken for what it is."""
+    """The gradient is infinite at any scale. After 16 halvings, from 65536 to 1, this counts as a divergence."""
     model, seen = network(), []
     optimizer = build_optimizer("SGD", model.parameters(), lr=0.1)
     training = training_of(model, optimizer)

@@ -1,4 +1,4 @@
-"""Loss scaling: exact where nothing overflows, and as if an overflowing step had not been where something does."""
+"""Loss scaling is exact if nothing overflows. If a step overflows, everything goes on as without this step."""
 
 import copy
 
@@ -18,7 +18,7 @@ OVERFLOW = 1e35  # times this the loss is finite, and scaled it is not
 
 
 class Weighted(nn.Module):
-    """Binary cross-entropy, times a factor that a test sets."""
+    """Binary cross-entropy, multiplied by a factor that a test sets."""
 
     factor = 1.0
 
@@ -27,7 +27,7 @@ class Weighted(nn.Module):
 
 
 class Trained:
-    """A convolution, its optimiser and its loss, stepped on batches that depend on their number alone."""
+    """A convolution with its optimiser and its loss; it is trained on batches that depend only on their number."""
 
     def __init__(self, name, *, scaled, runtime=FP32, clip_norm=None):
         torch.manual_seed(1)
@@ -60,7 +60,7 @@ def test_a_power_of_two_changes_no_bit(name, clip_norm):
 @pytest.mark.parametrize("overflowing", [(0,), (2,), (0, 1, 3)])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_step_that_overflows_leaves_no_trace_but_half_the_scale(name, overflowing):
-    """The first among them: there SGD has no momentum yet, and its kernel would leave it as the memory was."""
+    """This includes the first step: SGD has no momentum yet, and its kernel would leave it uninitialised."""
     plain, scaled = (Trained(name, scaled=scaled) for scaled in (False, True))
     for number in range(5):
         before = copy.deepcopy(scaled.model.state_dict())
@@ -77,7 +77,7 @@ def test_a_step_that_overflows_leaves_no_trace_but_half_the_scale(name, overflow
 
 
 def test_without_scaling_such_a_step_is_taken():
-    """The control of the test above: 1e35 times the gradient is a finite step, and a ruinous one."""
+    """This is the control of the test above: a step with 1e35 times the gradient is finite, and ruins the weights."""
     plain = Trained("SGD", scaled=False)
     plain.step(0, factor=OVERFLOW)
     assert plain.model.weight.abs().max() > 1e30
@@ -91,7 +91,7 @@ def test_a_loss_that_is_no_number_is_not_learnt_from():
 
 
 def test_small_gradients_live():
-    """Of a loss of 1e-7 times the usual one float16 has no gradients left, unless the loss is scaled."""
+    """If the loss is 1e-7 times the usual one, all its gradients in float16 are 0, unless the loss is scaled."""
     gradients = []
     for runtime, scaled in ((FP32, False), (FP16, False), (FP16, True)):
         trained = Trained("SGD", scaled=scaled, runtime=runtime)

@@ -29,7 +29,7 @@ RUNTIME = MetaRuntime(META, "fp32")
 
 
 class Fused(torch.optim.SGD):
-    """Says that it is fused, as on CUDA; a fused kernel does not exist without numbers."""
+    """Says that it is fused, as on CUDA. A real fused kernel cannot run on a device without numbers."""
 
     def __init__(self, parameters):
         super().__init__(parameters, lr=0.1)
@@ -40,7 +40,7 @@ class Fused(torch.optim.SGD):
 
 
 def copies_of_an_epoch(loss, task, *, model=None, clip_norm=None, scaled=False):
-    """Trains a batch twice as on CUDA; the second time, when caches are filled, host copies are listed."""
+    """Trains on a batch twice, as on CUDA, and lists the host copies of the second time, when all caches are filled."""
     channels = 1 if task == "binary" else 3
     model = RUNTIME.place(model or nn.Conv2d(3, channels, 1))
     optimizer = Fused(model.parameters())
@@ -92,7 +92,7 @@ def test_no_network_clipping_or_scaling_waits(network, deep_supervision, clip_no
 
 
 class Backward(torch.autograd.Function):
-    """The identity, with a gradient that is multiplied by numbers of the host."""
+    """The identity, whose gradient is multiplied by numbers that come from the host."""
 
     @staticmethod
     def forward(ctx, x):
@@ -129,7 +129,7 @@ COPIES = {"list", "new_tensor", "tensor", "as_tensor", "to", "to of a scalar", "
 
 @pytest.mark.parametrize("way", WAITING)
 def test_a_loss_that_waits_is_caught(way):
-    """The control."""
+    """This is the control of the tests above."""
 
     class Waiting(nn.Module):
         def forward(self, logits, target):
@@ -144,7 +144,7 @@ def test_a_loss_that_waits_is_caught(way):
 
 @pytest.mark.slow
 def test_the_epochs_for_a_gpu_run_on_a_cpu():
-    """A few of them, so that the script works when a GPU is there; the guard is the deferred one."""
+    """This tries a few of the epochs, with the deferred guard, so that the script works when there is a GPU."""
     kinds = list(epochs_without_waiting.kinds())
     assert len(kinds) > len(CHOICES) + 12
     for kind in [*kinds[:: len(CHOICES) // 4], *kinds[-8:]]:
@@ -154,7 +154,7 @@ def test_the_epochs_for_a_gpu_run_on_a_cpu():
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="needs an NVIDIA GPU; no driver is here")
 def test_no_kind_of_training_waits_for_a_gpu():
-    """In a process of its own, because this one sees no GPU on purpose."""
+    """This runs in a process of its own, because the tests hide the GPUs from theirs on purpose."""
     environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
     if (given := os.environ["GPUS_OF_THE_TESTS"]) != "all":
         environment["CUDA_VISIBLE_DEVICES"] = given

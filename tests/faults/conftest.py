@@ -1,7 +1,7 @@
-"""What the fault suite shares: how many trials to make, and the table that it prints.
+"""The fixtures of the fault suite: the number of trials, the table that it prints, and its processes.
 
-`make test` makes the few quick trials, `make test-faults` all of them; the rows printed at its end are those of
-docs/reliability.md.
+`make test` makes a few quick trials, and `make test-faults` makes all of them. The rows that it prints at its end are
+those of docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ ROWS: list[tuple[str, int, str]] = []
 
 @pytest.fixture
 def trials() -> Callable[[int, int], int]:
-    """trials(quick, full): how many this session makes."""
+    """`trials(quick, full)` returns the number of trials that this session makes."""
     return lambda quick, full: full if FULL else quick
 
 
 @pytest.fixture
 def tell() -> Callable[[str, int, str], None]:
-    """tell(fault, trials, what held): one row of the table."""
+    """`tell(fault, trials, what held)` adds a row to the table."""
     return lambda fault, count, held: ROWS.append((fault, count, held))
 
 
 @pytest.fixture(scope="session")
 def launchers(config: Path) -> Iterator[list[Launcher]]:
-    """Processes that fork trainings: two for two cores, or one where few trials do not repay a second one's start."""
+    """Processes that fork trainings: two for two cores, or one if a second one is not worth its start."""
     started = [Launcher() for _ in range(2 if FULL else 1)]
     for number, launcher in enumerate(started):
         assert launcher.trial(config.parent / f"first{number}", config)["code"] == 0
@@ -43,7 +43,7 @@ def launchers(config: Path) -> Iterator[list[Launcher]]:
 
 @pytest.fixture(scope="session")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a tiny training: five epochs of four steps."""
+    """The configuration of a tiny training: five epochs of four steps."""
     folder = tmp_path_factory.mktemp("tiny")
     path = folder / "tiny.yaml"
     path.write_text(CONFIG.format(data=write_set(folder / "small", images=16)))
@@ -52,7 +52,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def unstopped(config: Path, launchers: list[Launcher]) -> tuple[str, float]:
-    """The digest of a run of `config` that nothing happened to, and its seconds; two runs agree in it."""
+    """The digest of an undisturbed run of `config`, in which two runs agree, and the seconds that the run took."""
     answers = [launchers[0].trial(config.parent / name, config) for name in ("a", "b")]
     assert [answer["code"] for answer in answers] == [0, 0], answers[0]["output"]
     first, second = (digest(config.parent / name / "outputs" / "tiny") for name in ("a", "b"))

@@ -1,13 +1,16 @@
 """Starts training processes by forking, from an interpreter that has loaded everything and has one thread.
 
-    python tests/faults/launcher.py       reads one trial as a line of JSON, answers with one, until its input ends;
-                                          the first is made in this process, each later one in a fork of it
+    python tests/faults/launcher.py
 
-A trial's keys: `root` (stands for the repository's root: outputs/ lands there), `arguments` (of train.py), `output`
-(file for what is printed), and what goes wrong: `kill_after` and `signal_after` (seconds; after `signal_after`, the
-signal `signal` is sent), `kill_at_operation` and `torn` (see below), `in_place`, `file_size_limit` (bytes),
-`memory_limit` (bytes), `reversed_folders`, `count_operations`, `watch_resources`, `leak` (bytes an epoch). The answer:
-`code` (negative: the signal that ended it), `seconds`, and what was counted or watched.
+It reads a trial as a line of JSON and answers with a line of JSON, until its input ends. It makes the first trial in
+its own process, and each later one in a fork.
+
+The keys of a trial are `root` (in place of the repository's root; outputs/ lands there), `arguments` (of train.py),
+`output` (the file for what is printed), and what goes wrong: `kill_after` and `signal_after` (seconds; after
+`signal_after`, the signal `signal` is sent), `kill_at_operation` and `torn` (see below), `in_place`, `file_size_limit`
+(bytes), `memory_limit` (bytes), `reversed_folders`, `count_operations`, `watch_resources`, `leak` (bytes per epoch).
+The keys of the answer are `code` (if it is negative, the signal that ended the trial), `seconds`, and what was counted
+or watched.
 """
 
 from __future__ import annotations

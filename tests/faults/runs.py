@@ -1,4 +1,4 @@
-"""Tiny real trainings in processes of their own, and what two runs have to agree in to the bit."""
+"""Makes tiny real trainings in processes of their own. Two runs that must agree to the bit have the same digest."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def shared(launchers: Sequence[Launcher], jobs: Sequence[T], work: Callable[[Lau
 
 
 def digest(run: Path) -> str:
-    """Of log.csv's bytes and of both checkpoints: weights, optimiser, schedule, history, epoch, to the bit."""
+    """Returns a hash of the bytes of log.csv and of everything in both checkpoints that must agree to the bit."""
     found = hashlib.sha256((run / "log.csv").read_bytes())
     for name in ("last.pth", "best.pth"):
         state = torch.load(run / name, weights_only=True)

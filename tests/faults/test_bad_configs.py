@@ -1,7 +1,7 @@
-"""Wrong configurations: exit 2, all problems at once, with file, key and remedy, before any work.
+"""A wrong configuration ends with exit 2 before any work. All its problems come at once, with file, key and remedy.
 
-tests/engine/schema/test_config_file.py looks at the words for each kind of mistake; here are files, as people write
-them.
+tests/engine/schema/test_config_file.py checks the words for each kind of mistake. This file has configurations as
+people write them.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Small files made to grow: refused within half a second of a processor and 100 MB."""
+"""Small files that would grow when they are read are refused within half a second of processor time and 100 MB."""
 
 import functools
 import io
@@ -105,7 +105,7 @@ def lying(info):
 
 
 def overlapping(count):
-    """So many entries, each the same million bytes."""
+    """Returns an archive of `count` entries that all share the same million bytes."""
     data = bytearray(zip_of([("a/images/a.png", np.random.default_rng(0).bytes(10**6))]))
     listed = data.rindex(b"PK\1\2")
     entry, end = data[listed : data.rindex(b"PK\5\6")], data[data.rindex(b"PK\5\6") :]
@@ -132,7 +132,7 @@ def peak():
 
 
 def measured(work, argument):
-    """Calls `work` in a forked process → (what it raised, seconds of processor, MB more than before)."""
+    """Calls `work` in a forked process. Returns what it raised, its seconds of processor time, and the MB it added."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -159,7 +159,7 @@ def measured(work, argument):
 
 
 def least(work, argument):
-    """`measured`, the quickest of three: other processes can only add to the time."""
+    """Returns the quickest of three calls of `measured`, because other processes can only add to the time."""
     return min((measured(work, argument) for _ in range(3)), key=lambda one: one[1])
 
 

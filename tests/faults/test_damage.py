@@ -1,4 +1,4 @@
-"""Flipped bits and cuts in checkpoints; a full and a read-only disk."""
+"""Checkpoints with flipped bits and cuts, and disks that are full or read-only."""
 
 import random
 import shutil

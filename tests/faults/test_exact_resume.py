@@ -1,4 +1,4 @@
-"""Exact resume through the real command line, for every kind of training; and what must not matter to a run."""
+"""A run of any kind is resumed exactly through the real command line, and some things must not affect a run."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ KINDS = {
 
 
 def command(config, outputs, name, *changes, **environment):
-    """train.py as a user calls it; its ROOT is the repository, so that the run's name leads out of it."""
+    """Starts train.py as a user does, but with `outputs` as its ROOT, so that the run lands there."""
     script = (
         "import runpy, sys; from pathlib import Path; import train; "
         f"train.ROOT = Path({str(outputs)!r}); sys.argv[0] = 'train.py'; "
@@ -57,7 +57,7 @@ def finish(process):
 
 
 def stop_after_first_epoch(process):
-    """Sends SIGTERM as soon as the first epoch is told; returns the exit code, −9 if it does not end."""
+    """Sends SIGTERM as soon as the first epoch is printed. Returns the exit code, or −9 if the process does not end."""
     for line in process.stdout:
         if line.startswith("epoch   1/"):
             time.sleep(0.02)  # into the next epoch
@@ -111,7 +111,10 @@ def test_surroundings_do_not_matter(config, launchers, unstopped, tmp_path, tria
 
 
 def soak(config, launcher, folder, *, epochs, **options):
-    """Megabytes by which a training of so many epochs of 12 steps grows, and the numbers of threads and descriptors."""
+    """Trains `epochs` epochs of 12 steps.
+
+    Returns the megabytes that the process grew by, and the numbers of threads and of descriptors that it had.
+    """
     changes = ["train.batch_size=1", "scheduler={name: constant}", f"train.epochs={epochs}"]
     changes += ["train.save_every_minutes=10"]
     answer = launcher.trial(folder, config, *changes, watch_resources=True, **options)
@@ -131,7 +134,7 @@ def test_soak(config, launchers, tmp_path, trials, tell):
 
 
 def test_a_leak_is_seen(config, launchers, tmp_path):
-    """The control of the soak."""
+    """This is the control of the soak: a training that leaks must be noticed."""
     grown, counts = soak(config, launchers[0], tmp_path, epochs=12, leak=2**21)
     assert grown > 20
     assert len(counts["descriptors"]) > 5

@@ -1,4 +1,4 @@
-"""Files made to execute something or to write outside: through every door by which a file comes in."""
+"""Files that try to execute something or to write outside their folder are refused, wherever files are read."""
 
 import io
 import os

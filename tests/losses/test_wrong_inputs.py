@@ -1,4 +1,4 @@
-"""Inputs that cannot be right: each is told with what to do."""
+"""Wrong inputs: the message for each of them says what to do."""
 
 import pytest
 import torch

@@ -35,8 +35,8 @@ def test_reference_values_of_three_classes():
     for batch_size in (1, 2):
         for truth in (target, one_hot(target).float()):
             per_class = scores_in_batches(prediction, truth, batch_size, classes="abc").compute().per_class
-            pooled = [100 * of["iou"] for of in per_class.values()]
-            per_image = [100 * of["iou_per_image"] for of in per_class.values()]
+            pooled = [100 * scores["iou"] for scores in per_class.values()]
+            per_image = [100 * scores["iou_per_image"] for scores in per_class.values()]
             assert pooled == pytest.approx([27.1604938, 13.6363636, 16.4179105], abs=1e-6)
             assert per_image == pytest.approx([27.1646342, 13.6363636, 16.4438503], abs=1e-6)
 

@@ -33,7 +33,7 @@ def test_classes_that_exclude_each_other(reference, drawn, ours):
     counts.update(torch.stack([prediction == k for k in range(4)], 1), target)
     theirs = getattr(reference, f"multiclass_{PAIRS[ours]}")
     expected = theirs(prediction, target, num_classes=4, average=None, ignore_index=255)
-    assert [of[ours] for of in counts.compute().per_class.values()] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert [own[ours] for own in counts.compute().per_class.values()] == pytest.approx(expected.tolist(), abs=1e-6)
     mean = theirs(prediction, target, num_classes=4, average="macro", ignore_index=255)
     assert getattr(counts.compute(), ours) == pytest.approx(mean.item(), abs=1e-6)
 
@@ -47,7 +47,7 @@ def test_classes_that_overlap(reference, drawn, ours):
     counts.update(prediction, target)
     theirs = getattr(reference, f"multilabel_{PAIRS[ours]}")
     expected = theirs(prediction.long(), target.long(), num_labels=4, average=None)
-    assert [of[ours] for of in counts.compute().per_class.values()] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert [own[ours] for own in counts.compute().per_class.values()] == pytest.approx(expected.tolist(), abs=1e-6)
 
 
 def test_the_confusion_matrix(reference, drawn):

@@ -1,4 +1,4 @@
-"""Folded batch norm: the same function, and the network that was given stays as it is."""
+"""A network with folded batch norm computes the same function, and the original network stays as it is."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""UNet++ pruned to a depth: the answer of that head, and no more nodes than it needs."""
+"""UNet++ pruned to a depth gives the logits of the head there, and computes no more nodes than it needs."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def network():
 
 
 def heads(model, image):
-    """All heads' logits, with the statistics kept."""
+    """Returns the logits of all heads, and leaves the running statistics as they are."""
     for module in model.modules():
         module.training = not isinstance(module, torch.nn.BatchNorm2d)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""A small valid configuration, reading it with changes, and what is said of a wrong one."""
+"""A small valid configuration, how tests read it with changes, and the message for a wrong one."""
 
 import pytest
 

@@ -47,7 +47,7 @@ def kinds():
 
 
 class Noise:
-    """What `DeviceLoader` asks of `datasets.samples.Samples`: images of noise, and masks."""
+    """Images of noise and masks, with everything of `datasets.samples.Samples` that `DeviceLoader` uses."""
 
     reader, task = ImageReader(), BINARY
 

@@ -1,8 +1,8 @@
-"""Finds, without a GPU, where a host would wait for one: on the device "meta", which has shapes and no numbers.
+"""Finds, without a GPU, where a host would wait for one. It uses the device "meta", which has shapes but no numbers.
 
-Whatever asks a tensor there for a number (`.item()`, `if tensor`, a boolean mask as index, `nonzero`, `unique`,
-`.cpu()`) raises, as there is none. What copies numbers of the host to the device, which waits too unless the memory is
-pinned and `non_blocking=True` is given, is seen by `HostCopies`.
+An operation that asks such a tensor for a number (`.item()`, `if tensor`, a boolean mask as index, `nonzero`, `unique`,
+`.cpu()`) raises an error, because there is no number. An operation that copies numbers of the host to the device waits
+too, unless the memory is pinned and `non_blocking=True` is given; `HostCopies` finds these.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +19,7 @@ aten = torch.ops.aten
 
 
 class MetaRuntime(Runtime):
-    """A device without numbers; autocast, which it does not have, chooses kernels and copies nothing."""
+    """A device without numbers. It has no autocast; this is no loss, because autocast copies nothing from the host."""
 
     def autocast(self) -> AbstractContextManager:
         return nullcontext()
@@ -29,7 +29,7 @@ class HostCopies(TorchDispatchMode):
     """A context that lists the operators by which numbers of the host come to the device.
 
     Attributes:
-        found: their names.
+        found: the names of these operators.
     """
 
     def __init__(self) -> None:

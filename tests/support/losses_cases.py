@@ -44,7 +44,7 @@ SUM = {
 
 
 def every_choice():
-    """(loss section, task): each loss as it is and with each value of each key that its task allows, and sums."""
+    """Yields (loss section, task): each loss with its defaults, with each allowed value of each key, and sums."""
     for name, section in SECTIONS.items():
         for task in tasks_with(LOSSES[name].fits):
             yield {"name": name}, task

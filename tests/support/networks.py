@@ -1,4 +1,4 @@
-"""Networks that are small, and whose batch norm does something."""
+"""Small networks whose batch norm is not the identity."""
 
 import torch
 
@@ -6,7 +6,7 @@ NARROW = (4, 6, 8, 10, 12)
 
 
 def randomised(model):
-    """Batch norm with statistics that are not the identity, so that a skipped one would show."""
+    """Gives batch norm statistics that are not the identity, so that a test notices if a batch norm is skipped."""
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)

@@ -14,7 +14,7 @@ BINARY = Binary(("cell",))
 
 
 class Batches:
-    """Batches of a list or a loader, as a training's loader gives them: the same in every epoch."""
+    """Gives the batches of a list or a loader, as the loader of a training does; they are the same in every epoch."""
 
     def __init__(self, batches):
         self.batches, self.done = batches, 0

@@ -1,4 +1,4 @@
-"""Checkpoints: what is in them, what they refuse, and starting from others' weights."""
+"""Checkpoints: what is in them, which files are refused, and starting from weights of another origin."""
 
 import pickle
 import re
@@ -97,7 +97,7 @@ def test_contents_that_are_no_checkpoint_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_damage_of_any_kind_is_one_kind_of_error(tmp_path):
-    """The unpickler fails in a dozen ways; without a seal, as of weights from elsewhere, all of them reach it."""
+    """The unpickler fails in a dozen ways. Weights of another origin have no seal, so their damage reaches it."""
     path, model = tmp_path / "w.pth", UNet(filters=(2, 4))
     torch.save(model.state_dict(), path)
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Checkpoints as each format wrote them, kept as files: what is read of them must not change."""
+"""A checkpoint of each format is kept as a file. What is read from these files must not change."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ GOLDEN = Path(__file__).with_name("golden")
 
 
 def assert_known_weights(state):
-    """Tensor n of the golden networks holds (0, 1, 2, …) + n in 64ths, an integer one n."""
+    """Tensor number n of the golden networks holds (0 + n, 1 + n, 2 + n, …) / 64; if it is of integers, it holds n."""
     for number, tensor in enumerate(state.values()):
         values = (torch.arange(tensor.numel()) + number) / 64
         expected = values.view(tensor.shape) if tensor.is_floating_point() else torch.full_like(tensor, number)

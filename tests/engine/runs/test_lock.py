@@ -50,7 +50,7 @@ def test_another_folder_is_free(holder, tmp_path):
 
 
 def test_a_run_that_is_only_beginning_holds_its_folder(holder, tmp_path):
-    """Before the folder exists, too: else a second --resume would overwrite what the first has trained meanwhile."""
+    """The lock must hold before the folder exists. Else a second --resume would overwrite the work of the first."""
     assert not (tmp_path / "run").exists()
     for choice in ({"resume": True, "fresh": False}, {"resume": False, "fresh": True}):
         with RunFolder(tmp_path / "run") as run, pytest.raises(LockedError):

@@ -1,4 +1,4 @@
-"""The seal of a checkpoint: every single bit, every cut, and what other programs make of it."""
+"""The seal of a checkpoint notices every flipped bit and every cut, and other programs can read a sealed file."""
 
 import io
 import zipfile
@@ -18,7 +18,7 @@ def archive():
 
 
 def sealed(content, piece=None):
-    """The pieces of the sealed file, written in pieces of so many bytes."""
+    """Seals `content`, which is written `piece` bytes at a time, and returns the pieces of the sealed file."""
     pieces = []
     writer = SealingWriter(lambda one: pieces.append(bytes(one)))
     for start in range(0, len(content), piece or len(content) or 1):

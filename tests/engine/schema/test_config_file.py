@@ -1,4 +1,4 @@
-"""Configurations: what is read, and how every kind of mistake is told."""
+"""Configurations: what is read, and the message for every kind of mistake."""
 
 import typing
 

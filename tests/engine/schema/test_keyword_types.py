@@ -1,4 +1,4 @@
-"""Annotations of keywords as types that pydantic checks with: what each admits, and the one message of a union."""
+"""The types that pydantic checks keywords with: what each of them admits, and the single message of a union."""
 
 from collections.abc import Sequence
 from typing import Literal
