@@ -30,7 +30,8 @@ class DiceLoss(OverlapLoss):
         gamma: γ, the power in the denominator's sums: 1 is plain, 2 is squared (Milletari et al. 2016, V-Net).
         form: the form of the loss.
         divide_by_rows: D is divided by N, so that a perfect prediction of N images does not cost 0. The only use is to
-            reproduce one vendor's documented values. It needs sums that are pooled over the batch.
+            reproduce one vendor's documented values, which are part of the published interface that this project
+            reproduces. It needs sums that are pooled over the batch.
         options: the keywords of `OverlapLoss`: per_image, per_class, activation, weight, include_background,
             ignore_class, ignore_index, reduction.
 

@@ -1,4 +1,8 @@
-"""The Dice coefficient of probabilities, as a metric object with a state."""
+"""The Dice coefficient of probabilities, as a metric object with a state.
+
+Training and validation do not use this class; it stays because it is part of the published interface that this project
+reproduces.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """IoU and Dice of one pair of logits and target, pooled over everything that is passed in.
 
 An average of these scores over batches depends on the batch size. For a data set use `metrics.SegmentationCounts`.
+Training and validation do not call these functions; they stay because they are part of the published interface that
+this project reproduces.
 """
 
 from __future__ import annotations

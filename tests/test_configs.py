@@ -13,7 +13,7 @@ FILES = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 def test_how_many_there_are():
-    names = ["demo", "dsb2018", "dsb2018_96", "dsb2018_96_fast", "dsb2018_border", "stains"]
+    names = ["demo", "dsb2018", "dsb2018_96", "dsb2018_96_fast", "dsb2018_border", "my_images", "stains"]
     assert [path.stem for path in FILES] == names
 
 
