@@ -102,9 +102,9 @@ def test_arrays_through_the_python_door(run, small_set):
         predictor(np.full((8, 8), np.nan))
 
 
-def test_the_lines_of_the_readme(run):
-    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.+?)```", readme, re.DOTALL)
+def test_the_lines_of_the_reference(run):
+    reference = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
+    (block,) = re.findall(r"```python\n(.+?)```", reference.read_text(encoding="utf-8"), re.DOTALL)
     names = {"image": np.zeros((20, 30), np.uint8)}
     exec(block.replace("outputs/demo", str(run)), names)
     assert names["masks"]["nucleus"].shape == (20, 30)
