@@ -43,9 +43,7 @@ class Overlap:
             ValueError: a threshold below 0.5, where an object could have two matches, or of 1 and above.
         """
         if not 0.5 <= threshold < 1:
-            raise ValueError(
-                f"threshold {threshold}: matches are unique from 0.5 on and exist below 1; give 0.5 … 0.99"
-            )
+            raise ValueError(f"threshold {threshold}: give one from 0.5, where matches are unique, to below 1")
         return np.flatnonzero(self.iou > threshold)
 
     def at(self, threshold: float) -> tuple[int, int, int]:
