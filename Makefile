@@ -1,11 +1,13 @@
-# make demo    installs, draws the built-in data set, trains, validates, writes masks and a picture
-# make test    installs if needed and runs the tests
-# make test-faults    the fault suite with all its trials, under ten minutes
-# make lint    checks format and style
-# make setup   installs into .venv what requirements.txt names, keeping a torch that is there already
+# make demo           installs, draws the built-in data set, trains, validates, and writes masks and a picture
+# make test           installs if needed and runs the tests
+# make test-fast      runs the tests to use while you work, in less than a minute: all but those marked slow
+# make test-faults    runs the fault suite with all its trials, in less than ten minutes
+# make lint           checks format and style
+# make setup          installs the packages of requirements.txt into .venv, and keeps a torch that is there already
 
-# glibc gives a step's memory back to the system and gets it anew, page by page, in the next; these keep it. They change
-# nothing but the time. For a training of your own on a CPU under Linux, put the same line before the command:
+# Without these settings glibc gives the memory of a step back to the system, and gets it again, page by page, in the
+# next step. With them it keeps the memory. They change nothing but the time. For your own training on a CPU under
+# Linux, put the same line before the command:
 #   MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=67108864 python train.py --config …
 ALLOCATOR := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=67108864
 
@@ -13,7 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-faults lint setup setup-dev
+.PHONY: demo test test-fast test-faults lint setup setup-dev
 
 demo: setup
 	$(ALLOCATOR) $(RUN) train.py --config configs/demo.yaml --fresh
@@ -21,6 +23,9 @@ demo: setup
 
 test: setup-dev
 	$(RUN) -m pytest
+
+test-fast: setup-dev
+	$(RUN) -m pytest -m "not slow"
 
 test-faults: setup-dev
 	FAULTS=full $(RUN) -m pytest tests/faults

@@ -1,6 +1,6 @@
-"""Configuration → the parts of a run. Nothing else turns sections of a configuration into objects.
+"""Builds the objects of a run from a configuration. No other module turns sections of a configuration into objects.
 
-train.py, val.py, predict.py and the benchmarks build here what they use; everything below receives plain values.
+train.py, val.py, predict.py and the benchmarks build here what they use. All other modules receive plain values.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from datasets.loading.device_loader import DeviceLoader
     from datasets.loading.workers import TrainingLoader
 
-DEMO = "inputs/demo"  # the data folder that is drawn where it is absent
+DEMO = "inputs/demo"  # this data folder is drawn if it is absent
 
 
 def runtime(config: Config, ranks: Ranks = ALONE) -> Runtime:
-    """Where the run computes; refuses settings that so many ranks cannot train with."""
+    """Chooses the device and the precision of a run, and refuses settings that the ranks cannot train with."""
     chosen = choose_runtime(config.train.device, config.train.precision, deterministic=config.train.deterministic)
     ranks.check_settings(
         batch_size=config.train.batch_size,
@@ -58,13 +58,14 @@ def runtime(config: Config, ranks: Ranks = ALONE) -> Runtime:
 
 
 def continued(config: Config, state: Mapping | None, ranks: Ranks) -> Config:
-    """The configuration of a run that continues from the checkpoint `state`; `config` itself where there is none.
+    """Returns the configuration of a run that continues from the checkpoint `state`; `config` itself without a state.
 
-    What data.on_device: auto was resolved to when the run began stays: on another device, too, it draws alike.
+    `data.on_device: auto` keeps the value that it got when the run began, so that the random draws stay the same on
+    another device too.
 
     Raises:
-        ConfigError: a key differs that must not.
-        CheckpointError: the checkpoint's configuration is not one of this version.
+        ConfigError: a key differs that must stay the same.
+        CheckpointError: this version cannot read the configuration in the checkpoint.
     """
     if state is None:
         return config
@@ -72,7 +73,7 @@ def continued(config: Config, state: Mapping | None, ranks: Ranks) -> Config:
         begun = Config.model_validate(state["config"])
     except ValueError as error:
         raise CheckpointError(f"the run was configured for another version of this project: {error}") from error
-    begun = begun.with_on_device(begun.data.on_device is True)  # a run from before there was this key: no
+    begun = begun.with_on_device(begun.data.on_device is True)  # False for runs that are older than this key
     if config.data.on_device == "auto":
         config = config.with_on_device(begun.data.on_device)
     processes = state["machine"].get("processes", 1), ranks.count
@@ -81,7 +82,7 @@ def continued(config: Config, state: Mapping | None, ranks: Ranks) -> Config:
 
 
 def data_folder(config: Config, root: Path) -> DataFolder:
-    """The data folder of a run, listed; `root` is the folder that paths in a configuration are relative to."""
+    """Lists the data folder of a run; `root` is the folder that paths in a configuration are relative to."""
     return list_folder(root / config.data.root, task_type(config), task_options(config))
 
 
@@ -94,7 +95,7 @@ def task_options(config: Config) -> TaskOptions:
 
 
 def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingData:
-    """Both parts of the data, every sample read; the built-in set is drawn where it is absent."""
+    """Reads every sample of both parts of the data, training and validation. Draws the built-in set if it is absent."""
     folder = root / config.data.root
     if folder == root / DEMO and ranks.first(lambda: not folder.exists()):
         nuclei = ranks.first(write_synthetic, folder)
@@ -117,7 +118,7 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingD
 
 
 def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
-    """The same with `data.on_device: auto` decided."""
+    """Returns the configuration with `true` or `false` in place of `data.on_device: auto`."""
     wanted, window = config.data.on_device, config.data.window
     return config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
 
@@ -125,7 +126,7 @@ def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = 
 def loaders(
     config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE
 ) -> tuple[TrainingLoader | DeviceLoader, DataLoader]:
-    """The loaders of the training part and of the validation part; `config` as `resolved` returns it."""
+    """Builds the loaders of the training part and of the validation part; `config` is what `resolved` returned."""
     settings = config.train
     train = training_loader(
         data.train,
@@ -153,27 +154,28 @@ def loaders(
         ranks=ranks.count,
     )
     if (batch_size := train.batch_sampler.batch_size) < settings.batch_size:
-        print(f"batch   lowered from {settings.batch_size} to {batch_size}, all that an epoch has")
+        print(f"batch   lowered from {settings.batch_size} to {batch_size}, because an epoch has no more samples")
     return train, val
 
 
 def network(config: Config, data: TrainingData, root: Path, *, resumed: bool = False) -> nn.Module:
-    """The network with its initial weights, a function of the seed, or those of `model.weights`.
+    """Builds the network with initial weights from the seed, or with the weights of the file `model.weights`.
 
     Args:
-        resumed: a checkpoint will replace the weights, so that `model.weights` need not be read.
+        resumed: a checkpoint will replace the weights, so `model.weights` need not be read.
     """
     seed_everything(config.seed)
     model = untrained_network(config, len(data.task.classes), data.reader.channels)
     if config.model.weights and not resumed:
         left_out = load_weights(model, root / config.model.weights)
-        print(f"weights {config.model.weights}; left out for another class count: {', '.join(left_out) or 'none'}")
+        heads = ", ".join(left_out) or "none"
+        print(f"weights {config.model.weights}; left out, because the number of classes differs: {heads}")
     print(f"model   {config.model.name} with {sum(p.numel() for p in model.parameters()):,} parameters")
     return model
 
 
 def untrained_network(config: Config, classes: int, channels: int) -> nn.Module:
-    """The configured network for so many classes and image channels."""
+    """Builds the configured network for these numbers of classes and image channels, with random weights."""
     return build_model(
         config.model.name,
         num_classes=classes,
@@ -184,13 +186,13 @@ def untrained_network(config: Config, classes: int, channels: int) -> nn.Module:
 
 
 def scoring_network(config: Config, model: nn.Module) -> nn.Module:
-    """The network as whole images go through it: itself at `data.size`, in tiles of `data.crop`."""
+    """Returns the network that whole images go through: `model` itself with `data.size`, tiles with `data.crop`."""
     tile = config.data.tile
     return model if tile is None else TiledModel(model, tile=tile, overlap=config.data.tile_overlap)
 
 
 def criterion(config: Config, data: TrainingData) -> DeepSupervisionLoss:
-    """The configured loss, over all heads of a network.
+    """Builds the configured loss, over all heads of a network.
 
     Raises:
         ConfigError: the loss does not fit the classes, or cannot leave the void pixels of the data out.
@@ -205,7 +207,7 @@ def criterion(config: Config, data: TrainingData) -> DeepSupervisionLoss:
 
 
 def optimizer(config: Config, model: nn.Module, *, steps_per_epoch: int) -> tuple[optim.Optimizer, Schedule]:
-    """The optimiser of the network's weights, and the schedule of its learning rate."""
+    """Builds the optimiser of the network's weights, and the schedule of its learning rate."""
     built = build_optimizer(config.optimizer.name, model.parameters(), **config.optimizer.arguments())
     schedule = build_schedule(
         config.scheduler.name,
@@ -220,7 +222,7 @@ def optimizer(config: Config, model: nn.Module, *, steps_per_epoch: int) -> tupl
 def training(
     config: Config, data: TrainingData, model: nn.Module, where: Runtime, ranks: Ranks = ALONE, *, steps_per_epoch: int
 ) -> Training:
-    """The training of `model`, which is in place on the device: loss, optimiser, schedule and steps."""
+    """Builds the training of `model`, which is already on the device, with its loss, optimiser and schedule."""
     loss = criterion(config, data)
     built, schedule = optimizer(config, model, steps_per_epoch=steps_per_epoch)
     clip_norm = config.train.clip_norm
@@ -228,7 +230,7 @@ def training(
 
 
 def constants(config: Config, data: TrainingData, root: Path) -> dict[str, object]:
-    """The keys of a checkpoint that never change during a run."""
+    """Returns the keys of a checkpoint that never change during a run."""
     return {
         "config": config.model_dump(),
         "classes": list(data.task.classes),
@@ -239,7 +241,7 @@ def constants(config: Config, data: TrainingData, root: Path) -> dict[str, objec
 
 
 def memory_advice(config: Config, ranks: Ranks) -> AbstractContextManager[None]:
-    """A context that says which key to lower where memory runs out."""
+    """Returns a context whose error says which key to lower if memory runs out."""
     return advice_when_memory_runs_out(
         batch_size=config.train.batch_size,
         accumulate=config.train.accumulate,

@@ -1,4 +1,4 @@
-"""Masks of any images by a trained run. No masks, data set or split is needed.
+"""Predicts the masks of any images with a trained run. No masks, data set or split is needed.
 
 python predict.py --run outputs/demo --input photo.tif --out outputs/photo
 python predict.py --run outputs/demo --input folder other/*.png --out outputs/folder --threshold 0.4
@@ -9,20 +9,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from system.command_line import probability
+from system.command_line import fraction
 from system.errors import DataError, run_script
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Writes OUT/masks/<class>/<stem>.png and OUT/overlays/<stem>.png.")
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
-    parser.add_argument("--input", nargs="+", required=True, help="images, folders (searched whole) or patterns")
+    input_help = "images, folders (with all their subfolders) or patterns"
+    parser.add_argument("--input", nargs="+", required=True, help=input_help)
     parser.add_argument("--out", type=Path, required=True, help="folder of the results; a rerun does what is missing")
-    threshold_help = "a class above this probability (default: 0.5); multiclass runs have none"
-    parser.add_argument("--threshold", type=probability, help=threshold_help)
-    depth_help = "faster: UNet++ with deep supervision, pruned to this many levels"
+    threshold_help = "a pixel belongs to a class above this probability (default: 0.5); multiclass runs have none"
+    parser.add_argument("--threshold", type=partial(fraction, option="--threshold"), help=threshold_help)
+    depth_help = "prune a UNet++ with deep supervision to this many levels, which is faster"
     parser.add_argument("--depth", type=int, metavar="1-4", help=depth_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
@@ -35,9 +37,9 @@ def predict(
     """Predicts every image that `inputs` name and that has no results in `out` yet.
 
     Raises:
-        ConfigError: nothing to predict, two images of one stem, a threshold for a multiclass run, a depth that the
-            network does not have, or `out` holds results of another run, threshold, depth or image.
-        DataError: some images could not be read; the others are done.
+        ConfigError: there is nothing to predict; two images have the same stem; a threshold is given for a multiclass
+            run; the network does not have this depth; or `out` holds results of another run, threshold, depth or image.
+        DataError: some images could not be read. All other images are done.
     """
     from tqdm import tqdm
 

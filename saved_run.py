@@ -1,4 +1,4 @@
-"""A run folder → the trained network, ready to predict.
+"""Opens a run folder and returns its trained network, ready to predict.
 
 from saved_run import load_run
 predictor = load_run("outputs/demo")
@@ -24,10 +24,10 @@ from system.names import faults_of_classes
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run folder, opened.
+    """An opened run folder.
 
     Attributes:
-        batch_size: images that went through the network at once in the training.
+        batch_size: number of images that went through the network at once in the training.
     """
 
     folder: RunFolder
@@ -39,23 +39,25 @@ class SavedRun:
 def load_run(
     path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
 ) -> Predictor:
-    """A run's `best.pth`, ready to predict; arguments and errors as of `open_run`."""
+    """Loads the `best.pth` of a run, ready to predict. Arguments and errors are those of `open_run`."""
     return open_run(path, device=device, precision=precision, depth=depth).predictor
 
 
 def open_run(
     path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
 ) -> SavedRun:
-    """A run with the network of its `best.pth`.
+    """Opens a run with the network of its `best.pth`.
 
     Args:
-        path: run folder, such as outputs/demo.
-        device, precision: instead of those that the run was configured with.
-        depth: of UNet++ trained with deep supervision, prunes it to 1 … 4 levels below the first: see `models.prune`.
+        path: the run folder, such as outputs/demo.
+        device, precision: replace those that the run was configured with.
+        depth: prunes a UNet++ that was trained with deep supervision to 1 … 4 levels below the first; see
+            `models.prune`.
 
     Raises:
-        ConfigError: the network cannot be pruned to that depth.
-        CheckpointError: no such run, or its checkpoint is damaged, not whole, or names classes that no folder can have.
+        ConfigError: the network cannot be pruned to this depth.
+        CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, or names classes that no
+            folder can have.
     """
     folder = RunFolder(Path(path))
     state = folder.load("best")
@@ -68,7 +70,7 @@ def open_run(
         model.load_state_dict(state["model"])
         normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
         batch_size = config.train.micro_batch_size(max(1, int(state["machine"].get("processes", 1))))
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic's is a ValueError
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic raises a ValueError
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
     where = choose_runtime(device or config.train.device, precision or config.train.precision)

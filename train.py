@@ -1,4 +1,4 @@
-"""Trains a segmentation network as a configuration says.
+"""Trains a segmentation network with the settings of a configuration file.
 
 python train.py --config configs/demo.yaml
 python train.py --config configs/dsb2018_96.yaml model.name=UNet train.epochs=20
@@ -26,15 +26,16 @@ ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Trains a network; the run lands in outputs/<name>/.")
     parser.add_argument("--config", type=Path, required=True, help="YAML file, such as configs/demo.yaml")
-    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="changes to it: train.epochs=20")
+    overrides_help = "changes to the configuration, such as train.epochs=20"
+    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help=overrides_help)
     used = parser.add_mutually_exclusive_group()
-    used.add_argument("--resume", action="store_true", help="continue a stopped run; start it where there is none")
+    used.add_argument("--resume", action="store_true", help="continue a stopped run, or start it if there is none")
     used.add_argument("--fresh", action="store_true", help="move a run of the same name aside and start anew")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_intermixed_args()
     with Ranks.of_torchrun() as ranks, StopSignals() as stop:
         config = load_config(arguments.config, arguments.overrides)
-        # This and what train() imports load torch: --help and a wrong configuration are answered before that.
+        # This import and those in train() load torch. Before that, --help and a wrong configuration have been answered.
         from engine.runs.run_folder import RunFolder
 
         with RunFolder(ROOT / "outputs" / config.name) as run:
@@ -44,7 +45,7 @@ def main() -> None:
 def train(
     config: Config, run: RunFolder, stop: StopSignals, ranks: Ranks, *, resume: bool = False, fresh: bool = False
 ) -> None:
-    """Trains what `config` describes in the folder of `run`, or continues it, until it is done or `stop` says so."""
+    """Trains what `config` describes in the folder of `run`, or continues it, until it is done or a signal stops it."""
     import assemble
     from datasets.split import split_to_csv
     from engine.loops import evaluate, train_epoch

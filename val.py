@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from system.command_line import probability
+from system.command_line import fraction
 from system.errors import DataError, run_script
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
@@ -21,8 +21,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Scores a run's best.pth; the results land in <run>/<split>/.")
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
     parser.add_argument("--split", choices=("val", "train", "all"), default="val", help="default: %(default)s")
-    threshold_help = "a class above this probability (default: 0.5); multiclass runs have none"
-    parser.add_argument("--threshold", type=probability, help=threshold_help)
+    threshold_help = "a pixel belongs to a class above this probability (default: 0.5); multiclass runs have none"
+    parser.add_argument("--threshold", type=partial(fraction, option="--threshold"), help=threshold_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
     validate(arguments.run, part=arguments.split, threshold=arguments.threshold)
@@ -72,7 +72,7 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
             f"mean over images: IoU {scores.iou_per_image:.4f}, Dice {scores.dice_per_image:.4f}"
         )
         if len(scores.per_class) > 1:
-            print("        IoU of", ", ".join(f"{label} {of['iou']:.4f}" for label, of in scores.per_class.items()))
+            print("        IoU of", ", ".join(f"{label} {own['iou']:.4f}" for label, own in scores.per_class.items()))
     print(f"wrote   {run.path / part}: scores.csv, masks/, overlays/contact_sheet.png")
     return run.path / part
 

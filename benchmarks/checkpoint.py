@@ -1,10 +1,10 @@
-"""What safe checkpoints cost: against a bare torch.save with fsync, and against an epoch of the classic recipe.
+"""Measures the cost of safe checkpoints, against a bare torch.save with fsync and against an epoch of training.
 
     python -m benchmarks.checkpoint [--folder outputs] [--repeats 9]
 
-Writes NestedUNet's checkpoint as a run of configs/dsb2018_96.yaml has it (weights, momentum, history) both ways in
-turn and prints the medians; then times a few training steps of that recipe and prints the share of an epoch (531
-images) that its saves take.
+Writes the checkpoint of a NestedUNet, as a run of configs/dsb2018_96.yaml has it (weights, momentum, history), in both
+ways by turns and prints the medians. Then it times a few training steps of this recipe and prints the share of an epoch
+(531 images) that the saves take.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TRAINING_IMAGES = 531
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=ROOT / "outputs", help="on the disk that is to be measured")
+    parser.add_argument("--folder", type=Path, default=ROOT / "outputs", help="a folder on the disk to measure")
     parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
     config = load_config(ROOT / "configs" / "dsb2018_96.yaml")
@@ -62,8 +62,11 @@ def main() -> None:
 
 
 def measure(training: Training, folder: Path, repeats: int) -> tuple[float, float, float, int]:
-    """Median seconds of a bare and of a safe save of a training's state and of gathering it (with the look at every
-    weight), in turn, and the file's size."""
+    """Returns the median seconds of three things that take turns, and the size of the file in bytes.
+
+    They are a bare save of a training's state, a safe save of it, and gathering it, which includes the check of every
+    weight.
+    """
     bare, safe, gathering = [], [], []
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         last, plain = Path(temporary) / "last.pth", Path(temporary) / "plain.pth"
@@ -82,7 +85,7 @@ def measure(training: Training, folder: Path, repeats: int) -> tuple[float, floa
 
 
 def save_bare(path: Path, state: Mapping[str, object]) -> None:
-    """What most programs do, but for the fsync."""
+    """Saves as most programs do, but with an fsync."""
     with path.open("wb") as file:
         torch.save(state, file)
         file.flush()

@@ -1,4 +1,4 @@
-"""Batches of training: from samples kept in memory or on the device, and from files read and changed one by one."""
+"""Times batches of training from samples kept in memory or on the device, against files that are read one by one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tasks.binary import Binary
 
 
 def data_rows(settings: Settings, limits: Limits) -> list[Row]:
-    """Batches until they are on the device."""
+    """Times the batches until they are on the device."""
     other, move = "files per sample", choose_runtime(settings.device).move
     sources = {
         "cached": cached_batches(settings, on_device=False),
@@ -40,7 +40,7 @@ def data_rows(settings: Settings, limits: Limits) -> list[Row]:
     batches = {name: (lambda source=source: move(*next(source))) for name, source in sources.items()}
     timing = take_turns(batches, **settings.timing)
     images = settings.batch * settings.size**2
-    moved = images * (3 + 1) * (1 + 4)  # uint8 read, float32 written, image and mask
+    moved = images * (3 + 1) * (1 + 4)  # bytes: image and mask are read as uint8 and written as float32
     rows = []
     for ours, how in (
         ("cached", "cached, in this process"),
@@ -53,10 +53,10 @@ def data_rows(settings: Settings, limits: Limits) -> list[Row]:
 
 
 def cached_batches(settings: Settings, *, on_device: bool | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches as train.py draws them, with `train.workers: 0`.
+    """Yields batches without end, as train.py draws them with `train.workers: 0`.
 
     Args:
-        on_device: as `data.on_device`; None stands for auto.
+        on_device: the value of `data.on_device`; None stands for auto.
     """
     data, device = _load(settings.data, settings.size), torch.device(settings.device)
     if on_device is None:
@@ -82,7 +82,7 @@ def cached_batches(settings: Settings, *, on_device: bool | None = None) -> Iter
 
 
 def file_batches(settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches of the training images whose samples are prepared each time they are drawn."""
+    """Yields batches of the training images without end. A sample is prepared anew each time it is drawn."""
     data = _load(settings.data, settings.size)
     return batches_from_files(data.train, data.normalise, settings.batch, augment=True)
 
@@ -90,7 +90,7 @@ def file_batches(settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
 def batches_from_files(
     samples: Samples, normalise: Normalisation, batch: int, *, augment: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches in the order of the files; each sample is decoded, resized, changed and normalised anew."""
+    """Yields batches without end, in the order of the files. Every sample is decoded, resized and normalised anew."""
     height, width = samples.size
     change = Augmentation(square=height == width, colour=samples.reader.channels == 3)
     drawn = 0

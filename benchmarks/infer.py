@@ -1,4 +1,4 @@
-"""Prediction: the folded network against the plain path, UNet++ pruned to its first depth, and compiled."""
+"""Times prediction against the plain path: with the folded network, compiled, and with UNet++ pruned to depth 1."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def infer_rows(settings: Settings, limits: Limits) -> list[Row]:
             kinds["compiled"] = (f", folded and compiled in {compile_seconds:.0f} s", ASKED)
         for kind in [kind for kind in kinds if kind in answers]:
             label, asked = kinds[kind]
-            # A compiled network does what the folded one does, though in fewer operators.
+            # A compiled network does the same work as the folded one, but in fewer operators.
             counted = answers["ours" if kind == "compiled" else kind]
             shares = shares_of(counted, timing.median(kind), limits)
             asking = asked.get(settings.precision, "") if name == "NestedUNet" else ""
@@ -50,7 +50,7 @@ def infer_rows(settings: Settings, limits: Limits) -> list[Row]:
 
 
 def predicting(network: nn.Module, runtime: Runtime, images: Tensor) -> Callable[[], Tensor]:
-    """A callable that predicts as `inference.predictor` does."""
+    """Returns a callable that predicts as `inference.predictor` does."""
     placed = runtime.move_images(images)
 
     @torch.inference_mode()
@@ -70,7 +70,7 @@ def no_grad(network: nn.Module, images: Tensor) -> Callable[[], Tensor]:
 
 
 def compiled(network: nn.Module, runtime: Runtime, images: Tensor) -> tuple[Callable[[], Tensor], float]:
-    """The same, through torch.compile, and the seconds that compiling took."""
+    """Returns the callable of `predicting` for the compiled network, and the seconds that compiling took."""
     predict = predicting(torch.compile(network), runtime, images)
     before = time.perf_counter()
     predict()

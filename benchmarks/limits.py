@@ -1,4 +1,4 @@
-"""What the machine can do at most, and what a callable asks of it."""
+"""Measures the limits of the machine, and counts the work of a callable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ MATRIX_WORK = ("convolution", "bmm", "addmm", "mm")
 
 @dataclass(frozen=True)
 class Limits:
-    """Measured: operations per second of convolutions (2 per multiplication), bytes per second read plus written."""
+    """The measured limits of a machine.
+
+    Attributes:
+        convolution: operations per second of convolutions; a multiplication with its addition counts as 2.
+        copy: bytes per second of a copy, read plus written.
+    """
 
     convolution: float
     copy: float
@@ -30,7 +35,7 @@ class Limits:
 
 
 def measure_limits(device: str, precision: str) -> Limits:
-    """The fastest of a few 3 × 3 convolutions, and the copy of 256 MiB into memory that is there already."""
+    """Times the fastest of a few 3 × 3 convolutions, and a copy of 256 MiB into memory that is already allocated."""
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     rates = []
     for width, side in ((64, 48), (128, 24)):
@@ -57,25 +62,30 @@ def _fastest(function: Callable[[], object], device: str, calls: int = 15) -> fl
 
 @dataclass(frozen=True)
 class Work:
-    """Operations of convolutions and matrix products, and bytes that all other operators read and write."""
+    """The work of a callable.
+
+    Attributes:
+        operations: number of operations of convolutions and matrix products.
+        bytes: number of bytes that all other operators read and write.
+    """
 
     operations: float
     bytes: float
 
     def shares(self, seconds: float, limits: Limits) -> tuple[float, float]:
-        """The shares of `seconds` that this work would take at the limits of convolution and of copying."""
+        """Returns the shares of `seconds` that this work would take at the limits of convolution and of copying."""
         return self.operations / limits.convolution / seconds, self.bytes / limits.copy / seconds
 
 
 def count_work(function: Callable[[], object]) -> Work:
-    """Calls `function` once and adds up what its operators do."""
+    """Calls `function` once and adds up the work of its operators."""
     with FlopCounterMode(display=False) as operations, _Traffic() as traffic:
         function()
     return Work(operations.get_total_flops(), traffic.bytes)
 
 
 class _Traffic(TorchDispatchMode):
-    """Adds up the bytes that go into and out of every operator that is neither a view nor matrix work."""
+    """Adds up the bytes that every operator reads and writes, except views and matrix work."""
 
     def __init__(self) -> None:
         super().__init__()

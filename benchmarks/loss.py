@@ -1,4 +1,4 @@
-"""The Lovász hinge, forward and backward, against a loop over images."""
+"""Times the Lovász hinge, forward and backward, against a loop over images."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ def loss_rows(settings: Settings, limits: Limits) -> list[Row]:
 
 
 def logits_of(correct: float, settings: Settings, side: int = SIDE) -> tuple[Tensor, Tensor]:
-    """Logits [batch, 1, side, side] of which this share has the sign of the target, a fifth of which is foreground.
+    """Returns logits and their target, both [batch, 1, side, side]. A fifth of the target is foreground.
 
-    At 0.5 they are those of a network that knows nothing: small. Above, most lie outside of the hinge's margin.
+    Args:
+        correct: the share of the logits that have the sign of the target. With 0.5 the logits are small, as those of an
+            untrained network. With more, most of them lie outside the margin of the hinge.
     """
     generator = torch.Generator().manual_seed(0)
     shape = settings.batch, 1, side, side

@@ -1,4 +1,4 @@
-"""The tables and the figure of docs/losses.md.
+"""Makes the tables and the figure of docs/losses.md.
 
     python -m benchmarks.losses
 
@@ -18,7 +18,7 @@ from losses.table import INDICES
 
 FIGURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "losses.png"
 SIDE = 96
-# name in the tables → loss for masks, and arguments beside the default
+# name in the tables → name of the loss, and the arguments that differ from its defaults
 VARIANTS: dict[str, tuple[str, dict]] = {name: (name, {}) for name in LOSSES} | {
     "DiceLoss, per_image, s = 1e-5": ("DiceLoss", {"per_image": True, "smooth": 1e-5}),
     "DiceLoss, gamma 2, s = 1e-5 in the denominator": (
@@ -35,29 +35,34 @@ VARIANTS: dict[str, tuple[str, dict]] = {name: (name, {}) for name in LOSSES} | 
 
 
 def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
-    first, *others = (f"| {' | '.join(cells)} |" for cells in (header, *rows))
-    return "\n".join([first, "|---" * len(header) + "|", *others])
+    """Returns a Markdown table."""
+    first, *lines = (f"| {' | '.join(cells)} |" for cells in (header, *rows))
+    return "\n".join([first, "|---" * len(header) + "|", *lines])
 
 
 def as_the_loss_takes_it(name: str, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """One channel of logits and a mask, both [N, 1, H, W]; for a loss of class indices two channels that give softmax
-    the same probabilities, and int64 [N, H, W]."""
+    """Returns one channel of logits and a mask, both [N, 1, H, W], in the form that the loss takes.
+
+    A loss of class indices gets two channels, for which softmax gives the same probabilities, and int64 [N, H, W].
+    """
     if LOSSES[name].fits == INDICES:
         return torch.cat([-logits / 2, logits / 2], 1), mask[:, 0].long()
     return logits, mask
 
 
 def bar(height: int, *, images: int = 1) -> Tensor:
-    """Masks [images, 1, 96, 96], the first with so many rows of foreground and the others with none."""
+    """Returns masks [images, 1, 96, 96]. The first has `height` rows of foreground, and the others have none."""
     mask = torch.zeros(images, 1, SIDE, SIDE)
     mask[0, :, :height] = 1
     return mask
 
 
 def gradients(name: str, arguments: dict) -> tuple[float, float, float]:
-    """2-norms of the gradients of single images, 96×96, with the logits of an untrained network: one with an eighth of
-    foreground and one without any in a batch of two, and one without any in a batch of its like."""
+    """Returns the 2-norms of the gradients of three images, 96×96, with the logits of an untrained network.
+
+    The first image has an eighth of foreground; the second has none and is in the same batch of two. The third has no
+    foreground and is in a batch without any.
+    """
     loss = build_loss(name, **arguments)
     untrained = 0.1 * torch.randn(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     norms = []
@@ -81,7 +86,7 @@ def gradient_table() -> str:
 
 
 def smoothing_table() -> str:
-    """D of an empty target, for a prediction of one pixel of 128×128 and for an empty one."""
+    """Shows D of an empty target, 128×128, for a prediction of one pixel and for an empty prediction."""
     none = torch.zeros(1, 1, 128, 128)
     one = none.clone()
     one[0, 0, 0, 0] = 1
@@ -90,13 +95,13 @@ def smoothing_table() -> str:
         for smooth in (1e-5, 1.0, 100.0):
             loss = DiceLoss(smooth=smooth, smooth_in=place, activation="none", form="-D")
             wrong, right = (abs(loss(p, none).item()) for p in (one, none))
-            of_nothing = "s / 0" if place == "numerator" else f"{right:.6g}"
-            rows.append((place, f"{smooth:g}", f"{wrong:.6g}", f"{1 - wrong:.6g}", of_nothing))
+            empty = "s / 0" if place == "numerator" else f"{right:.6g}"
+            rows.append((place, f"{smooth:g}", f"{wrong:.6g}", f"{1 - wrong:.6g}", empty))
     return table(("smooth_in", "s", "D of one pixel", "its 1 − D", "D of an empty prediction"), rows)
 
 
 def best_table() -> str:
-    """What a perfect prediction costs: of an image with foreground, and of one without."""
+    """Shows the loss of a perfect prediction, for an image with foreground and for one without."""
     rows = []
     for title, (name, arguments) in VARIANTS.items():
         costs = []
@@ -109,7 +114,7 @@ def best_table() -> str:
 
 
 def overlap_curve(name: str) -> tuple[list[float], list[float]]:
-    """Dice coefficients and losses of a square of 32×32 in 96×96 that is predicted further and further to the side."""
+    """Returns Dice coefficients and losses of a square of 32×32 in 96×96, predicted 0 to 32 pixels too far right."""
     truth = torch.zeros(1, 1, SIDE, SIDE)
     truth[:, :, 32:64, 32:64] = 1
     loss, overlaps, losses = build_loss(name), [], []
@@ -130,7 +135,7 @@ def draw(path: Path) -> None:
     of_pixels = ("BCEWithLogitsLoss", "CrossEntropyLoss", "FocalLoss", "BCEDiceLoss", "LovaszHingeLoss", "LogDiceLoss")
     for number, name in enumerate(LOSSES):
         if name == "CategoricalDiceLoss":
-            continue  # of the form −D, it lies in −1 … 0
+            continue  # its form is −D, so its values lie in −1 … 0
         axis = axes[1] if name in of_pixels else axes[0]
         axis.plot(*overlap_curve(name), label=name, linestyle=("-", "--", ":")[number % 3])
     axes[0].set_title("1 − an overlap")

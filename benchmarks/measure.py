@@ -1,4 +1,4 @@
-"""Timing in one process: callables take turns, A B A B; and whether the machine was disturbed meanwhile."""
+"""Times callables that take turns in one process, A B A B, and notices if the machine was disturbed meanwhile."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 
 import torch
 
-DISTURBED = 0.08  # share of the machine's cores that others took meanwhile
-UNSTEADY = 0.2  # interquartile range of the ratio, over its median
+DISTURBED = 0.08  # the machine is disturbed if other processes take more than this share of its cores
+UNSTEADY = 0.2  # a ratio is unsteady if its interquartile range is more than this share of its median
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Of callables that took turns.
+    """The timing of callables that took turns.
 
     Attributes:
-        seconds: name → the time of every turn.
-        others: the share of the machine's cores that other processes took, or None where the system does not say.
-        faults: name → pages that the system had to provide per call, the median.
+        seconds: name → the seconds of every turn.
+        others: the share of the machine's cores that other processes took; None if the system does not say.
+        faults: name → median number of pages that the system had to provide in a call.
     """
 
     seconds: Mapping[str, list[float]]
@@ -34,15 +34,15 @@ class Timing:
         return statistics.median(self.seconds[name])
 
     def ratio(self, slow: str, fast: str) -> tuple[float, float, float]:
-        """Of the times of `slow` and `fast`: the median over the turns, the lower and the upper quartile."""
+        """Returns the median, the lower and the upper quartile of the ratio `slow` / `fast` over the turns."""
         ratios = [a / b for a, b in zip(self.seconds[slow], self.seconds[fast], strict=True)]
         lower, middle, upper = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
         return middle, lower, upper
 
     def warning(self, slow: str, fast: str) -> str:
-        """Why not to trust these figures; empty if nothing speaks against them."""
+        """Returns why these figures should not be trusted; empty if nothing speaks against them."""
         middle, lower, upper = self.ratio(slow, fast)
-        reasons = [f"others took {self.others:.0%} of the cores"] if (self.others or 0) > DISTURBED else []
+        reasons = [f"other processes took {self.others:.0%} of the cores"] if (self.others or 0) > DISTURBED else []
         if upper - lower > UNSTEADY * middle:
             reasons.append(f"the ratio ranges from {lower:.2f} to {upper:.2f}")
         return "; ".join(reasons)
@@ -51,7 +51,10 @@ class Timing:
 def take_turns(
     callables: Mapping[str, Callable[[], object]], *, rounds: int, seconds: float, device: str = "cpu"
 ) -> Timing:
-    """Calls all of them once untimed, then in turn until `rounds` or, after two rounds, `seconds` are over."""
+    """Calls every callable once without timing, then by turns for `rounds` rounds.
+
+    After two rounds it also stops when `seconds` are over.
+    """
     for function in callables.values():
         function()
     times: dict[str, list[float]] = {name: [] for name in callables}
@@ -78,7 +81,7 @@ def wait_for(device: str) -> None:
 
 
 class _Load:
-    """What other processes take of the cores from its construction on (Linux)."""
+    """Measures the share of the cores that other processes take since its construction (Linux)."""
 
     def __init__(self) -> None:
         self._started, self._busy, self._ours = time.perf_counter(), self._busy_seconds(), time.process_time()

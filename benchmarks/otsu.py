@@ -1,4 +1,4 @@
-"""The score of a plain threshold, which a network has to beat.
+"""Scores a plain threshold, which a network has to beat.
 
     python -m benchmarks.otsu inputs/demo
 
@@ -20,7 +20,7 @@ from tasks.binary import Binary
 
 
 def otsu_iou(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Pooled IoU of Otsu's threshold over (grey [H, W] uint8, mask [H, W] bool) pairs."""
+    """Returns the pooled IoU of Otsu's threshold over pairs of (grey [H, W] uint8, mask [H, W] bool)."""
     hit = either = 0
     for grey, mask in pairs:
         found = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1] > 0

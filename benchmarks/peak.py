@@ -1,4 +1,7 @@
-"""Peak memory of a few steps, alone in their process: python -m benchmarks.peak ours|plain NestedUNet fp32 16 96"""
+"""Measures the peak memory of a few steps in a process of their own.
+
+python -m benchmarks.peak ours|plain NestedUNet fp32 16 96
+"""
 
 from __future__ import annotations
 
@@ -12,31 +15,34 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# As in the Makefile: glibc then keeps what it once got from the system instead of giving it back after every step.
+# As in the Makefile: glibc then keeps the memory that it got from the system and does not give it back after each step.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000", "MALLOC_TOP_PAD_": "67108864"}
 STEPS = 3
 
 
 def peak_memory() -> float:
-    """The largest resident memory of this process so far, in MiB."""
+    """Returns the largest resident memory of this process so far, in MiB."""
     return _memory("VmHWM")
 
 
 def resident_memory() -> float:
-    """What is resident now, in MiB; where the system does not say, the largest so far."""
+    """Returns the resident memory now, in MiB; if the system does not say, the largest so far."""
     return _memory("VmRSS")
 
 
 def _memory(key: str) -> float:
     status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss would include the parent's, which it survives exec with
+    if status.exists():  # ru_maxrss survives exec, so it would include the memory of the parent process
         (line,) = [line for line in status.read_text(encoding="ascii").splitlines() if line.startswith(key)]
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
 
 
 def run_alone(module: str, *arguments: object, environment: Mapping[str, str] | None = None) -> dict[str, float]:
-    """What `python -m module arguments` prints, a line of JSON. Without `environment` glibc has its defaults."""
+    """Runs `python -m module arguments` and returns the line of JSON that it prints.
+
+    The allocator of glibc has its defaults unless `environment` changes them.
+    """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
     command = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(
@@ -50,7 +56,7 @@ def run_alone(module: str, *arguments: object, environment: Mapping[str, str] | 
 def peak_of(
     path: str, model: str, precision: str, *, batch: int, size: int, environment: Mapping[str, str] | None = None
 ) -> dict[str, float]:
-    """MiB of `peak` above import and page `faults` of the last step of `ours` or the `plain` path."""
+    """Measures `ours` or the `plain` path: `peak` in MiB above import, and the page `faults` of the last step."""
     return run_alone("benchmarks.peak", path, model, precision, batch, size, environment=environment)
 
 

@@ -1,7 +1,8 @@
-"""The plain path that figures are ratios to: the same networks, losses and steps as one writes them at first.
+"""The plain path has the same networks, losses and steps, written in the simplest way. All ratios compare with it.
 
-Eager, float32, channels first, torch's defaults: F.interpolate, an optimiser that is not fused, the Lovász hinge in a
-loop over images. It shares no code with `models`, `losses` and `engine`, so that it also checks them.
+It is eager, in float32 and channels first, with torch's defaults: F.interpolate, an optimiser that is not fused, and
+the Lovász hinge in a loop over images. It shares no code with `models`, `losses` and `engine`, so that it also checks
+them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor, nn, optim
 
 
 class PlainNet(nn.Module):
-    """UNet or UNet++, with the state-dict names of `models`: [N, C, H, W], sides multiples of 16 → [N, K, H, W]."""
+    """UNet or UNet++ with the state-dict names of `models`: [N, C, H, W], sides multiples of 16 → [N, K, H, W]."""
 
     def __init__(
         self,
@@ -33,7 +34,7 @@ class PlainNet(nn.Module):
         self.final = nn.Conv2d(filters[0], num_classes, 1)
 
     def _decoder(self) -> list[tuple[int, int]]:
-        """(level, column) of every node that up-samples, in an order in which they can be computed."""
+        """Returns (level, column) of every node that up-samples, in an order in which they can be computed."""
         last = self.levels - 1
         if self.nested:
             return [(i, j) for j in range(1, self.levels) for i in range(self.levels - j)]
@@ -51,7 +52,7 @@ class PlainNet(nn.Module):
 
 
 def plain_block(in_channels: int, width: int) -> nn.Sequential:
-    """[N, in, H, W] → [N, width, H, W]."""
+    """Builds conv 3×3 → batch norm → ReLU, twice: [N, in, H, W] → [N, width, H, W]."""
     layers = {
         "conv1": nn.Conv2d(in_channels, width, 3, padding=1),
         "bn1": nn.BatchNorm2d(width),
@@ -67,7 +68,7 @@ def plain_block(in_channels: int, width: int) -> nn.Sequential:
 
 
 def lovasz_hinge_loop(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean over images of the Lovász hinge (Berman et al. 2018, Algorithm 1), one image after the other."""
+    """Returns the mean over images of the Lovász hinge (Berman et al. 2018, Algorithm 1), one image after the other."""
     losses = []
     for image_logits, image_target in zip(logits, target, strict=True):
         z, y = image_logits.flatten(), image_target.flatten()
@@ -80,7 +81,7 @@ def lovasz_hinge_loop(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def bce_dice(logits: Tensor, target: Tensor) -> Tensor:
-    """Half the cross-entropy plus the mean Dice loss of the images."""
+    """Returns half the cross-entropy plus the mean Dice loss of the images."""
     p = torch.sigmoid(logits)
     dice = (2 * (p * target).sum((1, 2, 3)) + 1e-5) / (p.sum((1, 2, 3)) + target.sum((1, 2, 3)) + 1e-5)
     return 0.5 * F.binary_cross_entropy_with_logits(logits, target) + (1 - dice).mean()
@@ -96,12 +97,12 @@ PLAIN_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 def plain_step(
     model: nn.Module, loss_name: str, next_batch: Callable[[], tuple[Tensor, Tensor]], *, device: str
 ) -> Callable[[], Tensor]:
-    """A callable that trains `model`, any network of one tensor, on one batch and returns the loss."""
+    """Returns a callable that trains `model` on one batch and returns the loss. The output of `model` is one tensor."""
     model.to(device).train()
     loss, optimizer = PLAIN_LOSSES[loss_name], optim.AdamW(model.parameters(), lr=1e-3)
 
     def step() -> Tensor:
-        images, target = (part.to(device) for part in next_batch())
+        images, target = (tensor.to(device) for tensor in next_batch())
         optimizer.zero_grad()
         value = loss(model(images), target)
         value.backward()

@@ -1,4 +1,4 @@
-"""A run of UNet++ with deep supervision, pruned to every depth: size, operations, time and score."""
+"""Prunes a run of UNet++ with deep supervision to every depth, and measures size, operations, time and score."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def prune_table(settings: Settings) -> str:
-    """A markdown table of depth against parameters, operations, milliseconds, and IoU over the validation images at
-    their own size.
+    """Returns a Markdown table of parameters, operations, milliseconds and IoU for each depth.
+
+    The IoU is over the validation images at their own size.
 
     Raises:
         ConfigError: no run is named, or its network cannot be pruned.
@@ -35,7 +36,8 @@ def prune_table(settings: Settings) -> str:
     whole, levels = saved.predictor, len(saved.config.model.filters) - 1
     predictors = {depth: open_at(depth).predictor for depth in range(1, levels + 1)}
     images, _ = random_batch(settings.batch, settings.size)
-    networks = {depth: getattr(p.folded, "model", p.folded) for depth, p in predictors.items()}  # within the tiles
+    # In a run of crops, the network is inside a `TiledModel`.
+    networks = {depth: getattr(p.folded, "model", p.folded) for depth, p in predictors.items()}
     images = images[:, : whole.reader.channels]
     answers = {str(depth): predicting(network, whole.runtime, images) for depth, network in networks.items()}
     timing = take_turns(answers, **settings.timing)
@@ -58,7 +60,7 @@ def prune_table(settings: Settings) -> str:
 
 
 def validation_iou(predictor: Predictor, saved: SavedRun) -> float:
-    """IoU of the predicted masks, pooled over the run's validation images at their own size."""
+    """Returns the IoU of the predicted masks, pooled over the run's validation images at their own size."""
     folder = data_folder(saved.config, ROOT)
     split = read_split(saved.folder.path / "split.csv", [sample.id for sample in folder.samples])
     samples = Samples(select(folder.samples, split, "val"), predictor.reader, folder.task, size=None)

@@ -1,11 +1,11 @@
-"""Time from the start of a training to a score: ours against the classic recipe on the plain path.
+"""Compares the time to reach a score: our training against the classic recipe on the plain path.
 
     python -m benchmarks.race --ours outputs/dsb2018_96_fast --classic outputs/dsb2018_96_unet [--iou 0.83]
 
-Both are finished trainings of whole images with train.py, whose log.csv says in which epoch they reached the score. An
-epoch, with its validation, is then timed anew, in turns: ours as train.py does it, and that of the classic run on the
-path of benchmarks/plain.py, with files read, resized and changed per sample. The time to the score is that of the epoch
-times their number.
+Both are finished trainings of whole images with train.py. Their log.csv says in which epoch they reached the score.
+Then one epoch of each, with its validation, is timed anew, by turns: ours as train.py does it; that of the classic run
+on the path of benchmarks/plain.py, where every sample is read from its file, resized and changed. The time to the score
+is the time of an epoch times the number of epochs.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def epochs_to(run: Path, iou: float) -> tuple[int, bool]:
-    """The first epoch of a run whose validation IoU is at least `iou`, and True; or how many it has, and False."""
+    """Returns the first epoch with a validation IoU from `iou` on, and True; else the number of epochs, and False."""
     with (run / "log.csv").open(newline="", encoding="utf-8") as file:
         scores = [float(row["val_iou"]) for row in csv.DictReader(file)]
     reached = next((epoch for epoch, score in enumerate(scores, start=1) if score >= iou), None)
@@ -74,7 +74,7 @@ def epochs_to(run: Path, iou: float) -> tuple[int, bool]:
 
 
 def our_epoch(config: Config, *, device: str) -> Callable[[], None]:
-    """One epoch and its validation, as train.py does them."""
+    """Returns a callable that does one epoch and its validation as train.py does."""
     config = config.model_copy(update={"train": config.train.model_copy(update={"device": device})})
     runtime, data = assemble.runtime(config), _load(config)
     config = assemble.resolved(config, data, runtime)
@@ -93,7 +93,7 @@ def our_epoch(config: Config, *, device: str) -> Callable[[], None]:
 
 
 def plain_epoch(config: Config, *, device: str) -> Callable[[], None]:
-    """One epoch and its validation on the plain path."""
+    """Returns a callable that does one epoch and its validation on the plain path."""
     data, batch = _load(config), config.train.batch_size
     model = PlainNet(config.model.name, len(data.task.classes), data.reader.channels, tuple(config.model.filters))
     drawn = batches_from_files(data.train, data.normalise, batch, augment=config.data.augment)
@@ -115,7 +115,7 @@ def plain_epoch(config: Config, *, device: str) -> Callable[[], None]:
 
 def _load(config: Config) -> TrainingData:
     if config.data.height_width is None or config.target != "mask":
-        raise ConfigError(f"{config.name}: a binary run of whole images (data.size) is compared, no other")
+        raise ConfigError(f"{config.name}: only binary runs of whole images (data.size) can be compared")
     return assemble.training_data(config, ROOT)
 
 

@@ -1,12 +1,12 @@
-"""Speed and memory against the plain path (benchmarks/plain.py) and against other libraries, as a table.
+"""Measures speed and memory against the plain path (benchmarks/plain.py) and other libraries, and prints a table.
 
     python -m benchmarks.run all
     python -m benchmarks.run train --no-data --precision bf16
     python -m benchmarks.run prune --run outputs/<run>
 
-What is compared takes turns in one process. A ratio is the median over the turns, with its quartiles. "Of convolution"
-and "of copy" say how much of our time its convolutions, and its other memory traffic, would take at the limits that
-this machine was measured to have. A row whose machine was disturbed says so.
+The things that are compared take turns in one process. A ratio is the median over the turns, with its quartiles. "Of
+convolution" and "of copy" say which share of our time the convolutions, and the other memory traffic, would take at the
+measured limits of this machine. If the machine was disturbed during a row, the row says so.
 """
 
 from __future__ import annotations
@@ -22,19 +22,21 @@ WORKS = ("train", "infer", "loss", "data", "tile")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", choices=(*WORKS, "prune", "all"), help="all: without prune")
+    parser.add_argument("work", choices=(*WORKS, "prune", "all"), help="all: everything but prune")
     parser.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")
-    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32", help="of ours; plain is fp32")
+    precision_help = "our precision; the plain path is in fp32"
+    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32", help=precision_help)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--size", type=int, default=96, help="side in pixels, a multiple of 32 (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=45, help="after which no more turns start (default: 45)")
-    parser.add_argument("--data", type=Path, help="folder for train and data (default: the built-in set)")
-    parser.add_argument("--no-data", action="store_true", help="train: on one batch that is there already")
-    parser.add_argument("--compile", action="store_true", help="infer: through torch.compile too")
-    parser.add_argument("--side", type=int, default=8192, help="tile: of the image, a multiple of 256 (default: 8192)")
+    parser.add_argument("--seconds", type=float, default=45, help="no turn starts after this time (default: 45)")
+    parser.add_argument("--data", type=Path, help="data folder for train and data (default: the built-in set)")
+    parser.add_argument("--no-data", action="store_true", help="train: always use the same batch, already in memory")
+    parser.add_argument("--compile", action="store_true", help="infer: measure the compiled network too")
+    side_help = "tile: side of the image, a multiple of 256 (default: 8192)"
+    parser.add_argument("--side", type=int, default=8192, help=side_help)
     parser.add_argument("--run", type=Path, help="prune: run folder")
-    parser.add_argument("--out", type=Path, help="write the table here too")
+    parser.add_argument("--out", type=Path, help="also write the table to this file")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = vars(parser.parse_args())
     work, out, _ = options.pop("work"), options.pop("out"), options.pop("debug")
@@ -47,7 +49,7 @@ def main() -> None:
 
 
 def benchmark(work: str, options: dict) -> str:
-    """The table of one work, or of all: markdown below a line that says where it was measured."""
+    """Returns the table of one work or of all, in Markdown, below a line that says where it was measured."""
     import torch
 
     from benchmarks.data import data_rows

@@ -1,9 +1,10 @@
-"""What a second thread, and a second process, bring a training step on this machine.
+"""Measures how much faster a second thread, or a second process, makes a training step on this machine.
 
     python -m benchmarks.scale [--model UNet] [--batch 16] [--size 96] [--rounds 9]
 
-One process with one thread, one with two, and two ranks (gloo) with one thread each take turns on batches of the same
-size, each a process of its own that waits for its turn. The batch is the whole one; each rank takes half of it.
+One process with one thread, one process with two threads, and two ranks (gloo) with one thread each take turns on
+batches of the same size. Each is a process of its own that waits for its turn. With two ranks each takes half of the
+batch.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ SHAPES = {"1 process × 1 thread": (1, 1), "1 process × 2 threads": (1, 2), "2 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="UNet", choices=("UNet", "NestedUNet"))
-    parser.add_argument("--batch", type=int, default=16, help="of all ranks together, even")
+    parser.add_argument("--batch", type=int, default=16, help="images of all ranks together, an even number")
     parser.add_argument("--size", type=int, default=96, help="side in pixels, a multiple of 32")
     parser.add_argument("--rounds", type=int, default=9, help="turns of each")
-    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)  # its threads
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)  # number of threads of a worker process
     arguments = parser.parse_args()
     if arguments.worker:
         work(arguments)
@@ -37,14 +38,14 @@ def main() -> None:
     print("| | seconds a step | images/s | against 1 × 1 |\n|---|---|---|---|")
     base = next(iter(SHAPES))
     for name, turns in seconds.items():
-        ratios = [one / own for one, own in zip(seconds[base], turns, strict=True)]
+        ratios = [single / own for single, own in zip(seconds[base], turns, strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
         median = statistics.median(turns)
         print(f"| {name} | {median:.3f} | {arguments.batch / median:.1f} | {middle:.2f} ({low:.2f}–{high:.2f}) |")
 
 
 def measure(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], float]:
-    """Seconds of each turn by shape, and the share of the cores that other processes took meanwhile (Linux)."""
+    """Returns the seconds of each turn by shape, and the share of the cores that other processes took (Linux)."""
     from torch.distributed import TCPStore
 
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # where the ranks find each other
@@ -69,7 +70,7 @@ def measure(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], floa
 
 
 def take_turn(group: list[subprocess.Popen]) -> float:
-    """Seconds of one step of a shape, from the word to the answer of its last rank."""
+    """Returns the seconds of one step of a shape, from the request to the answer of its last rank."""
     began = time.perf_counter()
     for process in group:
         process.stdin.write("step\n")
@@ -80,7 +81,7 @@ def take_turn(group: list[subprocess.Popen]) -> float:
 
 
 def _seconds_of_others(processes: list[subprocess.Popen]) -> float:
-    """CPU seconds that all but these processes have taken since the machine's start."""
+    """Returns the CPU seconds that all processes but these have taken since the machine started."""
     fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
     user, nice, system, _idle, _wait, irq, soft_irq, steal = map(int, fields)
     stats = [Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii") for process in processes]
@@ -89,7 +90,7 @@ def _seconds_of_others(processes: list[subprocess.Popen]) -> float:
 
 
 def start(arguments: argparse.Namespace, ranks: int, threads: int, *, port: int) -> list[subprocess.Popen]:
-    """The ranks of one shape, as torchrun would start them."""
+    """Starts the ranks of one shape, as torchrun would."""
     command = [sys.executable, "-m", "benchmarks.scale", "--worker", str(threads), "--model", arguments.model]
     command += ["--batch", str(arguments.batch), "--size", str(arguments.size)]
     shared = os.environ | {"OMP_NUM_THREADS": str(threads), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
@@ -108,7 +109,7 @@ def start(arguments: argparse.Namespace, ranks: int, threads: int, *, port: int)
 
 
 def work(arguments: argparse.Namespace) -> None:
-    """A rank: takes a step for every line of its input."""
+    """Is one rank: it takes a step for every line of its input."""
     from benchmarks.step import random_batch, step_on
     from engine.distributed import Ranks
 

@@ -1,4 +1,4 @@
-"""What all benchmarks are told."""
+"""The settings that all benchmarks share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """Attributes: as the options of `python -m benchmarks.run`."""
+    """The options of `python -m benchmarks.run`; each attribute has the name of its option."""
 
     device: str = "cpu"
     precision: str = "fp32"

@@ -1,4 +1,4 @@
-"""One step of training, exactly as train.py takes it, for anyone who wants to time it against code of their own.
+"""Builds one step of training, exactly as train.py takes it, so that you can time it against your own code.
 
 from benchmarks.step import make_step
 step = make_step(model_name="NestedUNet", loss_name="LovaszHingeLoss", precision="bf16", batch=16, size=96)
@@ -27,15 +27,15 @@ Batches = Callable[[], tuple[Tensor, Tensor]]  # → images [N, 3, H, W] float32
 def make_step(
     *, model_name: str, loss_name: str, precision: str, batch: int, size: int, device: str = "cpu"
 ) -> Callable[[], Tensor]:
-    """A callable that trains a new network on one and the same random batch and returns the loss, on the device.
+    """Returns a callable that trains a new network, always on the same random batch, and returns the loss.
 
     Args:
-        model_name: of `models.MODELS`, at full width.
-        loss_name: of `losses.LOSSES`.
+        model_name: a name in `models.MODELS`; the network has its full width.
+        loss_name: a name in `losses.LOSSES`.
         precision: auto, fp32, bf16 or fp16.
-        batch: images.
-        size: their side in pixels.
-        device: cpu, cuda or mps.
+        batch: number of images.
+        size: side of the images in pixels.
+        device: cpu, cuda or mps; the loss stays on it.
     """
     fixed = itertools.repeat(random_batch(batch, size))
     return step_on(fixed.__next__, model_name=model_name, loss_name=loss_name, precision=precision, device=device)
@@ -44,7 +44,7 @@ def make_step(
 def step_on(
     next_batch: Batches, *, model_name: str, loss_name: str, precision: str, device: str, ranks: Ranks = ALONE
 ) -> Callable[[], Tensor]:
-    """`make_step` on batches that come from elsewhere, on one of `ranks`."""
+    """Returns what `make_step` returns, but for the batches of `next_batch`, as one of `ranks`."""
     runtime = choose_runtime(device, precision)
     model = runtime.place(build_model(model_name)).train()
     optimizer = build_optimizer("AdamW", model.parameters(), lr=1e-3)
@@ -56,7 +56,7 @@ def step_on(
 
 
 def random_batch(batch: int, size: int) -> tuple[Tensor, Tensor]:
-    """Images [batch, 3, size, size] of noise, and a fifth of their pixels as target."""
+    """Returns images of noise, [batch, 3, size, size], and a target in which a random fifth of the pixels is 1."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch, 3, size, size, generator=generator)
     return images, (torch.rand(batch, 1, size, size, generator=generator) > 0.8).float()

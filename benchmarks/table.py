@@ -1,4 +1,4 @@
-"""A measured figure, and figures as a table for docs/results.md."""
+"""The rows of measured figures, and the table of them for docs/results.md."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ HEADER = ("work", "asked", "ratio (quartiles)", "ours", "the other", "of convolu
 
 @dataclass(frozen=True)
 class Row:
-    """One line: ours against something else.
+    """One row: our figure against that of something else.
 
     Attributes:
         work: what was done.
-        asked: of the ratio; empty where nothing is.
-        ratio: the other's time over ours; of memory and of tiling, ours over the other's.
-        ours, other: with their units.
-        shares: how much of our time its convolutions and its other memory traffic would take at the machine's limits.
-        remark: such as a warning that the machine was disturbed.
+        asked: the ratio that is asked for; empty if none is.
+        ratio: the other's time divided by ours; for memory and tiling, our figure divided by the other's.
+        ours, other: the figures with their units.
+        shares: the shares of our time that the convolutions, and the other memory traffic, would take at the machine's
+            limits.
+        remark: a remark, such as a warning that the machine was disturbed.
     """
 
     work: str
@@ -40,7 +41,7 @@ class Row:
 def timed_row(
     work: str, timing: Timing, *, other: str, asked: str, ours: str = "ours", shares: tuple[float, float] | None = None
 ) -> Row:
-    """The row of two callables that took turns."""
+    """Returns the row of two callables that took turns."""
     middle, lower, upper = timing.ratio(other, ours)
     warning = timing.warning(other, ours)
     return Row(
@@ -55,12 +56,12 @@ def timed_row(
 
 
 def shares_of(function: Callable[[], object], seconds: float, limits: Limits) -> tuple[float, float]:
-    """What `Row.shares` says, of a callable that takes `seconds`."""
+    """Returns `Row.shares` for a callable that takes `seconds`."""
     work: Work = count_work(function)
     return work.shares(seconds, limits)
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The table."""
+    """Returns the table of these rows in Markdown."""
     lines = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in rows)]
     return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |" for cells in lines)

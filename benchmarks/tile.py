@@ -1,6 +1,8 @@
-"""Tiling alone: a large image through a network that costs nothing, against MONAI's sliding window.
+"""Measures the tiling alone, against MONAI's sliding window: the network for a large image costs nothing.
 
-Each side runs in a process of its own, python -m benchmarks.tile ours|monai SIDE, because peak memory is the process's.
+Each of the two runs in a process of its own, because peak memory belongs to a process:
+
+    python -m benchmarks.tile ours|monai SIDE
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def tile_rows(settings: Settings, _limits: Limits) -> list[Row]:
 
 
 class FirstChannel(nn.Module):
-    """[N, C, H, W] → [N, 1, H, W], a network that costs nothing."""
+    """A network that costs nothing: [N, C, H, W] → [N, 1, H, W]."""
 
     def forward(self, images: Tensor) -> Tensor:
         return images[:, :1]
@@ -67,7 +69,7 @@ def main() -> None:
         from monai.inferers import sliding_window_inference
     before, started = resident_memory(), time.perf_counter()
     with torch.inference_mode():
-        if path == "ours":  # as Predictor.masks
+        if path == "ours":  # this is what `Predictor.masks` does
             model = TiledModel(network, tile=(TILE, TILE), overlap=OVERLAP)
             strips = model.strips(torch.from_numpy(image).permute(2, 0, 1), device="cpu", prepare=IMAGENET.planes)
             masks = masks_of_strips(strips, (1, side, side), decide)

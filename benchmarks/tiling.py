@@ -1,9 +1,9 @@
-"""Tiled prediction of a run of crops: against the whole image at once, and on one large image.
+"""Measures tiled prediction with a run of crops: on one large image, and against the whole image at once.
 
     python -m benchmarks.tiling --run outputs/dsb2018 [--side 4096]
 
-Prints the seconds per megapixel and the growth of the peak memory for a square image of that side, and the share of
-mask pixels that differ from prediction without tiles over the run's validation images.
+Prints the seconds per megapixel and the growth of the peak memory for a square image of that side. Then it prints the
+share of mask pixels that differ from prediction without tiles, over the run's validation images.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from assemble import data_folder
-from datasets.prepare.synthetic import make_sample
+from datasets.prepare.drawing import make_sample
 from datasets.split import read_split, select
 from inference.predictor import Predictor
 from saved_run import SavedRun, open_run
@@ -28,12 +28,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=4096, help="of the large image, a multiple of 512")
+    parser.add_argument("--side", type=int, default=4096, help="side of the large image, a multiple of 512")
     arguments = parser.parse_args()
     saved = open_run(arguments.run)
     predictor = saved.predictor
     print(f"{arguments.run}, tile {predictor.model.tile}, overlap {predictor.model.overlap}, {predictor.runtime}")
-    predict_large(predictor, arguments.side)  # first, while the process's peak memory is that of nothing else
+    predict_large(predictor, arguments.side)  # this comes first, before anything else raises the peak memory
     compare_with_whole(saved)
 
 
@@ -59,7 +59,7 @@ def compare_with_whole(saved: SavedRun) -> None:
 
 
 def predict_large(predictor: Predictor, side: int) -> None:
-    """Prints, for one synthetic image, seconds per megapixel and the peak memory above that of the loaded run."""
+    """Prints, for one synthetic image, the seconds per megapixel and the growth of the peak memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     piece = make_sample(0, 0, size=512).image
     image = predictor.reader.convert(np.tile(piece, (side // 512, side // 512, 1)))

@@ -1,4 +1,4 @@
-"""A step of training: against the plain path and against other libraries; its peak memory and its page faults."""
+"""Measures a step of training against the plain path and other libraries: its time, peak memory and page faults."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ PEERS_ASKED = {MONAI: "≥ 3.5 in bf16, stretch 4", SMP: ""}
 
 
 def other_networks() -> dict[str, nn.Module]:
-    """Networks of other libraries, of those that are installed, each [N, 3, H, W] → [N, 1, H, W]."""
+    """Builds networks of other libraries, if these are installed. Each is [N, 3, H, W] → [N, 1, H, W]."""
     found = {}
     if importlib.util.find_spec("monai"):
         from monai.networks.nets import BasicUNetPlusPlus
 
-        # The same widths; the sixth is that of the last up-sampled map.
+        # The widths are the same; the sixth is the width of the last up-sampled map.
         found[MONAI] = _First(BasicUNetPlusPlus(2, 3, 1, features=(32, 64, 128, 256, 512, 32)))
     if importlib.util.find_spec("segmentation_models_pytorch"):
         from segmentation_models_pytorch import UnetPlusPlus
@@ -74,7 +74,7 @@ def other_networks() -> dict[str, nn.Module]:
 
 
 class _First(nn.Module):
-    """Of a network that returns a list of one tensor."""
+    """A network that returns the only tensor in the list that `network` returns."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class _First(nn.Module):
 
 
 def memory_rows(settings: Settings) -> list[Row]:
-    """Peak memory and page faults of a step, each alone in a process of its own."""
+    """Measures the peak memory and the page faults of a step. Each measurement has a process of its own."""
     rows, shape = [], {"batch": settings.batch, "size": settings.size}
     for name in ("NestedUNet", "UNet"):
         plain = peak_of("plain", name, "fp32", **shape)

@@ -19,7 +19,7 @@ class Augmentation:
     flips would always happen together; one generator shared by all of them does not.
 
     Args:
-        square: whether the samples are square; others are not turned, for a batch needs one shape.
+        square: whether the samples are square; others are not turned, because a batch needs one shape.
         colour: whether they have three channels; others have no hue and saturation to change.
     """
 
@@ -30,12 +30,12 @@ class Augmentation:
         self._transform = A.Compose([*geometry, look])
 
     def __call__(self, image: np.ndarray, mask: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Changes a pair alike.
+        """Flips and turns both arrays in the same way, and changes the look of the image.
 
         Args:
             image: [H, W, 3] uint8, or [H, W, 1] without `colour`.
             mask: [H, W, K] uint8 {0, 1}.
-            seed: of this sample in this epoch.
+            seed: the one of this sample in this epoch.
         """
         self._transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
         changed = self._transform(image=image, mask=mask)

@@ -12,11 +12,11 @@ from system.errors import DataError
 def balanced_weights(pixels: np.ndarray, classes: Sequence[str]) -> list[float]:
     """n / (K · n_c) for each class c: the mean weight of a pixel is 1, and all classes weigh the same in sum.
 
-    As scikit-learn's `class_weight="balanced"` (King and Zeng 2001, "Logistic Regression in Rare Events Data"). Without
-    a background among the channels, n is the sum over the classes, too.
+    This is scikit-learn's `class_weight="balanced"` (King and Zeng 2001, "Logistic Regression in Rare Events Data").
+    n is the sum over the classes, also where the background is none of them.
 
     Args:
-        pixels: [K] integer, n_c.
+        pixels: [K] integers, the n_c.
         classes: names of the K classes.
 
     Raises:

@@ -18,7 +18,7 @@ class BatchAugmentation:
     decided on the host; the device computes all samples alike, so that nothing waits for it.
 
     Args:
-        square: whether the samples are square; others are not turned, for a batch needs one shape.
+        square: whether the samples are square; others are not turned, because a batch needs one shape.
         colour: whether they have three channels; others have no hue and saturation to change.
     """
 

@@ -15,7 +15,7 @@ def random_crop(
         image: [H, W, C] uint8; where it is smaller than the window, both are mirrored at their edges.
         masks: [H, W, K] uint8 {0, 1}.
         size: (height, width) of the window in pixels.
-        seed: of this window.
+        seed: decides where the window lies.
 
     Returns:
         [*size, C] and [*size, K].

@@ -1,4 +1,4 @@
-"""`dataset.yaml`: what a data folder says about itself, checked."""
+"""`dataset.yaml`, in which a data folder describes itself."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from images.class_maps import MAX_CLASSES
-from system.errors import DataError
+from system.errors import FileError
 from system.names import faults_of_classes
-from system.yaml_file import read_yaml
+from system.yaml_file import YamlError, read_yaml
 from tasks.truth import Value
 
 NAME = "dataset.yaml"
 READ = ("classes", "palette", "void")
-# Notes for people. What preparing a set writes is among them; all else of one's own belongs below `notes`.
-NOTES = ("name", "source", "licence", "groups", "notes", "images", "nuclei", "nuclei_lost", "objects", "size", "seed")
-NOTES += ("made_with", "sha256sums")
+# For people. Everything else that an importer or a user wants to write down belongs below `notes`.
+NOTES = ("name", "source", "licence", "groups", "notes", "sha256sums")
+# What preparing a set wrote beside `notes` before it used them. Such files still load; nothing new is added here.
+OLD_NOTES = ("images", "nuclei", "nuclei_lost", "objects", "size", "seed", "made_with")
+FIX = "correct the file, or remove it: only class maps need it"
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,26 @@ def read_description(root: Path) -> Description:
     """Reads `<root>/dataset.yaml`, which is optional.
 
     Raises:
-        DataError: not readable, unknown keys, or values that do not fit each other; all problems at once.
+        FileError: the file cannot be read, has unknown keys, or its values do not fit each other; all faults at once.
     """
     path = root / NAME
     if not path.exists():
         return Description()
     try:
-        content = read_yaml(path, error=DataError)
+        content = read_yaml(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); make it readable, or remove it") from error
+        found, fix = f"cannot be read ({error.strerror})", "make it readable, or remove it"
+        raise FileError(str(path), found=found, fix=fix) from error
+    except YamlError as error:
+        found = error.found if error.line is None else f"line {error.line}: {error.found}"
+        raise FileError(str(path), found=found, fix=FIX) from error
     if content is None:
         return Description()
     if not isinstance(content, dict):
-        raise DataError(f"{path}: must hold keys such as 'classes:', got {content!r}")
-    problems = [*_unknown_keys(content), *_wrong_values(content)]
-    if problems:
-        raise DataError(f"{path}: " + "; ".join(problems))
+        raise FileError(str(path), found=f"must hold keys such as 'classes:', got {content!r}", fix=FIX)
+    faults = [*_unknown_keys(content), *_wrong_values(content)]
+    if faults:
+        raise FileError(str(path), found="; ".join(faults), fix=FIX)
     return _described(content)
 
 
@@ -81,7 +87,7 @@ def _described(content: Mapping) -> Description:
 def _unknown_keys(content: Mapping) -> list[str]:
     problems = []
     for key in content:
-        if key not in READ + NOTES:
+        if key not in READ + NOTES + OLD_NOTES:
             close = difflib.get_close_matches(str(key), READ + NOTES, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             allowed = f"{', '.join(READ)} are read, {', '.join(NOTES)} are notes; write others below notes:"

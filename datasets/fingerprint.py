@@ -10,9 +10,9 @@ from datasets.samples import Samples
 
 
 def fingerprint(root: Path, split: Mapping[str, str], *parts: Samples) -> str:
-    """A digest of the names and sizes of all files of the samples, relative to `root`, and of who is in which part.
+    """A digest of the split, and of the names (relative to `root`) and sizes of all files of the samples.
 
-    It does not read the files: it notices an image that is added, removed, renamed or edited to another length.
+    No file is read. The digest changes where an image is added, removed, renamed or edited to another length.
     """
     digest = hashlib.blake2b(digest_size=16)
     files = {file for part in parts for sample in part.samples for file in (sample.image, *sample.truth) if file}

@@ -25,8 +25,8 @@ class Samples:
     """Decoded samples, at native size or resized, kept in memory as long as they fit.
 
     Args:
-        samples: files.
-        reader: the run's way of reading images.
+        samples: the files of each.
+        reader: reads the images as all of the run are read.
         task: reads and encodes their truth.
         size: (height, width) that all are resized to; None keeps their own.
     """
@@ -44,7 +44,7 @@ class Samples:
 
     @property
     def in_memory(self) -> int:
-        """How many of the samples read so far are kept; the others are read anew each time."""
+        """How many of the samples read so far are kept; the others are read again each time."""
         return len(self._kept)
 
     def size_of(self, index: int) -> tuple[int, int]:
@@ -54,7 +54,7 @@ class Samples:
         return self.size or self.image_sizes[index]
 
     def at_file_size(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """`samples[index]` before any resizing, read anew: image [H, W, C] uint8 and encoded target."""
+        """`samples[index]` before any resizing, read again: image [H, W, C] uint8 and encoded target."""
         image, truth = read_sample(self.samples[index], self.reader, self.task.truth)
         height, width = self.size or image.shape[:2]
         magnification = math.sqrt(image.shape[0] * image.shape[1] / (height * width))

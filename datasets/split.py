@@ -34,10 +34,11 @@ def random_split(ids: Sequence[str], *, val_fraction: float, seed: int) -> dict[
 
 
 def read_split(path: Path, ids: Sequence[str]) -> dict[str, str]:
-    """{id: "train" or "val"} from a CSV file with the columns `id,split`; images it does not name are left out.
+    """{id: "train" or "val"} from a CSV file with the columns `id,split`; images that it does not name are left out.
 
     Raises:
-        DataError: unreadable, other columns or values, an id twice, an id without image, or an empty part.
+        DataError: the file is not readable, has other columns or values, names an id twice or one without an image, or
+            leaves a part empty.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
@@ -69,5 +70,5 @@ def split_to_csv(split: Mapping[str, str]) -> str:
 
 
 def select(samples: Sequence[Named], split: Mapping[str, str], part: str) -> list[Named]:
-    """The samples (anything with an `id`) of one part, or with `part="all"` of both, in their order."""
+    """The samples (objects with an `id`) of one part, or of both with `part="all"`, in their order."""
     return [sample for sample in samples if split.get(sample.id) in (SPLITS if part == "all" else (part,))]

@@ -1,22 +1,22 @@
-"""A data folder → the two parts of a training, every sample read once and found usable."""
+"""A data folder → the two parts of a training, after every sample has been read once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from datasets.folder import list_folder, listed
+from datasets.folder import list_folder
+from datasets.problems import refusal
 from datasets.samples import Samples
 from datasets.split import random_split, read_split, select
+from datasets.threads import in_threads
 from images.image_reader import ImageReader, choose_reader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
 from images.reading import MAX_PIXELS
-from system.errors import DataError
+from system.errors import FileError
 from tasks.task import DEFAULTS, Task, TaskOptions
 
 
@@ -71,7 +71,7 @@ def load_training_data(
     Raises:
         DataError: the folder, its split or any of its files cannot be used.
     """
-    problems: list[str] = []
+    problems: list[FileError] = []
     folder = list_folder(root, task_type, options, problems=problems)
     ids = [sample.id for sample in folder.samples]
     if split_file is not None:
@@ -85,7 +85,7 @@ def load_training_data(
     train, val = (
         Samples(select(folder.samples, split, part), reader, folder.task, size=size) for part in ("train", "val")
     )
-    counts = _read_all(train, val, problems=problems)
+    counts = _read_all([train, val], root=root, problems=problems)
     return TrainingData(
         task=folder.task,
         split=split,
@@ -104,11 +104,12 @@ def _normalisation(name: str, train: Samples) -> Normalisation:
     return measure(train[i][0] for i in range(len(train)))
 
 
-def _read_all(*parts: Samples, problems: list[str]) -> np.ndarray:
-    """Reads every sample, with several threads and a progress bar on a terminal.
+def _read_all(parts: Sequence[Samples], *, root: Path, problems: list[FileError]) -> np.ndarray:
+    """Reads every sample.
 
     Args:
-        problems: those known already; one DataError lists them with those found here.
+        parts: samples of the data folder `root`.
+        problems: those known before; one error lists them with those that are found here.
 
     Returns:
         [images, K + 1] int64, see `Task.pixel_counts`, in the order of the parts.
@@ -118,14 +119,12 @@ def _read_all(*parts: Samples, problems: list[str]) -> np.ndarray:
         part, index = item
         try:
             return part.task.pixel_counts(part[index][1])
-        except DataError as error:
-            problems.append(str(error))
+        except FileError as error:
+            problems.append(error)
 
-    items = [(part, index) for part in parts for index in range(len(part))]
-    with ThreadPoolExecutor() as pool:
-        counts = list(tqdm(pool.map(read, items), "read", len(items), leave=False, disable=None))
+    counts = in_threads(read, [(part, index) for part in parts for index in range(len(part))], "read")
     if problems:
-        raise DataError(listed(sorted(problems), "mend or remove these files; python -m datasets.check tells more"))
+        raise refusal(root, problems)
     return np.stack(counts)
 
 
@@ -138,5 +137,5 @@ def _describe(task: Task, counts: np.ndarray, *parts: Samples) -> str:
     range_of_sizes = smallest if smallest == largest else f"{smallest} to {largest}"
     what = "classes" if task.background else "foreground"
     unkept = len(sizes) - sum(part.in_memory for part in parts)
-    anew = f"; {unkept} do not fit into memory and are read anew in every epoch" if unkept else ""
-    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found}{anew}"
+    again = f"; {unkept} do not fit into memory and are read again in every epoch" if unkept else ""
+    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found}{again}"

@@ -1,1 +1,1 @@
-"""What trains and evaluates any network: the loops, the state of a training, devices, ranks, the run folder."""
+"""This package trains and evaluates any network: loops, the state of a training, devices, ranks, the run folder."""

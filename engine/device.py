@@ -1,4 +1,4 @@
-"""Where a run computes, and in which precision."""
+"""The device that a run computes on, and its precision."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from system.errors import ConfigError
+from system.hardware import default_device, default_precision, describe_device
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """A device, and the precision that networks run in on it; weights, losses and scores stay float32."""
+    """A device, and the precision that networks compute in on it. Weights, losses and scores stay float32."""
 
     device: torch.device
     precision: str  # fp32, bf16 or fp16
@@ -25,15 +26,15 @@ class Runtime:
 
     @property
     def layout(self) -> torch.memory_format:
-        """Channels last, which convolutions run fastest in; PyTorch's own on MPS, where it has not been measured."""
+        """Channels last, which is fastest for convolutions; PyTorch's default on MPS, where it was not measured."""
         return torch.contiguous_format if self.device.type == "mps" else torch.channels_last
 
     def place(self, model: nn.Module) -> nn.Module:
-        """Moves a network here, in this layout."""
+        """Moves a network to this device and into this layout."""
         return model.to(self.device, memory_format=self.layout)
 
     def move(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Moves a batch, [N, C, H, W] and its target, here without waiting for the copy."""
+        """Moves a batch, images [N, C, H, W] and their target, to this device without waiting for the copy."""
         return self.move_images(images), target.to(self.device, non_blocking=True)
 
     def move_images(self, images: Tensor) -> Tensor:
@@ -44,28 +45,23 @@ class Runtime:
         return torch.autocast(self.device.type, half, enabled=self.precision != "fp32")
 
     def __str__(self) -> str:
-        if self.on_cuda:
-            return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
-        if self.device.type == "mps":
-            return f"Apple GPU, {self.precision}"
-        return f"CPU with {torch.get_num_threads()} threads, {self.precision}"
+        return f"{describe_device(self.device)}, {self.precision}"
 
 
 def choose_runtime(device: str = "auto", precision: str = "auto", *, deterministic: bool = False) -> Runtime:
-    """The device and precision for `auto | cuda | mps | cpu` and `auto | fp32 | bf16 | fp16`.
+    """Chooses the device from `auto | cuda | mps | cpu` and the precision from `auto | fp32 | bf16 | fp16`.
 
-    `auto` is CUDA where present, else the CPU; and bf16 where the hardware computes in it: elsewhere it is emulated and
-    slow, and on MPS it has not been measured. It is never fp16, whose range is small.
+    `default_device` and `default_precision` in system/hardware.py say what `auto` means.
 
     Args:
-        deterministic: from now on this process computes only with kernels that give the same bits every time.
+        deterministic: from now on this process uses only algorithms that give the same bits every time.
 
     Raises:
-        ConfigError: CUDA or MPS is asked for and absent, or fp16 on MPS, where no optimiser is fused.
+        ConfigError: this machine has no such device, or fp16 is asked for on MPS, where no optimiser is fused.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            "train.device: cuda, but PyTorch sees no CUDA device here; use auto or cpu, or mend the driver"
+            "train.device: cuda, but PyTorch sees no CUDA device here; use auto or cpu, or repair the driver"
         )
     if device == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("train.device: mps, but PyTorch sees no Apple GPU here; use auto or cpu")
@@ -75,18 +71,5 @@ def choose_runtime(device: str = "auto", precision: str = "auto", *, determinist
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    if precision == "auto":
-        precision = "bf16" if _has_bf16(name) else "fp32"
-    return Runtime(torch.device(name), precision)
-
-
-def _has_bf16(device: str) -> bool:
-    if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device == "cpu" and _cpu_has_bf16()
-
-
-def _cpu_has_bf16() -> bool:
-    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(check() for check in checks if check is not None)
+    name = default_device() if device == "auto" else device
+    return Runtime(torch.device(name), default_precision(name) if precision == "auto" else precision)

@@ -1,4 +1,4 @@
-"""The processes ("ranks") that torchrun starts for one training, and what passes between them."""
+"""The processes ("ranks") that torchrun starts for one training, and what they exchange."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ T = TypeVar("T")
 
 
 class Ranks:
-    """The ranks of a training, of which this process is one. Alone, nothing here does anything or loads torch.
+    """The ranks of a training; this process is one of them. With a single rank nothing here acts or loads torch.
 
-    A context: ranks after the first print nothing but errors of their own. Until `begin` a rank that fails says so at
-    the others' next meeting, so that all end, with one message; later the others notice that it is gone.
+    This is a context: inside it, ranks after the first print nothing but their own errors. A rank that fails before
+    `begin` reports this when the ranks next meet, so that all of them end, with one message. After `begin` the other
+    ranks notice that a rank is gone.
 
     Attributes:
-        rank: of this process, from 0; the first one alone owns the run folder.
-        count: of all, on all machines.
-        local: rank on this machine, the number of its GPU.
+        rank: number of this process, from 0. Only the first rank owns the run folder.
+        count: number of ranks on all machines.
+        local: number of this process on its machine, which is also the number of its GPU.
     """
 
     def __init__(self, rank: int = 0, count: int = 1, local: int = 0) -> None:
@@ -42,7 +43,7 @@ class Ranks:
 
     @classmethod
     def of_torchrun(cls) -> Ranks:
-        """As torchrun says it in the environment; one process without it."""
+        """Reads the ranks from the environment variables that torchrun sets; without them there is one process."""
         values = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
         return cls(*map(int, values)) if all(map(str.isdecimal, values)) else cls()
 
@@ -58,22 +59,24 @@ class Ranks:
         if not self.alone:
             if self.rank:
                 sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
-                sys.stderr = _NoTerminal(sys.stderr.buffer, line_buffering=True)  # progress bars are for terminals
+                sys.stderr = _NoTerminal(sys.stderr.buffer, line_buffering=True)  # so that no progress bar is drawn
             import torch
             from torch import distributed
 
             on_cuda = torch.cuda.is_available()
             if on_cuda and self.local < torch.cuda.device_count():
                 torch.cuda.set_device(self.local)
-            # Gradients go the device's way; all else lies on the host and goes by gloo, without waiting for a device.
+            # NCCL exchanges the gradients on CUDA. Everything else is on the host and goes through gloo, so that it
+            # does not wait for a device.
             distributed.init_process_group("cpu:gloo,cuda:nccl" if on_cuda else "gloo", **self._store())
         return self
 
     def _store(self) -> dict:
-        """Where ranks find each other: torchrun's store, but apart from what earlier attempts have left in it.
+        """Returns the arguments that say where the ranks find each other.
 
-        It outlives a restart, with the addresses of processes that are gone. On several machines the attempts are
-        counted by each for itself; docs/scaling.md has the variable that gives them a new store.
+        torchrun's store survives a restart, and still holds the addresses of processes that are gone. So each attempt
+        uses keys of its own in it. On several machines each machine counts its own attempts, so this does not work
+        there; docs/scaling.md names the variable that gives them a new store.
         """
         on_one_machine = os.environ.get("LOCAL_WORLD_SIZE") == str(self.count)
         if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or not on_one_machine:
@@ -96,12 +99,12 @@ class Ranks:
         if error is None:
             distributed.destroy_process_group()
             return
-        # A peer that is gone is a plain RuntimeError in gloo.
+        # gloo raises a plain RuntimeError if another process is gone.
         lost = isinstance(error, distributed.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
         if isinstance(error, Exception) and not lost and not self._begun:
             self.meet(error)
         if self.rank and (lost or isinstance(error, Stopped | DivergedError | KeyboardInterrupt)):
-            # The first rank, or the one that is gone, reports it.
+            # The first rank reports the error, or the rank that is gone has reported it.
             fallback = INTERRUPTED if isinstance(error, KeyboardInterrupt) else LostRankError.exit_code
             raise SystemExit(getattr(error, "exit_code", fallback)) from error
         if lost:
@@ -111,35 +114,37 @@ class Ranks:
             ) from error
 
     def check_settings(self, *, batch_size: int, accumulate: int, sync_batch_norm: bool, runtime: Runtime) -> None:
-        """Raises ConfigError where so many ranks cannot train with these settings of the section `train`."""
-        parts = self.count * accumulate
-        if batch_size % parts:
-            lower, upper = batch_size // parts * parts, -(-batch_size // parts) * parts
+        """Raises ConfigError if this number of ranks cannot train with these settings of the section `train`."""
+        divisor = self.count * accumulate
+        if batch_size % divisor:
+            lower, upper = batch_size // divisor * divisor, -(-batch_size // divisor) * divisor
             raise ConfigError(
-                f"train.batch_size is {batch_size}, of all {self.count} processes together; it has to be divisible by "
-                f"processes × train.accumulate = {parts}, such as {' or '.join(str(n) for n in (lower, upper) if n)}"
+                f"train.batch_size is {batch_size}, for all {self.count} processes together; it has to be divisible by "
+                f"processes × train.accumulate = {divisor}, such as {' or '.join(str(n) for n in (lower, upper) if n)}"
             )
         if sync_batch_norm and not runtime.on_cuda:
             raise ConfigError(
-                f"train.sync_batch_norm: true needs CUDA, this is {runtime}; set it to false: batch norm then uses the "
-                "images of its own process"
+                f"train.sync_batch_norm: true needs CUDA, but this run uses {runtime}; set it to false: the batch norm "
+                "of each process then uses its own images"
             )
         if self.alone:
             return
         import torch
 
         if runtime.device.type == "mps":
-            raise ConfigError(f"{self.count} processes, but an Apple GPU serves one; start train.py without torchrun")
+            raise ConfigError(
+                f"there are {self.count} processes, but an Apple GPU serves only one; start train.py without torchrun"
+            )
         if runtime.on_cuda and self.local >= torch.cuda.device_count():
             raise ConfigError(
-                f"process {self.local + 1} of this machine has no GPU of its own, there are "
+                f"process {self.local + 1} of this machine has no GPU of its own; the machine has "
                 f"{torch.cuda.device_count()}; start torchrun with --nproc-per-node {torch.cuda.device_count()}"
             )
 
     def first(self, function: Callable[..., T], *arguments: object, **keywords: object) -> T:
-        """What `function` returns on the first rank, which alone calls it: tensors and plain Python.
+        """Calls `function` on the first rank only, and returns its result, tensors and plain Python, on all ranks.
 
-        All ranks get it, or end where it fails.
+        If the call fails, all ranks end.
         """
         result = function(*arguments, **keywords) if self.is_first else None
         if self.alone:
@@ -152,21 +157,22 @@ class Ranks:
         return box[0]
 
     def meet(self, error: Exception | None = None) -> None:
-        """Waits for all ranks. Where some come with an error, the first of these tells it and all others end."""
+        """Waits for all ranks. If ranks bring an error, the first of these ranks reports its own and the others end."""
         codes = self.gathered(None if error is None else getattr(error, "exit_code", 1))
         failed = [rank for rank, code in enumerate(codes) if code is not None]
         if failed and failed[0] != self.rank:
             raise SystemExit(codes[failed[0]])
 
     def begin(self, model: nn.Module, *, sync_batch_norm: bool = False) -> nn.Module:
-        """The last meeting before the first step.
+        """Waits for all ranks a last time before the first step.
 
         Args:
-            sync_batch_norm: over the images of all ranks; changes `model` in place, its state keeps its names.
+            sync_batch_norm: batch norm uses the images of all ranks. This changes `model` in place; the names in its
+                state dict stay the same.
 
         Returns:
-            The network to train with, which shares the weights of `model`: its backward pass leaves the mean of all
-            ranks' gradients.
+            The network to train with. It shares the weights of `model`; its backward pass computes the mean of the
+            gradients of all ranks.
         """
         if self.alone:
             return model
@@ -180,11 +186,11 @@ class Ranks:
         on = [device.index] if device.type == "cuda" else None
         wrapper = nn.parallel.DistributedDataParallel
         renamed = "forward_sync_buffers" in inspect.signature(wrapper).parameters
-        buffers = {"forward_sync_buffers" if renamed else "broadcast_buffers": False}  # `share_buffers` does it
+        buffers = {"forward_sync_buffers" if renamed else "broadcast_buffers": False}  # `share_buffers` does this
         return wrapper(model, device_ids=on, gradient_as_bucket_view=True, **buffers)
 
     def gathered(self, value: T) -> list[T]:
-        """The values of all ranks, in their order."""
+        """Returns the values of all ranks, in the order of the ranks."""
         if self.alone:
             return [value]
         from torch import distributed
@@ -194,14 +200,15 @@ class Ranks:
         return values
 
     def agree(self, stop: int | None, save: bool) -> tuple[int | None, bool]:
-        """The same answer on all ranks, between two steps.
+        """Agrees between two steps whether all ranks stop and whether they save.
 
         Args:
-            stop: number of the signal that this rank was sent.
-            save: whether it is time to; the first rank decides.
+            stop: number of the signal that this rank received; None if it received none.
+            save: whether it is time to save; only the value of the first rank counts.
 
         Returns:
-            A signal that any rank was sent, and what the first one decided.
+            The number of a signal that any rank received, or None; and the first rank's `save`. Both are the same on
+            all ranks.
         """
         if self.alone:
             return stop, save
@@ -214,7 +221,7 @@ class Ranks:
         return stop or None, bool(save)
 
     def everywhere(self, flag: Tensor) -> Tensor:
-        """Whether `flag`, a bool scalar, is true on all ranks: the same, on its device, without waiting for that."""
+        """Returns whether `flag` is true on all ranks, a bool scalar on its device. It does not wait for the device."""
         if self.alone:
             return flag
         from torch import distributed
@@ -224,7 +231,7 @@ class Ranks:
         return common > 0
 
     def pool(self, losses: MeanLosses, counts: Counts) -> None:
-        """Makes of both what all ranks have added, in the order of the ranks, on every rank."""
+        """Gives `losses` and `counts` on every rank what all ranks have added, in the order of the ranks."""
         if self.alone:
             return
         import torch
@@ -236,7 +243,10 @@ class Ranks:
         counts.load_state_dict(merged(share["counts"] for share in shares))
 
     def share_buffers(self, model: nn.Module) -> None:
-        """Gives all ranks the first one's running statistics: the others' train nothing, and are kept nowhere."""
+        """Copies the running statistics of the first rank to all ranks.
+
+        Training does not use those of the other ranks, and no checkpoint stores them.
+        """
         if self.alone:
             return
         from torch import distributed
@@ -252,12 +262,15 @@ ALONE = Ranks()
 
 
 def unreduced(model: nn.Module, *, unless: bool) -> AbstractContextManager:
-    """A context in which a backward pass leaves the gradients of a wrapped network on their rank."""
+    """Returns a context in which a backward pass does not average the gradients of a wrapped network over the ranks.
+
+    With `unless` the context changes nothing.
+    """
     return nullcontext() if unless or not hasattr(model, "no_sync") else model.no_sync()
 
 
 class _NoTerminal(io.TextIOWrapper):
-    """Standard error that says it is no terminal."""
+    """A standard error stream which says that it is not a terminal."""
 
     def isatty(self) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Keeps a loss or gradient that is not finite away from the weights."""
+"""A guard keeps a loss or gradient that is not finite away from the weights."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ class WatchedStep:
     """One step as the guard sees it, between its backward pass and its update.
 
     Attributes:
-        epoch, step: from 1 and from 0.
+        epoch: the number of the epoch, from 1.
+        step: the number of the step in its epoch, from 0.
         images: [N, C, H, W] float32, normalised.
         loss, gradient_norm: scalars on the device.
         terms: name → value of each term of a weighted sum, scalars on the device.
-        loss_is_finite: bool scalar on the device; in fp16 it is that of all ranks.
-        scale: of the loss; None where it is not scaled.
-        flag: bool scalar on the host, once `copied` has happened.
+        loss_is_finite: bool scalar on the device; in fp16 it is true only if the loss is finite on all ranks.
+        scale: the scale of the loss; None if the loss is not scaled.
+        flag: a copy of `good` on the host, bool scalar; it is valid after the event `copied`.
     """
 
     epoch: int
@@ -41,14 +42,14 @@ class WatchedStep:
 
     @property
     def good(self) -> Tensor:
-        """Whether loss and gradient are finite, bool scalar; a gradient may overflow as long as its scale can fall."""
+        """True if loss and gradient are finite, bool scalar. A gradient may overflow as long as its scale can fall."""
         gradient = self.gradient_norm.isfinite()
         if self.scale is not None:
             gradient = gradient | (self.scale > SMALLEST)
         return self.loss_is_finite & gradient
 
     def on_host(self) -> WatchedStep:
-        """The same, for another process."""
+        """Returns the step with all tensors on the host, so that it can be sent to another process."""
         names = ("images", "target", "loss", "gradient_norm", "loss_is_finite")
         tensors = {name: getattr(self, name).cpu() for name in names}
         terms = {name: value.cpu() for name, value in self.terms.items()}
@@ -56,23 +57,23 @@ class WatchedStep:
 
 
 def refuse(bad: WatchedStep) -> None:
-    """Raises DivergedError for a bad step, and keeps nothing of it."""
+    """Raises DivergedError for a bad step, and stores nothing of the step."""
     raise DivergedError(
         f"step {bad.step + 1}: the loss is {bad.loss.item()}, the gradient's norm {bad.gradient_norm.item()}"
     )
 
 
 class UpdateGuard:
-    """Looks at every step between its backward pass and its update.
+    """Checks every step between its backward pass and its update.
 
-    At once (the CPU): a bad step raises before the update. Deferred (CUDA): the optimiser's fused kernel leaves the
-    weights alone where the flag, on the device, says so. The flag is copied to the host behind the step and read at the
-    next one, so that nothing waits for the device.
+    On the CPU the check is immediate: a bad step raises an error before the update. On CUDA it is deferred: a flag on
+    the device says whether the step is bad, and the fused kernel of the optimiser then leaves the weights unchanged.
+    The flag is copied to the host after the step and read at the next step, so that nothing waits for the device.
 
     Args:
-        optimizer: with deferred=True, one built with fused=True.
-        deferred: see above.
-        on_bad_step: called with the first bad step; raises.
+        optimizer: if the check is deferred, it must be built with fused=True.
+        deferred: whether the check is deferred.
+        on_bad_step: called with the first bad step; it has to raise an error.
     """
 
     def __init__(
@@ -84,19 +85,19 @@ class UpdateGuard:
         self._pending: WatchedStep | None = None
 
     def check(self, watched: WatchedStep) -> None:
-        """To be called before the update of a step; raises, or has the optimiser leave a bad update out."""
+        """Checks a step; call it before the update. A bad step raises an error, or the optimiser skips its update."""
         if self.deferred:
             self._suppress(watched)
         elif not watched.good:
             self.on_bad_step(watched)
 
     def settle(self) -> None:
-        """Reads the flag of the newest step: before its state is saved, and at an epoch's end."""
+        """Reads the flag of the newest step. Call it before that step's state is saved, and at the end of an epoch."""
         watched, self._pending = self._pending, None
         if watched is None:
             return
         if watched.copied is not None:
-            watched.copied.synchronize()  # of the step before: the device has the present one to work on
+            watched.copied.synchronize()  # waits for the previous step only; the device still has the current one to do
         if not watched.flag:
             self.on_bad_step(watched)
 

@@ -1,4 +1,4 @@
-"""What happened in each epoch: the rows of log.csv and timing.csv, and which epoch was the best."""
+"""The history of a training: the rows of log.csv and timing.csv, and which epoch was the best."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 
 
 class History:
-    """Rows for log.csv (reproducible to the byte) and timing.csv (not), one per epoch, and the clock between them."""
+    """Collects one row per epoch for log.csv (reproducible to the byte) and for timing.csv (not reproducible).
+
+    It also runs the clock that timing.csv needs.
+    """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
@@ -15,11 +18,11 @@ class History:
         self._started, self._trained, self._images, self._waited = 0.0, 0.0, 0, 0.0
 
     def load(self, rows: Sequence[Mapping[str, float]], timing: Sequence[Mapping[str, float]]) -> None:
-        """Goes on after these epochs."""
+        """Replaces the history by that of a run which continues: one row per epoch that is done."""
         self.rows, self.timing = [dict(row) for row in rows], [dict(row) for row in timing]
 
     def is_over(self, *, epochs: int, patience: int | None) -> bool:
-        """Whether all epochs are done, or none of the last `patience` was the best."""
+        """Returns True if all epochs are done, or if none of the last `patience` epochs was the best."""
         return len(self.rows) >= epochs or bool(self.rows and patience and self.epochs_since_best >= patience)
 
     def start_epoch(self) -> int:
@@ -28,7 +31,12 @@ class History:
         return len(self.rows) + 1
 
     def end_training(self, *, images: int, waited: float) -> None:
-        """Called between training, on so many images and with `waited` seconds for their batches, and validation."""
+        """Notes the end of an epoch's training; its validation follows.
+
+        Args:
+            images: number of images that this process trained on.
+            waited: seconds that the training waited for batches.
+        """
         self._trained, self._images, self._waited = time.perf_counter(), images, waited
 
     def add(
@@ -39,10 +47,10 @@ class History:
         val_losses: Mapping[str, float],
         val_scores: Mapping[str, float],
     ) -> None:
-        """Ends an epoch.
+        """Adds the rows of an epoch that has ended.
 
         Args:
-            lr: the learning rate of its last step.
+            lr: the learning rate of the epoch's last step.
             losses, val_losses: "loss", and the terms of a weighted sum by name, which become the last columns.
             scores, val_scores: column name → score.
         """
@@ -56,7 +64,7 @@ class History:
 
     @property
     def best(self) -> Mapping[str, float]:
-        """The row with the highest val_iou, the first on ties."""
+        """The row with the highest val_iou; of equal rows, the first."""
         return max(self.rows, key=lambda row: row["val_iou"])
 
     @property
@@ -68,7 +76,7 @@ class History:
         return len(self.rows) - self.best["epoch"]
 
     def line(self, epochs: int) -> str:
-        """The newest epoch for a terminal."""
+        """Returns the line that describes the newest epoch on a terminal."""
         row, timing = self.rows[-1], self.timing[-1]
         seconds = timing["train_seconds"] + timing["val_seconds"]
         return (
@@ -80,7 +88,10 @@ class History:
 
 
 def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    """CSV text: numbers as %.6f, but `lr` with six significant digits (one-cycle ends far below 1e-6)."""
+    """Returns the rows as CSV text.
+
+    Numbers are written as %.6f, but `lr` has six significant digits, because one-cycle ends far below 1e-6.
+    """
     import pandas as pd
 
     frame = pd.DataFrame(rows)

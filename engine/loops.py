@@ -1,4 +1,4 @@
-"""One epoch of training, one pass of scoring. Everything that they use is handed to them."""
+"""The two loops: one epoch of training, and one pass of scoring. Everything that they use is handed to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.training import Criterion, Training
 
 
 class TrainingLoader(Protocol):
-    """Batches of one epoch after the other, such as `datasets.loading.epoch_loader.EpochLoader`."""
+    """An object that gives the batches of each epoch, such as `datasets.loading.epoch_loader.EpochLoader`."""
 
     def start(self, *, epoch: int, done: int) -> None: ...
 
@@ -31,17 +31,17 @@ class TrainingLoader(Protocol):
 def train_epoch(
     training: Training, loader: TrainingLoader, *, after_step: Callable[[], None] = lambda: None
 ) -> dict[str, float]:
-    """Trains on every batch of the epoch that is under way, or on those that a stopped process left.
+    """Trains on every batch of the current epoch. After a stop, it trains on the batches that are left of it.
 
     Args:
-        after_step: called when a step is done and counted; may save the training as it is, and may raise.
+        after_step: called when a step is done and counted. It may save the training as it is, and it may raise.
 
     Returns:
-        The mean loss per image of the whole epoch as "loss", and the terms of a weighted sum by their names, of all
-        ranks.
+        The mean loss per image over the whole epoch and all ranks, as "loss", and the terms of a weighted sum by
+        their names.
 
     Raises:
-        DivergedError: that mean, or any loss or gradient on the way, is not finite.
+        DivergedError: this mean, or the loss or gradient of a step, is not finite.
     """
     progress = training.progress
     training.history.start_epoch()
@@ -72,16 +72,16 @@ def evaluate(
     on_logits: Callable[[Tensor], None] = lambda logits: None,
     ranks: Ranks = ALONE,
 ) -> dict[str, float]:
-    """Scores every batch of `loader` into `counts`; train.py and val.py both score with this.
+    """Scores every batch of `loader` and adds the result to `counts`. Both train.py and val.py score with this.
 
-    Of several ranks each has a part of the set, and all get the whole set's losses and counts; the running statistics
-    are the first rank's.
+    If there are several ranks, each scores its own share of the set, and all get the losses and counts of the whole
+    set. All use the running statistics of the first rank.
 
     Args:
         model: [N, C, H, W] → logits [N, K, H, W] in eval mode.
-        criterion: of the mean loss; without one nothing is returned.
+        criterion: computes the loss. Without it the result is empty.
         decide: logits [N, K, *space] → bool predictions of the same shape, such as `Task.decide`.
-        on_logits: called with each batch's logits, [N, K, H, W] float32 on the device.
+        on_logits: called with the logits of each batch, [N, K, H, W] float32 on the device.
 
     Returns:
         The mean loss per image as "loss", and the terms of a weighted sum by their names.

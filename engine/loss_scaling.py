@@ -1,8 +1,9 @@
-"""Loss scaling, by which training in float16 keeps its small gradients, without a wait for the device.
+"""Loss scaling keeps the small gradients of a training in float16. This one never waits for the device.
 
-Micikevicius et al. 2018, "Mixed precision training" (ICLR): the loss is multiplied by a scale, so that gradients stay
-above the 6e-8 where float16 ends, and the weights' gradients, which are float32, are divided by it. What overflows is
-no accident but how the scale is found: the update is left out, and the scale halved.
+The method is that of Micikevicius et al. 2018, "Mixed precision training" (ICLR). The loss is multiplied by a scale, so
+that gradients stay above 6e-8, the smallest positive number of float16. The gradients of the weights, which are
+float32, are then divided by the scale. If a gradient overflows, the update is left out and the scale is halved. Such
+overflows are expected: this is how the largest usable scale is found.
 """
 
 from __future__ import annotations
@@ -14,61 +15,62 @@ from torch import Tensor, optim
 
 from engine.device import Runtime
 
-# Below 1 the loss would be made smaller: what overflows there is no small gradient that was lifted too high, but one of
-# more than 65504, and a training that has diverged.
+# At a scale of 1 the loss is not enlarged at all. A gradient that overflows even then is larger than 65504 itself: the
+# training has diverged.
 SMALLEST = 1.0
-FIRST = 2.0**16  # as PyTorch's scaler, like the next
-GROWTH_INTERVAL = 2000  # updates in a row after which twice the scale is tried
+FIRST = 2.0**16  # the value of PyTorch's scaler
+GROWTH_INTERVAL = 2000  # updates without an overflow after which the scale is doubled; the value of PyTorch's scaler
 
 
 class LossScaling:
-    """None: what precisions with float32's range need.
+    """Does not scale at all: this is enough for precisions that have the range of float32.
 
     Attributes:
-        scale: float32 scalar on the device; None where the loss is not scaled.
+        scale: float32 scalar on the device; None if the loss is not scaled.
     """
 
     scale: Tensor | None = None
 
     def scaled(self, loss: Tensor) -> Tensor:
-        """What to call `backward` on."""
+        """Returns the value to call `backward` on."""
         return loss
 
     def unscale_(self, gradients: Sequence[Tensor]) -> None:
-        """Makes the gradients those of the loss itself, in place."""
+        """Turns the gradients of the scaled loss into those of the loss itself, in place."""
 
     def step(self, optimizer: optim.Optimizer, loss: Tensor, gradient_norm: Tensor) -> None:
         """Updates the weights.
 
         Args:
-            loss, gradient_norm: scalars on the device, of the loss itself.
+            loss, gradient_norm: the loss itself and the norm of its gradient, without the scale; scalars on the device.
         """
         optimizer.step()
 
     def state_dict(self) -> dict | None:
-        """For a checkpoint; waits for the device."""
+        """Returns what a checkpoint stores. This waits for the device."""
         return None
 
     def load_state_dict(self, state: Mapping | None) -> None:
-        """Goes on with the scale of `state_dict`."""
+        """Takes over what `state_dict` returned."""
 
 
 class DynamicLossScaling(LossScaling):
-    """The largest power of two with which gradients do not overflow, found while training.
+    """Finds, while training, the largest power of two with which the gradients do not overflow.
 
-    As `torch.amp.GradScaler`, which would have the update depend on the gradients alone: here the loss, too, has to be
-    finite, and `scale` can be looked at without a wait.
+    It works like `torch.amp.GradScaler`, with two differences. There the update depends on the gradients alone; here
+    the loss has to be finite too. And `scale` can be read without a wait.
 
     Args:
-        optimizer: built with fused=True, whose kernels leave the weights alone where a flag on the device says so.
+        optimizer: built with fused=True. Its kernels read a flag on the device, and leave the weights unchanged if the
+            flag is set.
     """
 
     def __init__(self, optimizer: optim.Optimizer, device: torch.device) -> None:
         if not all(group.get("fused") for group in optimizer.param_groups):
             raise ValueError("loss scaling needs an optimiser built with fused=True")
         self.scale = torch.full((), FIRST, device=device)
-        self._updates = torch.zeros((), device=device)  # since the scale last changed
-        # SGD's first momentum is whatever the memory held if its kernel leaves the first update out: so it starts at 0.
+        self._updates = torch.zeros((), device=device)  # number of updates since the scale last changed
+        # If the kernel of SGD leaves the first update out, its momentum is never initialised. So it is set to 0 here.
         for group in optimizer.param_groups:
             for parameter in group["params"] if group.get("momentum") else ():
                 optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
@@ -77,7 +79,7 @@ class DynamicLossScaling(LossScaling):
         return loss * self.scale
 
     def unscale_(self, gradients: Sequence[Tensor]) -> None:
-        torch._foreach_mul_(list(gradients), 1 / self.scale)  # exact: a power of two
+        torch._foreach_mul_(list(gradients), 1 / self.scale)  # this is exact, because the scale is a power of two
 
     def step(self, optimizer: optim.Optimizer, loss: Tensor, gradient_norm: Tensor) -> None:
         overflow = (~(loss.isfinite() & gradient_norm.isfinite())).float()
@@ -97,5 +99,5 @@ class DynamicLossScaling(LossScaling):
 
 
 def build_loss_scaling(runtime: Runtime, optimizer: optim.Optimizer) -> LossScaling:
-    """What a runtime's precision needs."""
+    """Returns the loss scaling that the runtime's precision needs."""
     return DynamicLossScaling(optimizer, runtime.device) if runtime.precision == "fp16" else LossScaling()

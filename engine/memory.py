@@ -1,4 +1,4 @@
-"""What to change when memory runs out."""
+"""When memory runs out, the error says what to change."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from system.errors import MemoryExceededError, is_out_of_memory
 def advice_when_memory_runs_out(
     *, batch_size: int, accumulate: int, images_at_once: int, side_key: str
 ) -> Iterator[None]:
-    """A context that turns a failed allocation into MemoryExceededError, which suggests a size that may fit.
+    """Returns a context that turns a failed allocation into MemoryExceededError, which suggests a size that may fit.
 
     Args:
         batch_size, accumulate: as configured.
-        images_at_once: what one process puts through the network at once.
-        side_key: the key that sets the size of what the network sees, for a batch that cannot be smaller.
+        images_at_once: number of images that go through the network at once, in one process.
+        side_key: the key that sets the size of the network's input. The error names it if there is one image at once.
     """
     try:
         yield
@@ -34,6 +34,6 @@ def advice_when_memory_runs_out(
             smaller = f"train.accumulate={2 * accumulate}, which takes the same batch in smaller pieces, or {smaller}"
         raise MemoryExceededError(
             f"out of memory with train.batch_size {batch_size}, {images} images at once "
-            f"({str(error).splitlines()[0] or 'no memory'}); try {smaller}. That is another training: give name=… or "
-            "--fresh with it"
+            f"({str(error).splitlines()[0] or 'no memory'}); try {smaller}. This makes it another training, so add "
+            "name=… or --fresh"
         ) from error

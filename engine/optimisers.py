@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules, by name."""
+"""Builds optimisers and learning-rate schedules by their names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEDULERS = ("constant", "cosine", "one_cycle", "plateau", "multi_step")
 
 
 def build_optimizer(name: str, parameters: Iterable[nn.Parameter], **arguments: object) -> optim.Optimizer:
-    """`torch.optim`'s optimiser of that name, in its fused form (one pass over the weights) where the device has it."""
+    """Builds the optimiser of `torch.optim` with this name, fused (one pass over the weights) if the device allows."""
     parameters = list(parameters)
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
     return OPTIMIZERS[name](parameters, **{"fused": fused, **arguments})
@@ -22,7 +22,7 @@ class Schedule:
     """A torch scheduler together with the moment at which it steps.
 
     Attributes:
-        lr: the rate of the newest step, as it was used.
+        lr: the learning rate that the newest step used.
     """
 
     def __init__(self, scheduler: lr_scheduler.LRScheduler, *, every: str) -> None:
@@ -32,7 +32,7 @@ class Schedule:
 
     @property
     def spans_all_epochs(self) -> bool:
-        """Whether its shape depends on the number of epochs."""
+        """True if the shape of the schedule depends on the number of epochs."""
         return isinstance(self._scheduler, lr_scheduler.CosineAnnealingLR | lr_scheduler.OneCycleLR)
 
     def after_step(self) -> None:
@@ -50,14 +50,15 @@ class Schedule:
         return {"lr": self.lr, "state": self._scheduler.state_dict()}
 
     def load_state_dict(self, state: dict, *, epochs_changed: bool = False) -> None:
-        """Goes on from `state`; call it after the optimiser's own.
+        """Continues from `state`. Call it after the `load_state_dict` of the optimiser.
 
         Args:
-            epochs_changed: the number of epochs is another than the state's. A schedule whose shape depends on it goes
-                on along its new curve, from the point that belongs to the steps done; the others do not notice.
+            epochs_changed: the number of epochs is no longer that of `state`. A schedule whose shape depends on it then
+                follows its new curve, from the point that belongs to the steps done; any other schedule is unchanged.
         """
         self.lr = state["lr"]
-        self._scheduler.optimizer._opt_called = True  # it was, before the stop; torch warns otherwise
+        # The optimiser has stepped, before the stop. Without this mark torch warns that it has not.
+        self._scheduler.optimizer._opt_called = True
         if not epochs_changed or not self.spans_all_epochs:
             self._scheduler.load_state_dict(state["state"])
         elif done := state["state"]["last_epoch"]:
@@ -68,15 +69,17 @@ class Schedule:
 def build_schedule(
     name: str, optimizer: optim.Optimizer, *, epochs: int, steps_per_epoch: int, **arguments: object
 ) -> Schedule:
-    """The schedule called `name`; `arguments` are the keys of its configuration section.
+    """Builds the schedule called `name`; `arguments` are the keys of its configuration section.
 
-    constant: the rate as it is. cosine: to `min_lr` over the epochs, stepped per epoch (Loshchilov and Hutter 2017).
-    one_cycle: up to the rate during `warmup_fraction` of all steps, then down, stepped per step (Smith and Topin 2018).
-    plateau: times `factor` after `patience` epochs without a lower validation loss. multi_step: times `factor` after
-    each of the `milestones` (epochs).
+    constant: the rate does not change.
+    cosine: the rate falls to `min_lr` over all epochs, with a step per epoch (Loshchilov and Hutter 2017).
+    one_cycle: the rate rises to the configured one during `warmup_fraction` of all steps and then falls, with a step
+        per training step (Smith and Topin 2018).
+    plateau: the rate is multiplied by `factor` after `patience` epochs without a lower validation loss.
+    multi_step: the rate is multiplied by `factor` after each of the `milestones` (epochs).
 
     Raises:
-        ValueError: no such schedule.
+        ValueError: there is no such schedule.
     """
     if name == "constant":
         return Schedule(lr_scheduler.ConstantLR(optimizer, factor=1.0), every="epoch")

@@ -1,4 +1,4 @@
-"""How far the training part of an epoch is."""
+"""The progress of the epoch that is being trained: the steps that are done, their losses and their counts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Batch = TypeVar("Batch")
 
 
 class Scores(Protocol):
-    """Scores of a set, such as `metrics.Scores`."""
+    """The scores of a set of images, such as `metrics.Scores`."""
 
     def columns(self) -> dict[str, float]: ...
 
 
 class Counts(Protocol):
-    """Anything that counts hard predictions, such as `metrics.SegmentationCounts`."""
+    """An object that counts hard predictions, such as `metrics.SegmentationCounts`."""
 
     def update(self, prediction: Tensor, target: Tensor) -> None: ...
 
@@ -34,10 +34,10 @@ class Counts(Protocol):
 
 
 class MeanLosses:
-    """Adds up a loss and its terms on the device; the only wait for it is in `compute`.
+    """Adds up a loss and its terms on the device. Only `compute` waits for the device.
 
     Attributes:
-        images: added so far.
+        images: number of images added so far.
     """
 
     def __init__(self) -> None:
@@ -45,16 +45,19 @@ class MeanLosses:
         self.images = 0
 
     def add(self, loss: Tensor, terms: Mapping[str, Tensor], *, images: int) -> None:
-        """A batch's mean loss and its terms, all scalars."""
+        """Adds a batch of `images` images: its mean loss and the terms of the loss, all scalars."""
         for name, value in {"loss": loss, **terms}.items():
             self._sums[name] = self._sums.get(name, 0) + value.detach().to(_widest(value.device)) * images
         self.images += images
 
     def compute(self, phase: str) -> dict[str, float]:
-        """Means per image: "loss", and each term by its name, before its factor.
+        """Returns the means per image: "loss", and each term by its name, before it is multiplied by its factor.
+
+        Args:
+            phase: "training" or "validation", for the message of the error.
 
         Raises:
-            DivergedError: the loss of the phase, "training" or "validation", is not finite.
+            DivergedError: the mean loss is not finite.
         """
         means = (torch.stack(list(self._sums.values())) / self.images).tolist()
         _check_finite(means[0], phase)
@@ -69,12 +72,13 @@ class MeanLosses:
 
 
 class EpochProgress:
-    """How far the training part of an epoch is: steps done, losses, and counts of the predictions made on the way.
+    """Holds what the training of an epoch has done so far: its steps, its losses, and the counts of its predictions.
 
     Attributes:
-        epoch: its number, from 1.
-        images_before: images seen, by all ranks, before the process was stopped and resumed.
-        seconds_waited: for batches, in this process.
+        epoch: the number of the epoch, from 1.
+        steps: number of steps that are done.
+        images_before: number of images that all ranks saw before the process was stopped and resumed.
+        seconds_waited: seconds that this process waited for batches.
     """
 
     def __init__(self, counts: Counts, *, epoch: int = 1) -> None:
@@ -84,7 +88,7 @@ class EpochProgress:
         self.seconds_waited = 0.0
 
     def waiting_for(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches; the time that each takes to come is added up."""
+        """Yields the batches, and adds the time that it waits for each of them to `seconds_waited`."""
         iterator = iter(batches)
         while True:
             started = time.perf_counter()
@@ -97,22 +101,29 @@ class EpochProgress:
             yield batch
 
     def add(self, loss: Tensor, terms: Mapping[str, Tensor], prediction: Tensor, target: Tensor) -> None:
-        """Adds one step: its mean loss and the terms of it, all scalars, and its hard prediction with the target."""
+        """Adds one step: its mean loss and the terms of the loss, all scalars, its hard prediction and its target."""
         self.losses.add(loss, terms, images=len(target))
         self.counts.update(prediction, target)
         self.steps += 1
 
-    def state_dict(self, others: Sequence[Mapping] = ()) -> dict:
-        """Of this rank; on the first, `others` are those of the ranks after it."""
+    def state_dict(self, later_ranks: Sequence[Mapping] = ()) -> dict:
+        """Returns the progress of this rank, as a checkpoint stores it.
+
+        Args:
+            later_ranks: on the first rank, the states of all ranks after it; they are stored with its own.
+        """
         state = {"steps": self.steps, "losses": self.losses.state_dict(), "counts": self.counts.state_dict()}
-        return state | ({"others": list(others)} if others else {})
+        return state | ({"others": list(later_ranks)} if later_ranks else {})
 
     def load_state_dict(self, state: Mapping, *, device: torch.device, rank: int = 0, ranks: int = 1) -> None:
-        """Takes over the first rank's `state`: this rank's own part, or, of another number of ranks, an equal share."""
-        of_ranks = [state, *state.get("others", ())]
+        """Loads this rank's progress from the state of the first rank, which holds the states of all ranks.
+
+        If the number of ranks has changed, the stored states are dealt out to the ranks that there are now.
+        """
+        states = [state, *state.get("others", ())]
         self.steps = state["steps"]
-        self.images_before = sum(one["losses"]["images"] for one in of_ranks)
-        if own := of_ranks[rank::ranks]:
+        self.images_before = sum(one["losses"]["images"] for one in states)
+        if own := states[rank::ranks]:
             self.losses.load_state_dict(merged(one["losses"] for one in own), device=device)
             counts = merged(one["counts"] for one in own)
             on_device = {name: None if value is None else value.to(device) for name, value in counts.items()}
@@ -120,23 +131,26 @@ class EpochProgress:
 
 
 def merged(states: Iterable[Mapping]) -> dict:
-    """The states of several ranks' losses as one, or of their counts: sums are added, counts of images put in a row."""
-    first, *others = states
+    """Merges the states of the losses of several ranks, or of their counts, into one state.
+
+    Sums are added; the counts of single images are put one after the other.
+    """
+    first, *later = states
     whole = dict(first)
-    for state in others:
+    for state in later:
         for name, value in state.items():
             mine = whole.get(name)
             if mine is None or value is None:
                 whole[name] = value if mine is None else mine
             elif isinstance(value, Mapping):
-                whole[name] = mine | {key: mine.get(key, 0) + part for key, part in value.items()}
+                whole[name] = mine | {key: mine.get(key, 0) + summand for key, summand in value.items()}
             else:
                 whole[name] = torch.cat([mine, value]) if isinstance(value, Tensor) else mine + value
     return whole
 
 
 def _widest(device: torch.device) -> torch.dtype:
-    return torch.float32 if device.type == "mps" else torch.float64  # which MPS does not have
+    return torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
 
 
 def _check_finite(loss: float, phase: str) -> None:

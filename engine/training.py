@@ -1,4 +1,4 @@
-"""One training: the step, and everything that changes from step to step."""
+"""A training: its step, and everything that changes from step to step."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tasks.task import Task
 
 
 class Criterion(Protocol):
-    """A loss that knows which of a network's outputs counts as its answer, and the terms of its last value."""
+    """A loss that knows the terms of its last value, and which output of a network is the network's prediction."""
 
-    term_values: Mapping[str, Tensor]  # name → detached scalar; empty where there is a single term
+    term_values: Mapping[str, Tensor]  # name → detached scalar; empty if the loss has a single term
 
     def __call__(self, outputs: object, target: Tensor) -> Tensor: ...
 
@@ -31,20 +31,21 @@ class Criterion(Protocol):
 
 
 class Training:
-    """Takes the steps of a training, and is what a checkpoint holds of it between two steps.
+    """Takes the steps of a training, and holds everything that a checkpoint stores between two steps.
 
     Attributes:
-        network: what steps go through: `model` itself, or what `begin` wraps around it.
-        progress: of the epoch that is under way.
-        history: of the epochs that are done.
-        scaling: of the loss, as the runtime's precision needs it.
+        network: the network that a step uses: `model` itself, or the wrapper that `begin` puts around it.
+        progress: the progress of the current epoch.
+        history: the epochs that are done.
+        scaling: the scaling of the loss that the runtime's precision needs.
         guard: keeps a loss or gradient that is not finite away from the weights.
 
     Args:
-        model: in place on the runtime's device.
+        model: the network, which is already on the runtime's device.
         task: decides on predictions and counts them.
-        seed: of the network's own randomness, such as dropout; each step of each epoch draws from one of its own.
-        clip_norm: the 2-norm of the gradient is scaled down to this where it is larger.
+        seed: the seed of the network's own randomness, such as dropout. Each step of each epoch gets its own seed
+            from it.
+        clip_norm: the largest allowed 2-norm of the gradient. A larger gradient is scaled down to it.
         on_bad_step: see `UpdateGuard`.
     """
 
@@ -71,24 +72,24 @@ class Training:
         self.progress = EpochProgress(task.counts(by_class=False))
 
     def begin(self, *, sync_batch_norm: bool = False) -> None:
-        """The last meeting of all ranks before the first step; see `Ranks.begin`."""
+        """Waits for all ranks a last time before the first step; see `Ranks.begin`."""
         self.network = self.ranks.begin(self.model, sync_batch_norm=sync_batch_norm)
 
     def step(self, images: Tensor, target: Tensor, sizes: Sequence[int] | None = None, weight: float = 1.0) -> Tensor:
-        """One update of the weights, counted in `progress`; the schedule moves on.
+        """Updates the weights once, adds the step to `progress`, and moves the schedule on.
 
         Args:
             images: [N, C, H, W] float32, normalised.
-            target: what the task's `to_tensor` gives, as a batch.
-            sizes: images of each micro-batch; these go through the network one after the other, so that only one needs
-                memory. None for the whole batch.
-            weight: of this rank's gradient in the mean over the ranks.
+            target: a batch of what the task's `to_tensor` returns.
+            sizes: number of images in each micro-batch. The micro-batches go through the network one after the other,
+                so that only one of them needs memory at a time. None: the whole batch at once.
+            weight: weight of this rank's gradient in the mean over the ranks.
 
         Returns:
             The loss, a scalar on the device, detached.
 
         Raises:
-            DivergedError: the loss or the gradient is not finite; on CUDA one step later.
+            DivergedError: the loss or the gradient is not finite. On CUDA the error comes one step later.
         """
         images, target = self.runtime.move(images, target)
         seed_step(self.seed, self.progress.epoch, self.progress.steps, rank=self.ranks.rank)
@@ -108,7 +109,7 @@ class Training:
     def _backward(
         self, images: Tensor, target: Tensor, sizes: Sequence[int], weight: float
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Leaves the gradient; returns the loss and its terms, means over the batch, and the logits, all detached."""
+        """Computes the gradient. Returns the loss and its terms (means over the batch) and the logits, all detached."""
         means, logits = {}, []
         pairs = zip(images.split(sizes), target.split(sizes), strict=True)
         for number, (micro_images, micro_target) in enumerate(pairs, start=1):
@@ -116,7 +117,7 @@ class Training:
                 with self.runtime.autocast():
                     outputs = self.network(micro_images)
                 loss, share = self.criterion(outputs, micro_target), len(micro_images) / len(images)
-                # A loss that is no number makes the gradients of all ranks none, so that they end in the same step.
+                # `0 * loss` carries a NaN into the gradients of all ranks, so that all of them stop in the same step.
                 self.scaling.scaled(loss * (weight * share + 0 * loss.detach())).backward()
             for name, value in {"loss": loss, **self.criterion.term_values}.items():
                 means[name] = means.get(name, 0) + share * value.detach()
@@ -125,16 +126,18 @@ class Training:
 
     def _check(self, images: Tensor, target: Tensor, loss: Tensor, terms: Mapping[str, Tensor], norm: Tensor) -> None:
         lr, scale, finite = self.optimizer.param_groups[0]["lr"], self.scaling.scale, loss.isfinite()
-        if scale is not None:  # a gradient may overflow then, and does not show to the others that a loss is bad
+        # With loss scaling a gradient that is not finite may be a harmless overflow. So it does not tell the other
+        # ranks that the loss of one rank is bad, and the ranks have to exchange this.
+        if scale is not None:
             finite = self.ranks.everywhere(finite)
         epoch, step = self.progress.epoch, self.progress.steps
         self.guard.check(WatchedStep(epoch, step, images, target, lr, loss, norm, terms, finite, scale))
 
     def end_epoch(self, losses: Mapping[str, float], val_losses: Mapping[str, float], val_counts: Counts) -> None:
-        """Adds the epoch to the history, moves the schedule on, and makes ready for the next epoch.
+        """Adds the epoch to the history, moves the schedule on, and gets ready for the next epoch.
 
         Args:
-            losses, val_losses: as `train_epoch` and `evaluate` return them.
+            losses, val_losses: what `train_epoch` and `evaluate` returned.
             val_counts: what `evaluate` counted.
         """
         self.schedule.after_epoch(val_losses["loss"])
@@ -142,11 +145,11 @@ class Training:
         self.history.add(self.schedule.lr, losses, scores, val_losses, val_scores)
         self.progress = EpochProgress(self.task.counts(by_class=False), epoch=len(self.history.rows) + 1)
 
-    def state_dict(self, others: Sequence[Mapping] = ()) -> dict:
-        """The keys of a checkpoint that change from step to step.
+    def state_dict(self, later_ranks: Sequence[Mapping] = ()) -> dict:
+        """Returns the keys of a checkpoint that change from step to step.
 
         Args:
-            others: the progress of the ranks after the first.
+            later_ranks: the progress of every rank after the first.
 
         Raises:
             DivergedError: a weight is not finite; such a state is never written.
@@ -161,7 +164,7 @@ class Training:
             "scores": rows[-1] if rows else None,
             "history": rows,
             "timing": self.history.timing,
-            "progress": self.progress.state_dict(others) if self.progress.steps else None,
+            "progress": self.progress.state_dict(later_ranks) if self.progress.steps else None,
             "model": model,
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.schedule.state_dict(),
@@ -170,13 +173,17 @@ class Training:
         }
 
     def load_state_dict(self, state: Mapping, *, epochs_changed: bool) -> None:
-        """Goes back to a checkpoint's state, to the bit, and to its CPU threads if there are as many processes."""
+        """Restores a checkpoint's state, to the bit.
+
+        It also sets the checkpoint's number of CPU threads, if there are as many processes as there were then.
+        """
         if state["machine"].get("processes", 1) == self.ranks.count:
             torch.set_num_threads(state["machine"]["threads"])
         self.model.load_state_dict(state["model"])
         groups = state["optimizer"]["param_groups"]
         own = self.optimizer.param_groups[0]
-        kernels = {key: own[key] for key in ("fused", "foreach") if key in own}  # the device may have changed
+        # The device may have changed, and with it the choice of kernels; so this is not taken from the checkpoint.
+        kernels = {key: own[key] for key in ("fused", "foreach") if key in own}
         groups = [group | kernels for group in groups]
         self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": groups})
         self.schedule.load_state_dict(state["scheduler"], epochs_changed=epochs_changed)
@@ -189,7 +196,7 @@ class Training:
 
 
 def machine(runtime: Runtime, ranks: Ranks) -> dict[str, str | int]:
-    """What the last bits of a result depend on, besides the configuration and the data."""
+    """Returns what the last bits of a result depend on, besides the configuration and the data."""
     return {
         "torch": str(torch.__version__),
         "device": torch.cuda.get_device_name(runtime.device) if runtime.on_cuda else "CPU",

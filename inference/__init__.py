@@ -1,1 +1,1 @@
-"""From logits to masks on the disk, and to pictures that people look at. `saved_run.load_run` opens a run."""
+"""This package turns logits into mask files and into pictures for people. `saved_run.load_run` opens a run."""

@@ -1,4 +1,4 @@
-"""Logits of whole images → hard masks at the image's own size."""
+"""Turns the logits of whole images into hard masks at the image's own size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Decision = Callable[[Tensor], Tensor]  # logits [N, K, *space] → bool of the s
 
 
 def masks_at_size(logits: Tensor, size: tuple[int, int], decide: Decision) -> Tensor:
-    """Brings the logits of a resized image back to `size` = (height, width), then decides.
+    """Resizes the logits of a resized image to `size` = (height, width), then makes masks of them with `decide`.
 
     Args:
         logits: [K, h, w] float32.
@@ -27,10 +27,11 @@ def masks_at_size(logits: Tensor, size: tuple[int, int], decide: Decision) -> Te
 
 
 def masks_of_strips(strips: Iterable[Tensor], shape: tuple[int, int, int], decide: Decision) -> np.ndarray:
-    """Decides on the logits of an image that come in strips, [K, rows, W] from top to bottom, one strip at a time.
+    """Makes the masks of an image whose logits come in strips, and handles one strip at a time.
 
     Args:
-        shape: (K, H, W).
+        strips: [K, rows, W] each, from top to bottom.
+        shape: (K, H, W) of the image.
 
     Returns:
         [K, H, W] bool.

@@ -1,4 +1,4 @@
-"""What predict.py reads and writes: image files found, and the folder of their masks."""
+"""Finds the image files that predict.py reads, and writes the folder of their masks."""
 
 from __future__ import annotations
 
@@ -24,40 +24,45 @@ DESCRIPTION, SOURCES = "prediction.yaml", "sources.csv"
 
 
 def find_images(inputs: Sequence[str], out: Path) -> list[Path]:
-    """The images that files, folders (searched recursively) and glob patterns name, sorted, without those below `out`.
+    """Returns the paths of all images that `inputs` names, sorted, without those below `out`.
+
+    Args:
+        inputs: files, folders (which are searched recursively) and glob patterns.
 
     Raises:
-        ConfigError: an input names nothing, or two images share a stem and so would share a mask file.
+        ConfigError: an input names no image, or two images have the same stem and so would share a mask file.
     """
     found: set[Path] = set()
     for text in inputs:
-        paths = [Path(text)] if Path(text).exists() else [Path(name) for name in glob.glob(text, recursive=True)]  # noqa: PTH207 absolute patterns too
+        # `Path.glob` refuses absolute patterns, so this is `glob.glob`.
+        paths = [Path(text)] if Path(text).exists() else [Path(name) for name in glob.glob(text, recursive=True)]  # noqa: PTH207
         files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
         images = {file for file in files if file.suffix.lower() in EXTENSIONS and not file.name.startswith(".")}
         images = {file for file in images if file.is_file() and out.resolve() not in file.resolve().parents}
         if not images:
-            raise ConfigError(f"--input {text}: no images there ({', '.join(EXTENSIONS)}), besides those below --out")
+            raise ConfigError(f"--input {text}: no images there ({', '.join(EXTENSIONS)}), except those below --out")
         found |= images
     by_stem: dict[str, list[Path]] = {}
     for path in sorted(found):
         by_stem.setdefault(path.stem, []).append(path)
     colliding = [" and ".join(map(str, paths)) for paths in by_stem.values() if len(paths) > 1]
     if colliding:
-        raise ConfigError("\n  ".join(["images of one stem would write one mask file; rename them:", *colliding[:10]]))
+        problem = "images with the same stem would write the same mask file; rename them:"
+        raise ConfigError("\n  ".join([problem, *colliding[:10]]))
     return sorted(found)
 
 
 class PredictionFolder:
-    """The masks of every image (see `ClassFiles`) and `overlays/<stem>.png` below one folder."""
+    """Owns the masks of every image (see `ClassFiles`) and `overlays/<stem>.png` below one folder."""
 
     def __init__(self, path: Path, task: Task) -> None:
         self.path, self.files = path, ClassFiles(path, task)
 
     def require_same(self, **origin: object) -> None:
-        """Notes where the masks come from; results that are there already must have come from the same.
+        """Notes where the masks come from. Earlier results in the folder must have the same origin.
 
         Raises:
-            ConfigError: they did not.
+            ConfigError: they have another origin.
         """
         note = self.path / DESCRIPTION
         if not note.exists():
@@ -69,7 +74,7 @@ class PredictionFolder:
         """Notes in sources.csv which file each stem belongs to.
 
         Raises:
-            ConfigError: results of another file of the same stem are there.
+            ConfigError: the folder holds results of another file with the same stem.
         """
         note, sources = self.path / SOURCES, {path.stem: str(path.resolve()) for path in images}
         known = dict(csv.reader(note.read_text(encoding="utf-8").splitlines())) if note.exists() else {}

@@ -1,4 +1,4 @@
-"""Pictures of predictions that a person can judge: outlines on the image, several images on a sheet."""
+"""Draws pictures by which a person can judge predictions: outlines on an image, and several images on a sheet."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from images.resize import resize_image, resize_mask
 from inference.class_files import class_colours
 
 Colour = tuple[int, int, int]  # RGB
-TRUTH, PREDICTION = (0, 230, 118), (255, 64, 200)  # RGB: green and magenta, apart for most kinds of colour blindness
-TILE = 256  # pixels a side
+TRUTH, PREDICTION = (0, 230, 118), (255, 64, 200)  # green and magenta differ for most kinds of colour blindness
+TILE = 256  # side in pixels
 MARGIN, LINE, BACKGROUND, INK = 8, 22, 24, (235, 235, 235)
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """One image of a sheet: image [H, W, C] uint8, C 1 or 3; truth and prediction [H, W, K] {0, 1}."""
+    """One image of a sheet. `image` is [H, W, C] uint8 with C 1 or 3; truth and prediction are [H, W, K] {0, 1}."""
 
     caption: str
     image: np.ndarray
@@ -28,7 +28,7 @@ class Overlay:
 
 
 def draw_outlines(overlay: Overlay) -> np.ndarray:
-    """[TILE, TILE, 3] uint8 RGB: the image, centred, stretched in contrast, with the outlines of both masks."""
+    """Draws the image, centred and with stretched contrast, and both masks' outlines: [TILE, TILE, 3] uint8 RGB."""
     both = [
         (masks[..., k], c)
         for masks, c in ((overlay.truth, TRUTH), (overlay.prediction, PREDICTION))
@@ -38,7 +38,7 @@ def draw_outlines(overlay: Overlay) -> np.ndarray:
 
 
 def draw_classes(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """[TILE, TILE, 3] uint8 RGB: the image likewise, with the outlines of masks [H, W, K], a colour for each class."""
+    """Draws the image as `draw_outlines` does, with the outlines of masks [H, W, K]. Each class has its own colour."""
     colours = class_colours(masks.shape[-1])
     return _picture(image, [(masks[..., k], colour) for k, colour in enumerate(colours)])
 
@@ -57,7 +57,7 @@ def _picture(image: np.ndarray, outlined: Sequence[tuple[np.ndarray, Colour]]) -
 
 
 def stretched(image: np.ndarray) -> np.ndarray:
-    """[H, W, C] uint8, C 1 or 3 → [H, W, 3] uint8 RGB with its contrast stretched to the full range."""
+    """Stretches the contrast of [H, W, C] uint8, C 1 or 3, to the full range and returns [H, W, 3] uint8 RGB."""
     low, high = np.percentile(image, (0.5, 99.5))
     levels = np.clip((np.arange(256) - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
     return np.repeat(levels[image], 3 // image.shape[2], axis=2)
@@ -70,11 +70,12 @@ def draw_contours(picture: np.ndarray, mask: np.ndarray, colour: Colour, *, thic
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]], classes: Sequence[str] = ()) -> np.ndarray:
-    """[H, W, 3] uint8 RGB: one titled row per group, a legend on top.
+    """Draws a sheet with a legend on top and a row with a title for each group: [H, W, 3] uint8 RGB.
 
     Args:
         rows: title and images of each group.
-        classes: names of the masks' channels; of several, truth and prediction come side by side, a colour per class.
+        classes: names of the masks' channels. If there are several, truth and prediction are drawn side by side, with
+            one colour per class.
     """
     several = len(classes) > 1
     legend = list(zip(classes, class_colours(len(classes)), strict=True)) if several else []
@@ -97,7 +98,7 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]], classes: Sequen
 
 
 def _tiles(overlay: Overlay, *, several: bool) -> list[tuple[str, np.ndarray]]:
-    """Caption and picture of what a sheet shows of one image."""
+    """Returns the caption and the picture of each tile that a sheet shows for one image."""
     if not several:
         return [(overlay.caption, draw_outlines(overlay))]
     truth, prediction = (draw_classes(overlay.image, masks) for masks in (overlay.truth, overlay.prediction))
@@ -105,6 +106,6 @@ def _tiles(overlay: Overlay, *, several: bool) -> list[tuple[str, np.ndarray]]:
 
 
 def _write(sheet: np.ndarray, text: str, x: int, y: int, colour: Colour) -> int:
-    """Writes `text` from the column `x` on and returns the column of its end."""
+    """Writes `text` from column `x` on and returns the column where it ends."""
     cv2.putText(sheet, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
     return x + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0][0]

@@ -1,4 +1,4 @@
-"""A trained network, from an image to its masks. `saved_run.load_run` makes one from a run folder."""
+"""A predictor turns an image into masks with a trained network. `saved_run.load_run` makes one from a run folder."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tasks.task import Task
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained network together with everything that its training did to an image.
+    """A trained network, together with the steps that its training applied to every image.
 
     Attributes:
-        model: [N, C, h, w] → logits. In a run of crops it takes one image of any size and works in tiles. val.py
-            scores with it, as train.py does; masks come from `folded`.
+        model: [N, C, h, w] → logits. If the run was trained on crops, the model takes one image of any size and works
+            in tiles. val.py scores with it, as train.py does; masks come from `folded`.
         task: what the channels of the logits mean.
-        reader, normalise, size: the steps from a file to the network's input; `size` is None in a run of crops.
-        runtime: where the network computes.
-        epoch: the epoch that the weights are of.
+        reader, normalise, size: the steps from a file to the network's input; `size` is None after training on crops.
+        runtime: where the network computes, and in which precision.
+        epoch: the epoch after which the weights were saved.
     """
 
     model: nn.Module
@@ -46,11 +46,11 @@ class Predictor:
 
     @cached_property
     def folded(self) -> nn.Module:
-        """`model` with its batch norm folded into the convolutions: the same function, faster."""
+        """`model` with its batch norm folded into the convolutions; it computes the same function faster."""
         return fold_batch_norm(self.model)
 
     def __call__(self, image: np.ndarray, *, threshold: float | None = None) -> dict[str, np.ndarray]:
-        """Masks of one image, {class: [H, W] bool}; in a multiclass run exactly one of them is true at each pixel.
+        """Returns the masks of one image, {class: [H, W] bool}. In a multiclass run exactly one is true at each pixel.
 
         Args:
             image: [H, W] or [H, W, C] (grey, RGB or RGBA) of any integer or floating dtype.
@@ -58,8 +58,8 @@ class Predictor:
                 have none.
 
         Raises:
-            ConfigError: a threshold for a multiclass run.
-            ValueError: another shape, or pixels that are no finite numbers.
+            ConfigError: a threshold is given for a multiclass run.
+            ValueError: the image has another shape, or pixels that are not finite numbers.
         """
         image = image[..., None] if image.ndim == 2 else image
         if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
@@ -71,10 +71,14 @@ class Predictor:
 
     @torch.inference_mode()
     def masks(self, image: np.ndarray, *, threshold: float | None = None) -> np.ndarray:
-        """[H, W, channels] uint8, as `reader` gives it → [K, H, W] bool, one channel per name in `classes`.
+        """Returns the masks of one image, [K, H, W] bool, with one channel per name in `classes`.
 
-        A binary run has one channel, a multilabel run several that may overlap, and a multiclass run several of which
-        exactly one is true at each pixel; the first is the background. `threshold` is that of a call.
+        A binary run has one channel. A multilabel run has several, which may overlap. A multiclass run has several, of
+        which exactly one is true at each pixel; the first of them is the background.
+
+        Args:
+            image: [H, W, channels] uint8, as `reader` returns it.
+            threshold: see `__call__`.
         """
         decide = partial(self.task.decide, threshold=self.task.checked_threshold(threshold))
         size = image.shape[:2]

@@ -1,4 +1,4 @@
-"""The results folder of a scored run: masks, per-image scores, and a sheet of overlays."""
+"""Writes the results of a scored run: masks, the scores of each image, and a sheet of overlays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PER_ROW = 4
 
 
 class Named(Protocol):
-    """Anything with the id of an image."""
+    """An object with the id of an image."""
 
     id: str
 
@@ -35,7 +35,7 @@ class Counts(Protocol):
 
 
 class ScoredSamples(Protocol):
-    """What is scored, such as `datasets.samples.Samples`."""
+    """The samples that are scored, such as `datasets.samples.Samples`."""
 
     samples: Sequence[Named]
     task: Task
@@ -44,16 +44,16 @@ class ScoredSamples(Protocol):
 
 
 class ScoreReport:
-    """Takes logits batch by batch, in the order of `samples`, and writes below `folder`:
+    """Takes logits batch by batch, in the order of `samples`, and writes these files below `folder`:
 
         masks/, classes/            the masks at each image's own size, see `ClassFiles`
         scores.csv                  one row per image: scores at network size and at image size
-        confusion.csv               where classes exclude each other: pixels at image size by true and predicted class
-        overlays/contact_sheet.png  best, median and worst images with both outlines
+        confusion.csv               only if classes exclude each other: pixels at image size by true and predicted class
+        overlays/contact_sheet.png  the best, median and worst images with the outlines of truth and prediction
 
     Args:
-        folder: to be filled.
-        samples: what is scored, read as the run reads it.
+        folder: the folder to write to.
+        samples: the samples that are scored, read as the run reads them.
         counts: receives the predictions at image size.
         decide: turns logits into predictions, see `Task.decide`.
     """
@@ -65,7 +65,7 @@ class ScoreReport:
         self._sizes: list[tuple[int, int]] = []
 
     def add(self, logits: Tensor) -> None:
-        """Takes [N, K, h, w] float32 logits of the next N samples."""
+        """Scores the next N samples and writes their masks; `logits` is [N, K, h, w] float32."""
         for one in logits:
             sample = self.samples.samples[len(self._sizes)]
             image, truth = self.samples.at_file_size(len(self._sizes))
@@ -76,7 +76,7 @@ class ScoreReport:
             self.files.write(sample.id, prediction.numpy())
 
     def finish(self, network_size: Counts) -> None:
-        """Writes the table and the sheet, with the scores at network size beside those at image size."""
+        """Writes the tables and the sheet. The scores at network size stand beside those at image size."""
         at_image_size = self.counts.table()
         rows = []
         for sample, size, network, image in zip(
@@ -106,7 +106,10 @@ class ScoreReport:
 
 
 def _best_median_worst(order: np.ndarray, count: int) -> list[tuple[str, list[int]]]:
-    """Three disjoint groups of at most `count` indices from `order`, best first; small sets give smaller groups."""
+    """Returns three disjoint groups of at most `count` indices of `order`, which has the best first.
+
+    Small sets give smaller groups.
+    """
     count = min(count, max(1, len(order) // 3))
     middle = max(0, (len(order) - count) // 2)
     groups = {"best": order[:count], "median": order[middle : middle + count], "worst": order[-count:]}

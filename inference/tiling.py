@@ -1,4 +1,7 @@
-"""Images of any size through a network of one tile size: overlapping tiles, blended, in strips from top to bottom."""
+"""Predicts images of any size with a network of one tile size.
+
+Overlapping tiles are blended, and the result comes in strips from top to bottom.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-PIXELS_PER_BATCH = 2**18  # tiles that go through the network together
+PIXELS_PER_BATCH = 2**18  # pixels of all tiles that go through the network together
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
-    """First pixels of the tiles along one axis: the fewest evenly spread ones that overlap by at least `overlap`.
+    """Returns the first pixel of each tile along one axis.
+
+    The tiles are the fewest that are spread evenly and overlap by at least `overlap`.
 
     Args:
-        length: of the axis in pixels, at least `tile`.
+        length: length of the axis in pixels, at least `tile`.
         tile, overlap: in pixels, 0 ≤ overlap < tile.
     """
     count = 1 + -(-(length - tile) // (tile - overlap))
@@ -24,9 +29,10 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
 def blending_weights(
     length: int, tile: int, overlap: int, *, device: torch.device | str = "cpu"
 ) -> list[tuple[int, Tensor]]:
-    """The tiles along one axis: (first pixel, weights [tile] float32 in (0, 1], on `device`).
+    """Returns (first pixel, weights) for each tile along one axis. The weights are [tile] float32 in (0, 1].
 
-    Weights fall linearly over `overlap` pixels towards a tile's ends; at every pixel those of all tiles sum to one.
+    They fall linearly over `overlap` pixels towards the ends of a tile. At every pixel the weights of all tiles sum to
+    one.
     """
     from_end = torch.arange(tile) + 1.0
     ramp = (torch.minimum(from_end, from_end.flip(0)) / (overlap + 1)).clamp(max=1)
@@ -46,28 +52,28 @@ def predict_strips(
     device: torch.device | str,
     prepare: Callable[[Tensor], Tensor] = lambda tiles: tiles,
 ) -> Iterator[Tensor]:
-    """Logits of one image from tiles of the size that the network was trained with, a strip of rows at a time.
+    """Predicts the logits of one image in tiles, a strip of rows at a time.
 
-    The network's up-sampling aligns corners, so that its answer depends a little on the size of what it sees: the
-    tile is part of a run. Where tiles overlap their logits are averaged, with less weight near a tile's edge. Memory,
-    beyond the image, grows with its width and not with its height.
+    The tiles have the size that the network was trained with: its up-sampling aligns corners, so its output depends a
+    little on the size of its input. Where tiles overlap, their logits are averaged, with less weight near the edge of a
+    tile. The memory, apart from that of the image, grows with the width of the image and not with its height.
 
     Args:
         model: [N, C, *tile] → [N, K, *tile], in eval mode.
-        image: [C, H, W]; reflected outwards where it is smaller than a tile.
+        image: [C, H, W]; it is mirrored at its edges if it is smaller than a tile.
         tile: (height, width) in pixels.
-        overlap: least overlap of neighbouring tiles in pixels.
-        device: of the network.
-        prepare: a batch of tiles as they are in the image → what the network takes, on `device`.
+        overlap: smallest overlap of neighbouring tiles in pixels.
+        device: the device of the network.
+        prepare: turns a batch of tiles of the image into the network's input on `device`.
 
     Yields:
-        [K, rows, W] float32 on `device`, from top to bottom; together they are the image.
+        Strips [K, rows, W] float32 on `device`, from top to bottom. Together they cover the image.
     """
     height, width = image.shape[1:]
     columns = blending_weights(max(width, tile[1]), tile[1], overlap, device=device)
     rows = blending_weights(max(height, tile[0]), tile[0], overlap, device=device)
     next_tops = [top for top, _ in rows[1:]] + [height]
-    carried = None  # the share of the tiles above in rows that this row of tiles covers too
+    carried = None  # weighted logits of the row of tiles above, where this row overlaps it
     for (top, weights), next_top in zip(rows, next_tops, strict=True):
         logits = _predict_row(model, image[:, top : top + tile[0]], columns, tile=tile, prepare=prepare)
         logits *= weights[:, None]
@@ -85,7 +91,7 @@ def _predict_row(
     tile: tuple[int, int],
     prepare: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """One row of tiles of `rows`, [C, at most a tile's height, W] → [K, tile height, W], blended from side to side."""
+    """Predicts one row of tiles and blends them: [C, rows, W] with at most a tile's height → [K, tile height, W]."""
     per_batch = max(1, PIXELS_PER_BATCH // (tile[0] * tile[1]))
     blended = None
     for first in range(0, len(columns), per_batch):
@@ -99,7 +105,7 @@ def _predict_row(
 
 
 def predict_tiled(model: nn.Module, image: Tensor, *, tile: tuple[int, int], overlap: int) -> Tensor:
-    """`predict_strips` of an image in memory: [C, H, W] float32, normalised → [K, H, W] float32."""
+    """Joins the strips of `predict_strips`: [C, H, W] float32, normalised → [K, H, W] float32."""
     return torch.cat(list(predict_strips(model, image, tile=tile, overlap=overlap, device=image.device)), dim=1)
 
 
@@ -113,14 +119,14 @@ def pad_to_tile(image: Tensor, tile: tuple[int, int]) -> Tensor:
 
 
 class TiledModel(nn.Module):
-    """A network behind `predict_tiled`: images [1, C, H, W] of any size → logits [1, K, H, W]."""
+    """A network that works in tiles: images [1, C, H, W] of any size → logits [1, K, H, W]."""
 
     def __init__(self, model: nn.Module, *, tile: tuple[int, int], overlap: int) -> None:
         super().__init__()
         self.model, self.tile, self.overlap = model, tile, overlap
 
     def strips(self, image: Tensor, **placing: object) -> Iterator[Tensor]:
-        """`predict_strips` with this network, tile and overlap; `placing` is its `device` and `prepare`."""
+        """Calls `predict_strips` with this network, tile and overlap; `placing` is its `device` and its `prepare`."""
         return predict_strips(self.model, image, tile=self.tile, overlap=self.overlap, **placing)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Metrics: `update(...)` adds counts, `compute()` divides once; and two functions for a single look."""
+"""Metrics: `update(...)` adds counts, and `compute()` divides once. Two functions score a single pair of tensors."""
 
 from metrics.confusion import ConfusionMatrix
 from metrics.counts import (

@@ -1,4 +1,4 @@
-"""Which class was taken for which."""
+"""The confusion matrix shows which class was predicted for which true class."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from metrics.counts import IGNORE_INDEX, truth_of
 
 
 class ConfusionMatrix:
-    """Pixels by true and predicted class, of classes that exclude each other.
+    """Counts pixels by true and predicted class. The classes must exclude each other.
 
     Attributes:
-        counts: [K, K] int64 on the device of the predictions, rows true, columns predicted; processes add theirs up.
+        counts: [K, K] int64 on the device of the predictions; rows are true classes, columns are predicted classes.
+            The counts of several processes can be added up.
 
     Args:
         num_classes: K.
@@ -24,10 +25,10 @@ class ConfusionMatrix:
         self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
-        """Adds a batch; does not wait for the device.
+        """Adds a batch, without waiting for the device.
 
         Args:
-            prediction: [N, K, *space] bool, exactly one of the K true.
+            prediction: [N, K, *space] bool; exactly one of the K is true.
             target: [N, *space] class indices, {0 … K−1, ignore_index}, or one-hot like `prediction`.
 
         Raises:
@@ -40,6 +41,6 @@ class ConfusionMatrix:
         self.counts = self.counts.to(truth.device, non_blocking=True) + torch.stack(rows)
 
     def compute(self) -> Tensor:
-        """[K, K] float64 on the CPU: each row divided by its sum, so that the diagonal is the recall."""
+        """Divides each row by its sum, so that the diagonal is the recall: [K, K] float64 on the CPU."""
         counts = self.counts.cpu().double()
         return counts / counts.sum(1, keepdim=True).clamp(min=1)

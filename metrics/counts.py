@@ -1,4 +1,4 @@
-"""Scores of a data set from integer counts, independent of the batch size."""
+"""Scores a data set by integer counts, so that the scores do not depend on the batch size."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from torch import Tensor
 
 from system.void import VOID
 
-IGNORE_INDEX = VOID  # the public name, after the losses' `ignore_index`
+IGNORE_INDEX = VOID  # the public name, which follows the `ignore_index` of the losses
 
 
-def _ratio(part: Tensor, whole: Tensor, counts: Tensor) -> Tensor:
-    """part / whole; 1 where TP, FP and FN are all 0 (nothing was to be found and nothing was), 0 at any other 0/0."""
-    return torch.where(counts.sum(-1) == 0, 1.0, part.double() / whole.clamp(min=1))
+def _ratio(numerator: Tensor, denominator: Tensor, counts: Tensor) -> Tensor:
+    """Divides. The result is 1 if TP, FP and FN are all 0 (there was nothing to find and nothing was predicted).
+
+    It is 0 at any other 0/0.
+    """
+    return torch.where(counts.sum(-1) == 0, 1.0, numerator.double() / denominator.clamp(min=1))
 
 
 def iou_of_counts(counts: Tensor) -> Tensor:
-    """[..., 3] integer TP, FP, FN → [...] float64 TP / (TP + FP + FN); 1 where the union is empty."""
+    """[..., 3] integer TP, FP, FN → [...] float64 TP / (TP + FP + FN); it is 1 where the union is empty."""
     return _ratio(counts[..., 0], counts.sum(-1), counts)
 
 
 def dice_of_counts(counts: Tensor) -> Tensor:
-    """[..., 3] integer TP, FP, FN → [...] float64 2TP / (2TP + FP + FN); 1 where the union is empty."""
+    """[..., 3] integer TP, FP, FN → [...] float64 2TP / (2TP + FP + FN); it is 1 where the union is empty."""
     return _ratio(2 * counts[..., 0], counts.sum(-1) + counts[..., 0], counts)
 
 
@@ -44,17 +47,19 @@ RATIOS = {
     "precision": precision_of_counts,
     "recall": recall_of_counts,
 }
-MAIN = ("iou", "dice", "iou_per_image", "dice_per_image")  # the columns that every table of scores has
+MAIN = ("iou", "dice", "iou_per_image", "dice_per_image")  # every table of scores has these columns
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Hard scores in [0, 1], pooled over a set's pixels and as the mean over its images.
+    """Hard scores in [0, 1].
 
-    The fields are means over the classes, in a multiclass task without the background.
+    The first four fields are pooled over all pixels of a set; the fields `…_per_image` are means over its images. All
+    eight are means over the classes, without the background of a multiclass task.
 
     Attributes:
-        per_class: class → the same eight scores of it alone, the background among them; empty without names.
+        per_class: class → the same eight scores of this class alone, also for the background. It is empty if the
+            classes have no names.
     """
 
     iou: float
@@ -68,44 +73,46 @@ class Scores:
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def columns(self) -> dict[str, float]:
-        """Name → score, in the order of a table's columns.
+        """Returns name → score, in the order of a table's columns.
 
-        With names, precision and recall follow, and of several classes `iou_<class>` and so on, pooled.
+        If the classes have names, the pooled precision and recall follow. If there are several classes, the pooled
+        scores of each follow too: `iou_<class>`, `dice_<class>` and so on.
         """
         columns = {name: getattr(self, name) for name in MAIN}
         if self.per_class:
             columns |= {"precision": self.precision, "recall": self.recall}
         if len(self.per_class) > 1:
-            columns |= {f"{name}_{label}": of[name] for name in RATIOS for label, of in self.per_class.items()}
+            columns |= {f"{name}_{label}": scores[name] for name in RATIOS for label, scores in self.per_class.items()}
         return columns
 
 
 def scores_of_counts(counts: Tensor, *, classes: Sequence[str] = (), background: bool = False) -> Scores:
-    """[images, K, 3] integer TP, FP, FN → the scores of these images.
+    """Returns the scores of a set of images.
 
-    Several processes gather `SegmentationCounts.gathered()` from each other and call this once.
+    Several processes can exchange their `SegmentationCounts.gathered()` and then call this once.
 
     Args:
+        counts: [images, K, 3] integer TP, FP, FN.
         classes: names of the K channels, for `Scores.per_class`.
-        background: channel 0 is the background, which the means over classes leave out.
+        background: channel 0 is the background, and the means over classes leave it out.
     """
     table = {name: ratio(counts.sum(0)) for name, ratio in RATIOS.items()}  # [K]
     table |= {f"{name}_per_image": ratio(counts).mean(0) for name, ratio in RATIOS.items()}
     means = {name: values[int(background) :].mean().item() for name, values in table.items()}
-    per_class = {label: {name: of[k].item() for name, of in table.items()} for k, label in enumerate(classes)}
+    per_class = {label: {name: values[k].item() for name, values in table.items()} for k, label in enumerate(classes)}
     return Scores(**means, per_class=per_class)
 
 
 class SegmentationCounts:
-    """TP, FP and FN per image and class, kept on the device of the predictions until they are asked for.
+    """Counts TP, FP and FN per image and class. The counts stay on the device of the predictions until they are read.
 
-    An image with neither foreground nor a predicted pixel of a class scores 1 for it: nothing was to be found and
-    nothing was. One with either, and no overlap, scores 0.
+    If an image has neither a foreground pixel nor a predicted pixel of a class, it scores 1 for this class, because
+    there was nothing to find and nothing was predicted. If it has such pixels but no overlap, it scores 0.
 
     Args:
         classes: names of the K channels; without them `Scores.per_class` is empty.
-        background: channel 0 is the background, which the means over classes leave out.
-        ignore_index: pixels whose target has this value are void: they are not counted.
+        background: channel 0 is the background, and the means over classes leave it out.
+        ignore_index: pixels whose target has this value are void and are not counted.
     """
 
     def __init__(
@@ -115,7 +122,7 @@ class SegmentationCounts:
         self._batches: list[Tensor] = []
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
-        """Adds a batch; does not wait for the device.
+        """Adds a batch, without waiting for the device.
 
         Args:
             prediction: [N, K, *space] bool; in a multiclass task exactly one of the K is true.
@@ -133,7 +140,7 @@ class SegmentationCounts:
         self._batches.append(torch.stack([hits, predictions - hits, positives - hits], dim=-1))
 
     def gathered(self) -> Tensor:
-        """[images, K, 3] int64 on the device of the predictions: TP, FP, FN in the order of the updates.
+        """Returns TP, FP, FN of all images in the order of the updates: [images, K, 3] int64, still on the device.
 
         Raises:
             ValueError: no image was added.
@@ -143,40 +150,40 @@ class SegmentationCounts:
         return torch.cat(self._batches)
 
     def per_image(self) -> Tensor:
-        """`gathered`, on the CPU."""
+        """Returns the same as `gathered`, on the CPU."""
         return self.gathered().cpu()
 
     def state_dict(self) -> dict[str, Tensor | None]:
-        """What was added so far, for a checkpoint."""
+        """Returns what was added so far, for a checkpoint."""
         return {"counts": self.per_image() if self._batches else None}
 
     def load_state_dict(self, state: Mapping[str, Tensor | None]) -> None:
-        """Goes on after what `state_dict` gave."""
+        """Replaces what was added so far by what `state_dict` returned."""
         self._batches = [] if state["counts"] is None else [state["counts"]]
 
     def table(self) -> list[dict[str, float]]:
-        """{"iou": …, "dice": …} of each image in the order of the updates, the mean over its classes.
+        """Returns {"iou": …, "dice": …} of each image, in the order of the updates. Both are means over the classes.
 
-        With names, and several classes, `iou_<class>` and `dice_<class>` follow.
+        If there are several classes and they have names, `iou_<class>` and `dice_<class>` follow.
         """
         counts = self.per_image()
         ratios = {name: RATIOS[name](counts) for name in ("iou", "dice")}  # [images, K]
         columns = {name: values[:, int(self.background) :].mean(1) for name, values in ratios.items()}
         if len(self.classes) > 1:
-            columns |= {f"{n}_{label}": of[:, k] for n, of in ratios.items() for k, label in enumerate(self.classes)}
+            for name, values in ratios.items():
+                columns |= {f"{name}_{label}": values[:, k] for k, label in enumerate(self.classes)}
         rows = zip(*(values.tolist() for values in columns.values()), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def compute(self) -> Scores:
-        """The scores of all images added so far; the only division, and the only wait for the device."""
+        """Returns the scores of all images added so far. Only this divides, and only this waits for the device."""
         return scores_of_counts(self.per_image(), classes=self.classes, background=self.background)
 
 
 def truth_of(prediction: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
-    """Truth [N, K, *space] and which pixels count [N, 1 or K, *space], both bool; arguments as of `update`.
+    """Returns the truth, [N, K, *space] bool, and which pixels count, [N, 1 or K, *space] bool.
 
-    Raises:
-        ValueError: see `SegmentationCounts.update`.
+    Arguments and errors are those of `SegmentationCounts.update`.
     """
     per_class = prediction.shape == target.shape
     indices = prediction.ndim >= 3 and target.shape == prediction.shape[:1] + prediction.shape[2:]

@@ -1,4 +1,4 @@
-"""The stateful Dice coefficient of probabilities, as published as a metric object."""
+"""The Dice coefficient of probabilities, as a metric object with a state."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ from torch import Tensor
 
 
 class Dice:
-    """2Σpy / (Σp² + Σy² + s), the sums running over everything that was added.
+    """Computes 2Σpy / (Σp² + Σy² + s), where the sums run over everything that was added.
 
     Args:
-        smooth: s, in the denominator only.
-        divide_by_rows: compatibility with one vendor's `Dice`, for comparing with numbers printed by it and nothing
-            else: the sum of the coefficients of each update, divided by the rows (first axis) of all updates. A
-            perfect prediction then scores 1 / (rows per update), not 1.
+        smooth: s; it is in the denominator only.
+        divide_by_rows: divide the sum of the coefficients of all updates by the number of rows (first axis) of all
+            updates, as the `Dice` of one vendor does. A perfect prediction then scores 1 / (rows per update), not 1.
+            Use this only to compare with numbers that this `Dice` printed.
 
-    The sums stay on the device of the probabilities until `compute`; `sums` holds them for processes that add theirs
-    up.
+    The sums stay on the device of the probabilities until `compute`. Processes can add up their `sums`.
     """
 
     def __init__(self, *, smooth: float = 1e-5, divide_by_rows: bool = False) -> None:
         self.smooth, self.divide_by_rows = smooth, divide_by_rows
-        self.sums: list[tuple[Tensor, Tensor]] = []  # of each update: 2Σpy, Σp² + Σy²
+        self.sums: list[tuple[Tensor, Tensor]] = []  # (2Σpy, Σp² + Σy²) of each update
         self._rows = 0
 
     def update(self, probabilities: Tensor, target: Tensor) -> None:
-        """Adds a batch of any shape, [N, …] in [0, 1], and its target of the same shape, in [0, 1].
+        """Adds a batch [N, …] in [0, 1] and its target of the same shape in [0, 1].
 
         Raises:
             ValueError: the shapes differ.
@@ -39,7 +38,7 @@ class Dice:
         self._rows += len(p)
 
     def compute(self) -> float:
-        """The coefficient of everything added so far.
+        """Returns the coefficient of everything that was added so far.
 
         Raises:
             ValueError: nothing was added.
@@ -48,5 +47,5 @@ class Dice:
             raise ValueError("no batch was added, there is nothing to score")
         if self.divide_by_rows:
             return sum((overlap / (size + self.smooth)).item() for overlap, size in self.sums) / self._rows
-        overlap, size = (sum(part) for part in zip(*self.sums, strict=True))
+        overlap, size = (sum(column) for column in zip(*self.sums, strict=True))
         return (overlap / (size + self.smooth)).item()

@@ -1,6 +1,6 @@
 """IoU and Dice of one pair of logits and target, pooled over everything that is passed in.
 
-An average of these over batches depends on the batch size: for a data set use `metrics.SegmentationCounts`.
+An average of these scores over batches depends on the batch size. For a data set use `metrics.SegmentationCounts`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SMOOTH = 1e-5  # keeps 0/0 (nothing there, nothing predicted) at 1
+SMOOTH = 1e-5  # makes 0/0 equal 1: there was nothing to find and nothing was predicted
 
 
 @torch.no_grad()
 def iou_score(logits: Tensor, target: Tensor) -> float:
-    """Hard intersection over union, (TP + s) / (TP + FP + FN + s), of the pixels with probability above 0.5.
+    """Returns the hard intersection over union, (TP + s) / (TP + FP + FN + s).
+
+    The predicted pixels are those with a probability above 0.5.
 
     Args:
         logits: [N, K, *space] float.
@@ -27,7 +29,7 @@ def iou_score(logits: Tensor, target: Tensor) -> float:
 
 @torch.no_grad()
 def dice_coef(logits: Tensor, target: Tensor) -> float:
-    """Soft Dice coefficient, (2Σpy + s) / (Σp + Σy + s), with p = sigmoid(logits).
+    """Returns the soft Dice coefficient, (2Σpy + s) / (Σp + Σy + s), with p = sigmoid(logits).
 
     Args:
         logits: [N, K, *space] float.

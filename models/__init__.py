@@ -1,7 +1,7 @@
-"""Networks: images [N, C, H, W] → logits [N, K, H, W]. No network applies a sigmoid or softmax itself.
+"""Networks turn images [N, C, H, W] into logits [N, K, H, W]. No network applies a sigmoid or softmax itself.
 
-`MODELS` is readable without torch, so that a wrong configuration is refused before torch loads. A new network is its
-file, one line of this table, and its tests.
+`MODELS` can be read without torch, so that a wrong configuration is refused before torch loads. A new network needs its
+own file, one line in this table, and its tests.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ FILTERS = (32, 64, 128, 256, 512)  # widths of the five levels in Zhou et al. 20
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """Where a network is.
+    """Says where a network is.
 
     Attributes:
-        where: "module:Class", imported when the network is built.
-        deep_supervision: whether it can have several heads; its class then takes the keyword `deep_supervision`.
+        where: "module:Class"; it is imported when the network is built.
+        deep_supervision: whether the network can have several heads. Its class then takes the keyword
+            `deep_supervision`.
     """
 
     where: str
@@ -35,7 +36,7 @@ MODELS: dict[str, ModelEntry] = {
     "UNet": ModelEntry("models.unet:UNet"),
     "NestedUNet": ModelEntry("models.nested_unet:NestedUNet", deep_supervision=True),
 }
-# What else this package offers, imported when it is asked for (PEP 562).
+# This package also offers these functions. They are imported when they are first used (PEP 562).
 ELSEWHERE = {"fold_batch_norm": "models.folding:fold_batch_norm", "prune": "models.nested_unet:prune"}
 
 
@@ -55,10 +56,10 @@ def build_model(
     filters: Sequence[int] = FILTERS,
     deep_supervision: bool = False,
 ) -> nn.Module:
-    """The network called `name`; every network takes the same keywords.
+    """Builds the network called `name`. Every network takes the same keywords.
 
     Raises:
-        ValueError: no such network, or deep supervision asked of one that has a single head.
+        ValueError: there is no such network, or it has a single head and deep supervision is asked for.
     """
     if name not in MODELS:
         raise ValueError(f"model {name!r} is unknown; allowed are {', '.join(MODELS)}")

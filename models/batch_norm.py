@@ -1,4 +1,4 @@
-"""Batch norm whose statistics stay exact in the channels-last layout on a CPU."""
+"""A batch norm whose statistics stay exact in the channels-last layout on a CPU."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class _Normalise(torch.autograd.Function):
-    """(x − mean)/√(var + ε) · weight + bias, where mean and var are those of x and the gradient knows it."""
+    """Computes (x − mean)/√(var + ε) · weight + bias. The gradient takes into account that mean and var depend on x."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
@@ -29,11 +29,11 @@ class _Normalise(torch.autograd.Function):
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """`nn.BatchNorm2d`, with another way to the batch's mean and variance.
+    """An `nn.BatchNorm2d` that computes the mean and the variance of a batch in another way.
 
-    In channels last on a CPU PyTorch adds up all pixels of a channel one after the other: at 16 × 96 × 96 the float32
-    statistics are off by 1e-5, two hundred times as much as in channels first, and all gradients with them. Here every
-    column of the image has sums of its own, which are then added in float64; that takes no longer.
+    In channels last on a CPU, PyTorch adds up all pixels of a channel one after the other. At 16 × 96 × 96 its float32
+    statistics are off by 1e-5, two hundred times as much as in channels first, and this error is in all gradients too.
+    Here every column of the image has its own sums, which are then added in float64. This takes no longer.
 
     Call: [N, C, H, W] float → the same shape.
     """
@@ -41,7 +41,7 @@ class BatchNorm2d(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         on_cpu = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
         channels_last = x.is_contiguous(memory_format=torch.channels_last) and x.stride(1) == 1
-        count = x.numel() // self.num_features  # pixels of a channel
+        count = x.numel() // self.num_features  # number of pixels of a channel
         if not (self.training and on_cpu and channels_last and count > 1):
             return super().forward(x)
         with torch.no_grad():
@@ -53,9 +53,9 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance [C] of each channel of [N, C, H, W] in channels last."""
+    """Returns the mean [C] and the biased variance [C] of each channel of [N, C, H, W] in channels last."""
     n, c, height, width = x.shape
-    # As an image of W · C channels with N · H pixels each, which needs no copy.
+    # The batch is viewed as an image of W · C channels with N · H pixels each. This needs no copy.
     columns = x.permute(0, 2, 3, 1).reshape(n, height, 1, width * c).permute(0, 3, 1, 2)
     means, variances = (t.double().view(width, c) for t in torch.batch_norm_update_stats(columns, None, None, 0.0))
     mean = means.mean(0)

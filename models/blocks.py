@@ -1,4 +1,4 @@
-"""What UNet and UNet++ are built of."""
+"""The blocks that UNet and UNet++ are built of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.batch_norm import BatchNorm2d
 
 
 class Block(nn.Module):
-    """conv 3×3 → batch norm → ReLU, twice: [N, in, H, W] → [N, out, H, W]."""
+    """Applies conv 3×3 → batch norm → ReLU twice: [N, in, H, W] → [N, out, H, W]."""
 
     def __init__(self, in_channels: int, mid_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -27,22 +27,25 @@ class Block(nn.Module):
 
 
 def down(x: Tensor) -> Tensor:
-    """Max-pooling 2×2: halves height and width."""
+    """Halves height and width by max-pooling 2×2."""
     return F.max_pool2d(x, 2)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Repeats the last row and column of [N, C, H, W] until H and W are multiples; the caller crops the result."""
+    """Repeats the last row and column of [N, C, H, W] until H and W are multiples of `multiple`.
+
+    The caller crops the network's output back.
+    """
     height, width = image.shape[-2:]
     bottom, right = -height % multiple, -width % multiple
     return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image
 
 
 def check_filters(filters: Sequence[int]) -> tuple[int, ...]:
-    """The widths of all levels, top first.
+    """Returns the widths of all levels, top first.
 
     Raises:
-        ValueError: fewer than two levels, or a width below 1.
+        ValueError: there are fewer than two levels, or a width is below 1.
     """
     if len(filters) < 2 or min(filters) < 1:
         raise ValueError(f"filters {tuple(filters)}: needs two or more widths, each at least 1, such as {FILTERS}")

@@ -1,4 +1,4 @@
-"""Batch norm folded into the convolutions before it, for prediction."""
+"""For prediction, each batch norm can be folded into the convolution before it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from models.blocks import Block
 
 
 def fold_batch_norm(model: nn.Module) -> nn.Module:
-    """A copy of `model`, in eval mode and for it alone, whose blocks are conv → ReLU, twice.
+    """Returns a copy of `model` whose blocks are conv → ReLU, twice. The copy is for eval mode only.
 
-    In eval mode batch norm is gain · (x − mean)/√(var + ε) + shift, which is linear, so the convolution before it
-    takes it over: its weights times gain/√(var + ε), its bias likewise.
+    In eval mode batch norm computes gain · (x − mean)/√(var + ε) + shift. This is linear, so the convolution before it
+    can do the same: its weights are multiplied by gain/√(var + ε), and its bias becomes
+    (bias − mean) · gain/√(var + ε) + shift.
     """
     folded = copy.deepcopy(model).eval().requires_grad_(False)
     for block in folded.modules():
@@ -27,7 +28,7 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    # In float64, so that the one rounding left is that of the folded weights.
+    # The computation is in float64, so that only the folded weights are rounded.
     mean, var, gain, shift, bias = (
         t.double() for t in (norm.running_mean, norm.running_var, norm.weight, norm.bias, conv.bias)
     )

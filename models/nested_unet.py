@@ -1,4 +1,4 @@
-"""UNet++: Zhou et al. 2018, "UNet++: A Nested U-Net Architecture for Medical Image Segmentation"."""
+"""UNet++, from Zhou et al. 2018, "UNet++: A Nested U-Net Architecture for Medical Image Segmentation"."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from models.upsampling import up
 class NestedUNet(nn.Module):
     """UNet++ with optional deep supervision.
 
-    Node `conv{i}_{j}` is level i (i poolings deep), column j; for j ≥ 1 it reads all earlier nodes of its level and
-    the up-sampled node one level deeper and one column earlier.
+    Node `conv{i}_{j}` is at level i (i poolings deep) and in column j. For j ≥ 1 it reads all earlier nodes of its
+    level, and the up-sampled node one level deeper and one column earlier.
 
     Args:
-        num_classes: K, the channels of the logits.
-        input_channels: C, the channels of the images.
+        num_classes: K, the number of channels of the logits.
+        input_channels: C, the number of channels of the images.
         filters: the width of every level, top first.
-        deep_supervision: one head on each node (0, j), j ≥ 1, instead of a single head on the last.
+        deep_supervision: put a head on each node (0, j), j ≥ 1, instead of a single head on the last one.
 
-    Call: images [N, C, H, W] float, normalised, any H, W ≥ 1 → logits [N, K, H, W]. With deep supervision and in
-    training mode: the list of all heads' logits, shallow first; in eval mode the last head's.
+    Call: images [N, C, H, W] float, normalised, any H, W ≥ 1 → logits [N, K, H, W]. With deep supervision the result in
+    training mode is the list of the logits of all heads, shallow first; in eval mode it is the logits of the last head.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class NestedUNet(nn.Module):
         check_image(image, self.input_channels)
         height, width = image.shape[-2:]
         x = pad_to_multiple(image, self.padded_to)
-        grid: list[list[Tensor]] = []  # grid[i][j] is node (i, j)
+        grid: list[list[Tensor]] = []  # grid[i][j] is the output of node (i, j)
         for level in range(self.depth + 1):
-            # One anti-diagonal at a time: node (level, 0), then (level - 1, 1), … (0, level).
+            # This computes one anti-diagonal: node (level, 0), then (level - 1, 1), … (0, level).
             grid.append([self.get_submodule(f"conv{level}_0")(down(grid[-1][0]) if grid else x)])
             for j in range(1, level + 1):
                 i = level - j
@@ -72,17 +72,18 @@ class NestedUNet(nn.Module):
 
 
 def prune(model: NestedUNet, depth: int) -> NestedUNet:
-    """A copy of `model` that holds and computes only the nodes (i, j) with i + j ≤ `depth`, and predicts with the head
-    on node (0, depth), which deep supervision trained (Zhou et al. 2018, "model pruning").
+    """Returns a copy of `model` that has only the nodes (i, j) with i + j ≤ `depth`.
 
-    Its answer in eval mode is that head's of the whole network: images are still padded as for all levels.
+    It predicts with the head on node (0, depth), which deep supervision has trained (Zhou et al. 2018, "model
+    pruning"). In eval mode its logits equal those of this head in the whole network, because images are still padded
+    for all levels.
 
     Args:
-        depth: 1 to the network's own.
+        depth: from 1 to the depth of the network.
 
     Raises:
-        TypeError: a network other than NestedUNet.
-        ValueError: no such depth, or a network without a head there.
+        TypeError: the network is not a NestedUNet.
+        ValueError: there is no such depth, or the network has no head there.
     """
     if not isinstance(model, NestedUNet):
         raise TypeError(f"{type(model).__name__} has a single path; only NestedUNet can be pruned")

@@ -1,4 +1,4 @@
-"""UNet: Ronneberger, Fischer, Brox 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation"."""
+"""UNet, from Ronneberger, Fischer, Brox 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation"."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from models.upsampling import up
 
 
 class UNet(nn.Module):
-    """UNet with batch norm and padded convolutions, bilinear up-sampling instead of transposed convolution.
+    """UNet with batch norm, padded convolutions, and bilinear up-sampling instead of transposed convolutions.
 
-    Node `conv{i}_{j}` is level i (i poolings deep), column j; the path down is column 0, the path up i + j = depth.
+    Node `conv{i}_{j}` is at level i (i poolings deep) and in column j. The path down is column 0; on the path up
+    i + j = depth.
 
     Args:
-        num_classes: K, the channels of the logits.
-        input_channels: C, the channels of the images.
+        num_classes: K, the number of channels of the logits.
+        input_channels: C, the number of channels of the images.
         filters: the width of every level, top first.
 
     Call: images [N, C, H, W] float, normalised, any H, W ≥ 1 → logits [N, K, H, W].

@@ -1,4 +1,4 @@
-"""Bilinear up-sampling ×2 with aligned corners, whose gradient is two small matrix products."""
+"""Bilinear up-sampling ×2 with aligned corners. Its gradient is computed by two small matrix products."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from torch import Tensor
 
 @lru_cache(maxsize=256)
 def interpolation_matrix(length: int) -> Tensor:
-    """[2·length, length] float64: row r weighs the input at position r·(length − 1)/(2·length − 1)."""
+    """Returns the matrix that doubles an axis: [2·length, length] float64.
+
+    Row r interpolates the input at position r·(length − 1)/(2·length − 1).
+    """
     position = torch.arange(2 * length, dtype=torch.float64) * ((length - 1) / (2 * length - 1))
     return (1 - (position[:, None] - torch.arange(length)).abs()).clamp(min=0)
 
 
 @lru_cache(maxsize=256)
 def _transposed(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """`interpolation_matrix(length).mT`, kept on a device: to copy it in every step would mean to wait for a GPU."""
+    """Returns `interpolation_matrix(length).mT` and keeps it on the device, because every copy would wait for a GPU."""
     return interpolation_matrix(length).to(dtype).to(device).mT
 
 
 class _Up(torch.autograd.Function):
-    """y = R x Cᵀ in every channel, with R and C as above for rows and columns; so the gradient is Rᵀ g C.
+    """Computes y = R x Cᵀ in every channel, where R and C are the interpolation matrices of rows and columns.
 
-    The products are several times faster than PyTorch's own backward on a CPU, and on CUDA they add in a fixed order
-    where its own does not. Forward its kernel is the faster one.
+    So the gradient is Rᵀ g C. These products are several times faster than PyTorch's own backward on a CPU, and on CUDA
+    they add in a fixed order, which PyTorch's backward does not. In the forward pass PyTorch's kernel is faster.
     """
 
     @staticmethod
@@ -41,7 +44,7 @@ class _Up(torch.autograd.Function):
     def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
         n, c, height, width = ctx.size
         rows, columns = (_transposed(side, gradient.dtype, gradient.device) for side in (height, width))
-        # In channels last a product runs over contiguous channels, and part of a concatenation needs no copy.
+        # In channels last a product runs over contiguous channels, and a slice of a concatenation needs no copy.
         g = gradient.permute(0, 2, 3, 1).reshape(n * 2 * height, 2 * width, c)
         g = torch.bmm(columns.expand(len(g), -1, -1), g)
         g = torch.bmm(rows.expand(n, -1, -1), g.view(n, 2 * height, width * c))
@@ -49,5 +52,8 @@ class _Up(torch.autograd.Function):
 
 
 def up(x: Tensor) -> Tensor:
-    """[N, C, H, W] → [N, C, 2H, 2W], bilinear with aligned corners (what published checkpoints were trained with)."""
+    """Doubles height and width: [N, C, H, W] → [N, C, 2H, 2W], bilinear with aligned corners.
+
+    Published checkpoints were trained with aligned corners.
+    """
     return _Up.apply(x)

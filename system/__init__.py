@@ -1,1 +1,1 @@
-"""Errors, files, YAML, signals, seeds and the facts of the machine. Nothing here knows of images or networks."""
+"""Errors, files, YAML, signals, seeds and the machine itself. Nothing here knows about images or networks."""

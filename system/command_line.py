@@ -5,14 +5,16 @@ from __future__ import annotations
 from system.errors import ConfigError
 
 
-def probability(text: str) -> float:
-    """A number between 0 and 1, both excluded.
+def fraction(text: str, *, option: str) -> float:
+    """Reads the value of `option`, a number between 0 and 1. Both ends are excluded.
 
     Raises:
-        ConfigError: a number outside.
-        ValueError: no number; argparse tells it.
+        ConfigError: the text is not a number, or the number lies outside.
     """
-    value = float(text)
-    if not 0 < value < 1:
-        raise ConfigError(f"--threshold {value}: give a probability between 0 and 1, such as 0.5")
+    try:
+        value = float(text)
+    except ValueError:
+        value = None
+    if value is None or not 0 < value < 1:
+        raise ConfigError(f"{option} {text}: give a number between 0 and 1, such as 0.5; 0 and 1 are not allowed")
     return value

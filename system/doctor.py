@@ -1,6 +1,6 @@
-"""Tells what this machine and environment are, what is wrong with them, and the command that mends each problem.
+"""Describes this machine and environment, and names each problem with the command that solves it.
 
-Ends with 0, or with 1 where it found problems.
+The exit code is 0, or 1 if there are problems.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from system.errors import ReportedError, run_script
-from system.machine import Facts, gather
+from system.machine import Machine, inspect_machine
 
 OLDEST_PYTHON = (3, 10)
-LEAST_SHARED = 2**30  # bytes: workers hand their batches over in shared memory, and containers give 64 MB of it
-LEAST_FREE = 2 * 2**30  # bytes: a run with its two checkpoints and its masks
+LEAST_SHARED = 2**30  # bytes: workers pass their batches through shared memory, and a container often has 64 MB of it
+LEAST_FREE = 2 * 2**30  # bytes: enough for a run with its two checkpoints and its masks
 INSTALL = "python -m pip install -r requirements.txt"
 
 
@@ -26,84 +26,89 @@ class UnfitError(ReportedError):
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, and the command that mends it."""
+    """What is wrong, and the command that solves it."""
 
     found: str
     command: str
 
 
-def check_python(facts: Facts) -> list[Problem]:
-    if facts.python[:2] >= OLDEST_PYTHON:
+def check_python(machine: Machine) -> list[Problem]:
+    if machine.python[:2] >= OLDEST_PYTHON:
         return []
-    found = f"Python {'.'.join(map(str, facts.python))}; {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed"
+    found = f"Python {'.'.join(map(str, machine.python))}; {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed"
     return [Problem(found, "make setup PYTHON=python3.11   # with .venv removed")]
 
 
-def check_packages(facts: Facts) -> list[Problem]:
-    """Packages that are absent or of another version than requirements.txt wants."""
+def check_packages(machine: Machine) -> list[Problem]:
+    """Finds packages that are missing, or whose version does not satisfy requirements.txt."""
     problems = []
-    for name, condition in facts.wanted.items():
-        found = facts.versions.get(name)
-        if found is None and not (name.startswith("opencv") and facts.wheels):
+    for name, condition in machine.wanted.items():
+        found = machine.versions.get(name)
+        if found is None and not (name.startswith("opencv") and machine.wheels):
             problems.append(Problem(f"{name} is not installed", INSTALL))
         elif found is not None and not satisfies(found, condition):
-            problems.append(Problem(f"{name} {found}; {condition} is wanted", f"{INSTALL} --upgrade"))
+            problems.append(Problem(f"{name} {found}; requirements.txt asks for {condition}", f"{INSTALL} --upgrade"))
     return problems
 
 
-def check_imports(facts: Facts) -> list[Problem]:
-    """Packages that are installed and fail to import."""
+def check_imports(machine: Machine) -> list[Problem]:
+    """Finds packages that are installed but fail to import."""
     problems = []
-    for name, why in facts.broken.items():
+    for name, why in machine.broken.items():
         command = f"python -m pip install --force-reinstall {name}"
-        if name in ("torch", "torchvision"):  # most often one is of another build than the other
-            command = "python -m pip install --force-reinstall torch torchvision   # together, from one index"
-        problems.append(Problem(f"{name} is installed and fails to import: {why}", command))
+        if name in ("torch", "torchvision"):  # most often their builds do not match
+            command = "python -m pip install --force-reinstall torch torchvision   # both together, from one index"
+        problems.append(Problem(f"{name} is installed but fails to import: {why}", command))
     return problems
 
 
-def check_opencv(facts: Facts) -> list[Problem]:
-    """Several wheels write one folder, cv2; those that are not headless want a display's libraries."""
-    if facts.wheels in ((), ("opencv-python-headless",)):
+def check_opencv(machine: Machine) -> list[Problem]:
+    """Finds other wheels of OpenCV: all write to the same folder, cv2, and only the headless one needs no display."""
+    if machine.wheels in ((), ("opencv-python-headless",)):
         return []
-    commands = f"python -m pip uninstall -y {' '.join(facts.wheels)} && python -m pip install opencv-python-headless"
-    return [Problem(f"OpenCV from {' and '.join(facts.wheels)}; only opencv-python-headless is wanted", commands)]
+    found = f"OpenCV comes from {' and '.join(machine.wheels)}; only opencv-python-headless may be installed"
+    remove = f"python -m pip uninstall -y {' '.join(machine.wheels)}"
+    return [Problem(found, f"{remove} && python -m pip install opencv-python-headless")]
 
 
-def check_gpu(facts: Facts) -> list[Problem]:
-    if not facts.gpu_driver or facts.device is None or not facts.device.startswith("CPU"):
+def check_gpu(machine: Machine) -> list[Problem]:
+    """Finds a GPU that PyTorch cannot use."""
+    if not machine.gpu_driver or machine.device is None or not machine.device.startswith("CPU"):
         return []
-    if facts.cuda_build is None:
-        command = "python -m pip install --force-reinstall torch torchvision   # a CUDA build, as pytorch.org says"
-        return [Problem("an NVIDIA driver is here, but torch was built without CUDA", command)]
-    found = f"an NVIDIA driver is here, but torch, built for CUDA {facts.cuda_build}, sees no device"
-    return [Problem(found, "nvidia-smi   # if it fails, mend the driver; else see CUDA_VISIBLE_DEVICES")]
+    if machine.cuda_build is None:
+        command = "python -m pip install --force-reinstall torch torchvision   # a build for CUDA, see pytorch.org"
+        return [Problem("an NVIDIA driver is installed, but torch was built without CUDA", command)]
+    found = f"an NVIDIA driver is installed, but torch, built for CUDA {machine.cuda_build}, sees no device"
+    return [Problem(found, "nvidia-smi   # if it fails, repair the driver; else check CUDA_VISIBLE_DEVICES")]
 
 
-def check_threads(facts: Facts) -> list[Problem]:
-    if facts.threads is None or facts.threads <= facts.usable_cores:
+def check_threads(machine: Machine) -> list[Problem]:
+    if machine.threads is None or machine.threads <= machine.usable_cores:
         return []
-    found = f"torch uses {facts.threads} threads, but this process may use {facts.usable_cores} cores"
-    return [Problem(found, f"export OMP_NUM_THREADS={facts.usable_cores}")]
+    found = f"torch uses {machine.threads} threads, but this process may use {machine.usable_cores} cores"
+    return [Problem(found, f"export OMP_NUM_THREADS={machine.usable_cores}")]
 
 
-def check_shared_memory(facts: Facts) -> list[Problem]:
-    if facts.shared_memory is None or facts.shared_memory >= LEAST_SHARED:
+def check_shared_memory(machine: Machine) -> list[Problem]:
+    if machine.shared_memory is None or machine.shared_memory >= LEAST_SHARED:
         return []
-    found = f"/dev/shm has {_size(facts.shared_memory)}, too little for the batches of loader workers"
+    found = f"/dev/shm has {_size(machine.shared_memory)}, which is too little for the batches of loader workers"
     return [Problem(found, "docker run --shm-size=2g …   # or train with train.workers=0")]
 
 
-def check_disks(facts: Facts) -> list[Problem]:
+def check_disks(machine: Machine) -> list[Problem]:
     problems = [
-        Problem(f"{_size(free)} free at {folder}/, less than {_size(LEAST_FREE)}", f"du -sh {folder}/*   # and remove")
-        for folder, free in facts.free.items()
+        Problem(
+            f"{folder}/ has {_size(free)} of free disk space, less than {_size(LEAST_FREE)}",
+            f"du -sh {folder}/*   # then remove what is no longer needed",
+        )
+        for folder, free in machine.free.items()
         if free < LEAST_FREE
     ]
-    return problems + [Problem(f"{name}/ cannot be written", f"chmod -R u+w {name}") for name in facts.read_only]
+    return problems + [Problem(f"{name}/ is not writable", f"chmod -R u+w {name}") for name in machine.read_only]
 
 
-CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
+CHECKS: tuple[Callable[[Machine], list[Problem]], ...] = (
     check_python,
     check_packages,
     check_imports,
@@ -116,7 +121,7 @@ CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
 
 
 def satisfies(version: str, condition: str) -> bool:
-    """Whether a version such as "2.4.1+cpu" meets ">=2.4" or "==2.0.8"; other conditions are taken as met."""
+    """Whether a version such as "2.4.1+cpu" satisfies ">=2.4" or "==2.0.8". Any other condition counts as satisfied."""
     match = re.fullmatch(r"(==|>=)\s*([0-9.]+)", condition)
     if match is None:
         return True
@@ -126,26 +131,28 @@ def satisfies(version: str, condition: str) -> bool:
     return found == wanted if match[1] == "==" else found >= wanted
 
 
-def describe(facts: Facts) -> list[str]:
-    """The facts, one line each."""
-    shared = "none of its own" if facts.shared_memory is None else _size(facts.shared_memory)
+def describe(machine: Machine) -> list[str]:
+    """What was found, one line for each subject."""
+    shared = "no /dev/shm" if machine.shared_memory is None else f"{_size(machine.shared_memory)} in /dev/shm"
+    precision = f"auto chooses {machine.precision}: {machine.reason}" if machine.precision else None
+    features = ", ".join(machine.cpu) or "no known features"
     rows = {
-        "python": f"{'.'.join(map(str, facts.python))} on {facts.system}",
-        "packages": ", ".join(f"{name} {version}" for name, version in facts.versions.items()) or "none",
-        "opencv": " and ".join(facts.wheels) or "none",
-        "cuda": f"torch is built for {facts.cuda_build or 'the CPU alone'}",
-        "device": facts.device or "unknown without torch",
-        "precision": f"auto picks {facts.precision}: {facts.reason}" if facts.precision else "unknown without torch",
-        "cpu": f"{', '.join(facts.cpu) or 'no known features'}; {facts.usable_cores} of {facts.cores} cores usable",
-        "memory": f"shared (/dev/shm): {shared}",
-        "disk": ", ".join(f"{_size(free)} free at {folder}/" for folder, free in facts.free.items()),
+        "python": f"{'.'.join(map(str, machine.python))} on {machine.system}",
+        "packages": ", ".join(f"{name} {version}" for name, version in machine.versions.items()) or "none",
+        "opencv": " and ".join(machine.wheels) or "none",
+        "cuda": f"torch is built for {machine.cuda_build or 'the CPU only'}",
+        "device": machine.device or "unknown without torch",
+        "precision": precision or "unknown without torch",
+        "cpu": f"{features}; {machine.usable_cores} of {machine.cores} cores are usable",
+        "memory": f"shared memory: {shared}",
+        "disk": ", ".join(f"{_size(free)} free at {folder}/" for folder, free in machine.free.items()),
     }
     return [f"{name:9}  {text}" for name, text in rows.items()]
 
 
-def find_problems(facts: Facts) -> list[Problem]:
-    """Everything that is wrong, in the order in which it is best mended."""
-    return [problem for check in CHECKS for problem in check(facts)]
+def find_problems(machine: Machine) -> list[Problem]:
+    """Everything that is wrong, in the order in which it is best solved."""
+    return [problem for check in CHECKS for problem in check(machine)]
 
 
 def _size(count: int) -> str:
@@ -156,18 +163,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; `arguments` defaults to that of the process.
 
     Raises:
-        UnfitError: there are problems (they are printed before).
+        UnfitError: there are problems; they have been printed.
     """
     parser = argparse.ArgumentParser(prog="python -m system.doctor", description=__doc__)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.parse_args(arguments)
-    facts = gather()
-    print("\n".join(describe(facts)))
-    problems = find_problems(facts)
+    machine = inspect_machine()
+    print("\n".join(describe(machine)))
+    problems = find_problems(machine)
     for problem in problems:
-        print(f"\nproblem: {problem.found}\n    mend: {problem.command}")
+        print(f"\nproblem: {problem.found}\n    fix: {problem.command}")
     if problems:
-        raise UnfitError(f"{len(problems)} problem{'s' * (len(problems) > 1)}; the command for each stands below it")
+        raise UnfitError(f"found {len(problems)} problem{'s' * (len(problems) > 1)}; each is followed by its fix")
     print("\nno problems")
 
 

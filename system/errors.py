@@ -1,4 +1,4 @@
-"""Errors that a user can act on, and the exit code that each kind ends a script with."""
+"""Errors that a user can do something about, and the exit code of a script for each kind of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Literal, NoReturn
 
 
 class ReportedError(Exception):
-    """An error told in one message: what is wrong, what was found, what to do. Never a bare `raise`."""
+    """An error whose message is all that a user needs: what is wrong, what was found, what is allowed, what to do."""
 
     exit_code = 1
 
@@ -36,7 +36,7 @@ class FileError(DataError):
     """One file of the data cannot be used; the message is "file: found; fix".
 
     Attributes:
-        file: its name or path, as messages show it.
+        file: its name or path, or those of several files that do not fit each other, as messages show them.
         found: what is wrong with it.
         fix: what to do about it.
         kind: "unreadable" where there is no whole image of a known format: the file is empty, cut off, damaged, of
@@ -48,7 +48,7 @@ class FileError(DataError):
         self.file, self.found, self.fix, self.kind = file, found, fix, kind
 
     def __reduce__(self) -> tuple[partial[FileError], tuple[()]]:
-        """How pickle makes the error anew in another process; its own way knows no keyword arguments."""
+        """Tells pickle how to make the error again in another process; by itself it would pass no keyword arguments."""
         return partial(type(self), self.file, found=self.found, fix=self.fix, kind=self.kind), ()
 
 
@@ -71,23 +71,23 @@ class MemoryExceededError(ReportedError):
 
 
 class DiskError(ReportedError, OSError):
-    """Something cannot be written; what was there is whole."""
+    """Something cannot be written. The file that was there before is still complete."""
 
     exit_code = 6
 
 
 class LockedError(ReportedError):
-    """A live process holds the run folder."""
+    """Another process is using the run folder."""
 
     exit_code = 7
 
 
 class LostRankError(ReportedError):
-    """Another process of the same training is gone."""
+    """Another process of the same training has ended."""
 
 
 class Stopped(BaseException):
-    """A signal asked the process to end; like KeyboardInterrupt no error, and not caught as one."""
+    """A signal asks the process to end. This is not an error: `except Exception` does not catch it."""
 
     def __init__(self, number: int, message: str) -> None:
         super().__init__(message)
@@ -103,7 +103,7 @@ DISK_ERRNOS = {
 
 
 def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
-    """Runs a script's `main` and returns its exit code; a traceback appears only with `--debug`."""
+    """Runs the `main` of a script and returns the exit code. Errors above show a traceback only with `--debug`."""
     debug = "--debug" in sys.argv if debug is None else debug
     try:
         main()
@@ -123,27 +123,29 @@ def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
     except OSError as error:
         if debug or error.errno not in DISK_ERRNOS:
             raise
-        advice = "free some room, or mend the rights or the disk"
+        advice = "free some disk space, or correct the access rights or the disk"
         print(f"error: {error.filename or 'the disk'}: {error.strerror}; {advice}", file=sys.stderr)
         return DiskError.exit_code
     except (MemoryError, RuntimeError) as error:
         if debug or not is_out_of_memory(error):
             raise
-        advice = "lower data.crop, data.size, model.filters or train.batch_size, or end what else needs memory"
+        advice = "lower data.crop, data.size, model.filters or train.batch_size, or end other programs"
         print(f"error: out of memory ({(str(error) or 'no memory').splitlines()[0]}); {advice}", file=sys.stderr)
         return MemoryExceededError.exit_code
     return 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python could not allocate; torch's CPU allocator says so in words only."""
+    """Whether torch or Python could not allocate memory. For the CPU, torch says so only in the text of its error."""
     words = ("can't allocate memory", "not enough memory", "out of memory")
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's, not imported here
+    named = (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    )  # a name: torch is not imported
     return named or (isinstance(error, RuntimeError) and any(word in str(error) for word in words))
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process with this code, after a signal at once: taking torch apart needs more than a second."""
+    """Ends the process with this code. After a signal it ends at once, since unloading torch takes over a second."""
     if code in (INTERRUPTED, 143):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Every write of the project: a file is there whole or not at all, whatever happens at any moment."""
+"""All writing of files: whatever happens at any moment, a file is either complete or not there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from system.errors import ConfigError, DiskError
 
 
 class FileWriter:
-    """An open file: `write` takes all of what it is given. Enough for torch.save."""
+    """An open file whose `write` always writes everything. This is all that torch.save needs."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.failure: OSError | None = None  # torch.save tells a failed write as a RuntimeError of its own
+        self.failure: OSError | None = None  # torch.save turns a failed write into a RuntimeError
 
     def write(self, content: bytes | memoryview) -> int:
         rest = memoryview(content)
@@ -30,19 +30,19 @@ class FileWriter:
         return len(content)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """There is nothing to do, because there is no buffer."""
 
 
 @contextmanager
 def atomic_file(path: Path, *, keep: Path | None = None) -> Iterator[FileWriter]:
-    """Yields a temporary neighbour of `path` to write; at the end it is flushed to the disk and renamed to `path`.
+    """Yields a temporary file beside `path`. When the block ends, it is flushed to the disk and renamed to `path`.
 
     Args:
-        keep: what `path` held so far stays under this name, in the same folder. At every moment at least one of the
-            two is a whole file, once there was one.
+        keep: a path in the same folder. The file that was at `path` is kept there. Once there was a file, at least one
+            of the two is complete at every moment.
 
     Raises:
-        DiskError: no room, no right, or no working disk; a file that was there is still whole.
+        DiskError: the disk is full or broken, or the access rights are missing. The earlier file is still complete.
     """
     temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
     try:
@@ -63,8 +63,8 @@ def atomic_file(path: Path, *, keep: Path | None = None) -> Iterator[FileWriter]
         _flush_folder(path.parent)
     except OSError as error:
         raise DiskError(
-            f"{path}: cannot be written ({error.strerror or error}); what was there is whole. "
-            "Free some room or mend the rights, then repeat the command; train.py goes on with --resume"
+            f"{path}: cannot be written ({error.strerror or error}); the file that was there is still complete. "
+            "Free some disk space or correct the access rights, then repeat the command (train.py with --resume)"
         ) from error
     finally:
         with contextlib.suppress(OSError):
@@ -72,28 +72,28 @@ def atomic_file(path: Path, *, keep: Path | None = None) -> Iterator[FileWriter]
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """`atomic_file` for content that is there already; raises DiskError as it does."""
+    """Writes `content` to `path`; raises DiskError as `atomic_file` does."""
     with atomic_file(path) as file:
         file.write(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """`write_bytes` for UTF-8 text; line ends stay `\\n` on every platform."""
+    """Writes `text` to `path` as UTF-8; line ends stay `\\n` on every platform."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes the temporary files that a killed process left in `folder`; nobody else may be writing there."""
+    """Removes the temporary files that a killed process left in `folder`. No other process may be writing there."""
     for path in folder.glob(".*.tmp[0-9]*"):
         path.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows opens no folders
+    if os.name == "nt":  # Windows cannot open a folder
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems cannot; the rename itself has happened
+        with contextlib.suppress(OSError):  # some network file systems cannot do it; the file is renamed all the same
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -101,14 +101,14 @@ def _flush_folder(folder: Path) -> None:
 
 @contextmanager
 def staged_folder(out: Path) -> Iterator[Path]:
-    """Yields an empty `<out>.partial` to fill; it becomes `out` when the block ends without an error.
+    """Yields the empty folder `<out>.partial`. It is renamed to `out` when the block ends without an error.
 
     Raises:
-        ConfigError: `out` exists and holds something.
-        DiskError: the folder was moved or removed while it was filled.
+        ConfigError: `out` exists and is not empty.
+        DiskError: the folder was moved or removed before the block ended.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} exists already and nothing is overwritten: delete it, or choose another --out")
+        raise ConfigError(f"{out} exists already, and nothing is overwritten: delete it, or choose another --out")
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -116,7 +116,7 @@ def staged_folder(out: Path) -> Iterator[Path]:
     try:
         yield partial
         if not partial.is_dir() or not os.path.samestat(made, partial.stat()):
-            raise DiskError(f"{out}: its folder was moved away meanwhile, part of the results with it; run this again")
+            raise DiskError(f"{out}: this folder was moved away before all results were in it; repeat the command")
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

@@ -1,4 +1,4 @@
-"""The facts of this machine and environment that decide whether a training works here; gathered, not judged."""
+"""What decides whether a training works on this machine and in this environment. Here it is gathered, not judged."""
 
 from __future__ import annotations
 
@@ -6,36 +6,45 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from system.cores import usable_cores
+from system.hardware import computes_in_bf16, cpu_features, default_device, default_precision, describe_device
+
 ROOT = Path(__file__).resolve().parent.parent
+SHARED_MEMORY = Path("/dev/shm")
 WHEELS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-# Package → its module, where the two have different names.
-IMPORTS = {"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+# Package → the module that it installs, where the two have different names.
+MODULES = {"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What was found. Sizes are bytes; None is unknown, or not of this platform.
+class Machine:
+    """What was found. Sizes are in bytes. None means that a value is unknown, or that this platform does not have it.
 
     Attributes:
-        python, system: versions.
-        wanted: package → the condition of requirements.txt, such as ">=2.4".
+        python: version of Python.
+        system: name, version and processor type of the operating system.
+        wanted: package → its condition in requirements.txt, such as ">=2.4".
         versions: package → its installed version.
-        broken: package that is installed and fails to import → why.
+        broken: package that is installed but fails to import → the error.
         wheels: the OpenCV wheels that are installed.
-        device, precision, reason: what `auto` picks, and why; None without a working torch.
+        device: the device and precision that `auto` chooses; None without a working PyTorch.
+        precision: the precision that `auto` chooses.
+        reason: why `auto` chooses this precision.
         gpu_driver: whether the system has an NVIDIA driver.
-        cuda_build: the CUDA that torch was built with.
-        cpu: what it computes natively, such as AVX2.
-        cores, usable_cores: of the machine, and of this process.
-        threads: that torch uses.
+        cuda_build: the version of CUDA that PyTorch was built with.
+        cpu: what the CPU computes natively, such as AVX2.
+        cores: cores of the machine.
+        usable_cores: cores that this process may use.
+        threads: threads that PyTorch uses.
         shared_memory: size of /dev/shm.
-        free: folder → bytes free on its disk.
-        read_only: folders that cannot be written.
+        free: folder → free space on its disk.
+        read_only: folders that this process may not write to.
     """
 
     python: tuple[int, int, int]
@@ -58,14 +67,13 @@ class Facts:
     read_only: tuple[str, ...] = ()
 
 
-def gather(root: Path = ROOT) -> Facts:
-    """The facts of this machine for the project at `root`; what cannot be found out stays at its default."""
+def inspect_machine(root: Path = ROOT) -> Machine:
+    """Describes this machine for the project at `root`. What cannot be found out keeps its default."""
     wanted = _requirements(root / "requirements.txt")
     versions = {name: version for name in wanted if (version := _version(name))}
-    broken = {name: why for name in versions if (why := _import_error(IMPORTS.get(name, name)))}
-    folders = {name: root / name for name in ("inputs", "outputs")}
-    shared_memory = Path("/dev/shm")
-    return Facts(
+    broken = {name: why for name in versions if (why := _import_error(MODULES.get(name, name)))}
+    folders = {name: _existing(root / name) for name in ("inputs", "outputs")}
+    machine = Machine(
         python=sys.version_info[:3],
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         wanted=wanted,
@@ -74,21 +82,40 @@ def gather(root: Path = ROOT) -> Facts:
         wheels=tuple(name for name in WHEELS if _version(name)),
         gpu_driver=bool(shutil.which("nvidia-smi")) or Path("/proc/driver/nvidia/version").exists(),
         cores=os.cpu_count() or 1,
-        usable_cores=_usable_cores(),
-        shared_memory=shutil.disk_usage(shared_memory).total if shared_memory.is_dir() else None,
-        free={name: shutil.disk_usage(_existing(folder)).free for name, folder in folders.items()},
-        read_only=tuple(name for name, folder in folders.items() if not os.access(_existing(folder), os.W_OK)),
-        **(_of_torch() if "torch" in versions and "torch" not in broken else {}),
+        usable_cores=usable_cores(),
+        shared_memory=shutil.disk_usage(SHARED_MEMORY).total if SHARED_MEMORY.is_dir() else None,
+        free={name: shutil.disk_usage(folder).free for name, folder in folders.items()},
+        read_only=tuple(name for name, folder in folders.items() if not os.access(folder, os.W_OK)),
+    )
+    return _with_torch(machine) if "torch" in versions and "torch" not in broken else machine
+
+
+def _with_torch(machine: Machine) -> Machine:
+    """Adds what only PyTorch knows."""
+    import torch
+
+    name = default_device()
+    precision = default_precision(name)
+    what, advice = ("the GPU", "; try train.precision: fp16") if name == "cuda" else ("the CPU", "")
+    emulated = f"{what} only emulates bf16, which is slow{advice}"
+    return replace(
+        machine,
+        device=f"{describe_device(torch.device(name))}, {precision}",
+        precision=precision,
+        reason=f"{what} computes in bf16" if computes_in_bf16(name) else emulated,
+        cuda_build=torch.version.cuda,
+        cpu=cpu_features(),
+        threads=torch.get_num_threads(),
     )
 
 
 def _requirements(path: Path) -> dict[str, str]:
-    """requirements.txt → package → condition."""
+    """Reads requirements.txt: package → condition."""
     if not path.exists():
         return {}
     lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    starts = {line: next((i for i, letter in enumerate(line) if letter in "=<>!~ "), len(line)) for line in lines}
-    return {line[:end].lower(): line[end:].strip() for line, end in starts.items() if line}
+    parts = [re.fullmatch(r"([^=<>!~ ]+)(.*)", line) for line in lines]
+    return {part[1].lower(): part[2].strip() for part in parts if part}
 
 
 def _version(package: str) -> str | None:
@@ -99,44 +126,14 @@ def _version(package: str) -> str | None:
 
 
 def _import_error(module: str) -> str | None:
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the network at import
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # without it, albumentations asks the network when imported
     try:
         importlib.import_module(module)
-    except Exception as error:  # a broken package raises whatever it likes
+    except Exception as error:  # a broken package can raise any kind of error
         return " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return None
 
 
-def _usable_cores() -> int:
-    """Cores that this process may use: by its affinity and by the limit of its container."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return cores
-
-
 def _existing(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
     return next(path for path in (folder, *folder.parents) if path.exists())
-
-
-def _of_torch() -> dict:
-    import torch
-
-    from engine.device import choose_runtime
-
-    runtime = choose_runtime()
-    native = runtime.precision == "bf16"
-    what, otherwise = ("the GPU", "; try train.precision: fp16") if runtime.on_cuda else ("the CPU", "")
-    checks = {"AVX2": "_is_avx2_supported", "AVX-512": "_is_avx512_supported"}
-    checks |= {"bf16": "_is_avx512_bf16_supported", "AMX": "_is_amx_tile_supported"}
-    has = {name: getattr(torch.cpu, check, lambda: False) for name, check in checks.items()}
-    return {
-        "device": str(runtime),
-        "precision": runtime.precision,
-        "reason": f"{what} computes in bf16" if native else f"{what} only emulates bf16, which is slow{otherwise}",
-        "cuda_build": torch.version.cuda,
-        "cpu": tuple(name for name, check in has.items() if check()),
-        "threads": torch.get_num_threads(),
-    }

@@ -1,45 +1,50 @@
-"""Names that become files and folders of ours: of samples and classes, as a stranger may have written them."""
+"""Names of samples and classes, which become names of files and folders. Anybody may have written them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-MAX_LENGTH = 200  # characters; file systems allow 255 bytes with the extension
-RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z")  # devices of Windows, in any folder
+MAX_LENGTH = 200  # characters; file systems allow 255 bytes, the extension included
+RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z")  # names of devices in Windows, in any folder
 
 
 def fault_of(name: object) -> str | None:
-    """What keeps `name` from being one plain folder name on every system; None where nothing does."""
+    """Why `name` cannot be the name of a folder on every system; None if it can."""
     if not isinstance(name, str) or not name.strip():
-        return "a name is text of at least one character"
+        return "a name must be text of at least one character"
     if found := re.search(r'[<>:"/\\|?*]', name):
-        return f"{found[0]!r} separates or means something to a file system"
+        return f"{found[0]!r} has a special meaning for file systems"
     if unwritable(name):
-        return "it holds characters that cannot be shown"
+        return "it contains characters that cannot be shown"
     if name.startswith(".") or name.endswith(".") or name != name.strip():
         return "it begins or ends with a dot or a space"
     if RESERVED.match(name):
-        return "Windows keeps this name for a device"
+        return "Windows reserves this name for a device"
     if len(name) > MAX_LENGTH:
-        return f"{len(name)} characters, at most {MAX_LENGTH} are used"
+        return f"it has {len(name)} characters; at most {MAX_LENGTH} are allowed"
     return None
 
 
 def unwritable(name: str) -> bool:
-    """Whether `name` holds control characters, line ends, or bytes of another encoding than the system's."""
+    """Whether `name` contains control characters, line ends, or bytes that the encoding of the system does not have."""
     return any(ord(letter) < 32 or 127 <= ord(letter) < 160 or letter in "\u2028\u2029" for letter in name) or any(
         "\ud800" <= letter <= "\udfff" or "\u202a" <= letter <= "\u202e" or "\u2066" <= letter <= "\u2069"
-        for letter in name  # halves of characters, and marks that turn the direction of writing
+        for letter in name  # halves of characters, and marks that change the direction of writing
     )
 
 
+def shown(name: str) -> str:
+    """`name` as messages show it: escaped where it is not writable."""
+    return name.encode("unicode_escape").decode("ascii") if unwritable(name) else name
+
+
 def faults_of_classes(names: object) -> list[str]:
-    """What is wrong with the names of a network's channels, one line for each; they become folders of masks."""
+    """What is wrong with the names of the classes, one line for each fault. Each class becomes a folder of masks."""
     if not isinstance(names, list | tuple) or not names:
         return [f"classes {names!r}: a list of names is expected"]
     faults = [f"class {name!r}: {fault}" for name in names if (fault := fault_of(name))]
-    return faults + [f"class {name!r} is named twice" for name in _repeated(map(str, names))]
+    return faults + [f"class {name!r} is there twice" for name in _repeated(map(str, names))]
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

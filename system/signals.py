@@ -1,4 +1,4 @@
-"""SIGTERM, SIGINT and SIGUSR1 (SLURM's warning) end a training between two steps, not in the middle of one."""
+"""SIGTERM, SIGINT and SIGUSR1 (the warning of SLURM) end a training between two steps, not in the middle of one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ NAMES = [name for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, na
 
 
 class StopSignals:
-    """A context in which these signals stop the process at once, or after `defer()` at the next `check()`.
+    """A context in which these signals stop the process: at once, or, after `defer()`, at the next `check()`.
 
-    A second Ctrl-C does not wait. Outside the main thread, where Python allows no handlers, nothing changes.
+    A second Ctrl-C always stops it at once. Outside the main thread Python allows no handlers, and nothing changes.
     """
 
     def __init__(self) -> None:
@@ -32,11 +32,11 @@ class StopSignals:
             signal.signal(number, handler)
 
     def defer(self) -> None:
-        """From now on a signal is only noted; what has to be finished first calls `check`."""
+        """From now on a signal is only noted, until `check` is called."""
         self._deferring = True
 
     def check(self, message: str) -> None:
-        """Raises `Stopped`, which tells `message`, where a signal has come."""
+        """Raises `Stopped` if a signal has arrived; `message` says where the process stops."""
         if self.requested is not None:
             raise Stopped(self.requested, f"stopped by {signal.Signals(self.requested).name} {message}")
 

@@ -1,7 +1,7 @@
-"""YAML → plain Python, from files that may be anybody's: nothing is executed, and nothing grows beyond the file.
+"""YAML → plain Python. A file may come from anybody: nothing is executed, and the result does not outgrow the file.
 
-A subset of YAML 1.2: one document of text, numbers, true/false (also yes/no, on/off), null, lists and sections. Tags,
-aliases, keys given twice, dates, and the octal, sexagesimal and `_` numbers of YAML 1.1 have no meaning here.
+A part of YAML 1.2 is read: one document of text, numbers, true and false (also yes, no, on and off), null, lists and
+sections. Tags, aliases and repeated keys are refused. Dates and the special numbers of YAML 1.1 are plain text.
 """
 
 from __future__ import annotations
@@ -11,22 +11,29 @@ from pathlib import Path
 
 import yaml
 
-from system.errors import ConfigError, ReportedError
+from system.errors import ConfigError
 
-MAX_BYTES = 2**17  # a configuration has 2 kB; with what follows, any file is refused within half a second
+MAX_BYTES = 2**17  # a configuration has 2 kB; within these three limits, any file is refused in less than half a second
 MAX_DEPTH = 20  # lists and sections inside each other
 MAX_VALUES = 3_000
+SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which "\ud800" in a file stands for
 
 
-class _Refused(yaml.MarkedYAMLError):
-    """What YAML allows and this project does not; told as a syntax error is."""
+class YamlError(ConfigError):
+    """Text that is not YAML, or that has more or other things than this module allows.
 
-    def __init__(self, problem: str, mark: yaml.Mark) -> None:
-        super().__init__(problem=problem, problem_mark=mark)
+    Attributes:
+        found: what is wrong, without the name of the file.
+        line: where, from 1; None where no line is known.
+    """
+
+    def __init__(self, where: str, found: str, line: int | None = None) -> None:
+        super().__init__(f"{where}{'' if line is None else f', line {line}'}: {found}")
+        self.found, self.line = found, line
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader with YAML 1.2's numbers and the limits of this module."""
+    """PyYAML's safe loader with the numbers of YAML 1.2 and the limits of this module."""
 
     yaml_implicit_resolvers: dict = {}  # noqa: RUF012 - filled below
 
@@ -35,83 +42,79 @@ class _Loader(yaml.SafeLoader):
         self._depth = self._values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        """Reads the next value, unless it is not allowed."""
         event = self.peek_event()
         self._depth, self._values = self._depth + 1, self._values + 1
         if isinstance(event, yaml.AliasEvent):
-            raise _Refused("aliases are not allowed: write the value again", event.start_mark)
-        if event.tag is not None:
-            raise _Refused(f"the tag {event.tag!r} is not allowed: write plain values", event.start_mark)
-        if self._depth > MAX_DEPTH:
-            raise _Refused(f"more than {MAX_DEPTH} lists and sections inside each other", event.start_mark)
-        if self._values > MAX_VALUES:
-            raise _Refused(f"more than {MAX_VALUES} values", event.start_mark)
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
-
-    def fetch_flow_collection_start(self, token_class: type[yaml.Token]) -> None:
-        # The scanner reads ahead of compose_node(), and slows down with every open bracket.
-        if self.flow_level >= MAX_DEPTH:
-            raise _Refused(f"more than {MAX_DEPTH} lists and sections inside each other", self.get_mark())
-        super().fetch_flow_collection_start(token_class)
+            problem = "aliases are not allowed: write the value again"
+        elif event.tag is not None:
+            problem = f"the tag {event.tag!r} is not allowed: write plain values"
+        elif self._depth > MAX_DEPTH:
+            problem = f"there are more than {MAX_DEPTH} lists and sections inside each other"
+        elif self._values > MAX_VALUES:
+            problem = f"there are more than {MAX_VALUES} values"
+        elif isinstance(event, yaml.ScalarEvent) and SURROGATES.search(event.value):
+            problem = "half a character (a surrogate) is not allowed, because it cannot be written to a file"
+        else:
+            node = super().compose_node(parent, index)
+            self._depth -= 1
+            return node
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Makes a dictionary, where PyYAML would silently keep the last of several equal keys."""
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise _Refused("a list or section as a key; keys are text", key.start_mark)
+                problem = "a key must be text or a number, not a list or a section"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             if (value := self.construct_object(key)) in seen:
-                raise _Refused(f"the key {key.value!r} is given twice", key.start_mark)
+                problem = f"the key {key.value!r} is given twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen.add(value)
         return super().construct_mapping(node, deep)
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> str:
-        if any("\ud800" <= letter <= "\udfff" for letter in node.value):
-            raise _Refused("half a character (a surrogate), which cannot be written", node.start_mark)
-        return super().construct_scalar(node)
 
-
-# YAML 1.2's core schema, with YAML 1.1's words for yes and no; what fits nothing is text.
+# The core schema of YAML 1.2, with the words of YAML 1.1 for true and false. A value that fits no pattern is text.
 for _tag, _pattern, _first in (
     ("bool", r"yes|no|on|off|true|false", "yYnNtTfFoO"),
     ("int", r"[-+]?(0|[1-9][0-9]{0,99})|0x[0-9a-fA-F]{1,99}", "-+0123456789"),
-    # PyYAML's own pattern wants a dot and a sign in the exponent and reads 1e-3 as text.
+    # The pattern of PyYAML asks for a dot, and for a sign in the exponent, so that 1e-3 would be text.
     ("float", r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=e))(e[-+]?[0-9]+)?|[-+]?\.inf|\.nan", "-+0123456789."),
     ("null", r"~|null|", ["~", "n", "N", ""]),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^({_pattern})$", re.IGNORECASE), _first)
 
 
-def parse_yaml(text: str, where: str, *, error: type[ReportedError] = ConfigError) -> object:
-    """Plain Python from YAML text.
+def parse_yaml(content: str | bytes, where: str) -> object:
+    """Reads YAML, as text or as bytes in UTF-8, into plain Python.
+
+    Args:
+        where: what messages call the text.
 
     Raises:
-        ConfigError, or what `error` names: not YAML, or more or other than this module allows; the message starts with
-            `where` and gives the line.
+        YamlError: this is no YAML, or it is something that this module does not allow.
     """
-    if len(text) > MAX_BYTES:
-        raise error(f"{where}: more than {MAX_BYTES} bytes; a YAML file of this project has a few thousand")
+    if len(content) > MAX_BYTES:
+        raise YamlError(where, f"more than {MAX_BYTES} bytes; a YAML file of this project has a few thousand")
     try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        told = getattr(problem, "problem", None) or " ".join(str(problem).split())
-        raise error(f"{where}{line}: {told}") from problem
-    except ValueError as problem:  # an escape sequence for no character
-        raise error(f"{where}: {problem}") from problem
+        return yaml.load(content if isinstance(content, str) else content.decode("utf-8-sig"), _Loader)
+    except yaml.YAMLError as fault:
+        mark = getattr(fault, "problem_mark", None)
+        found = getattr(fault, "problem", None) or " ".join(str(fault).split())
+        raise YamlError(where, found, mark.line + 1 if mark else None) from fault
+    except UnicodeDecodeError as fault:
+        raise YamlError(where, "not a UTF-8 text file; save it as one") from fault
+    except ValueError as fault:  # an escape sequence for a character that does not exist
+        raise YamlError(where, str(fault)) from fault
 
 
-def read_yaml(path: Path, *, error: type[ReportedError] = ConfigError) -> object:
-    """`parse_yaml` of a UTF-8 file, of which no more than MAX_BYTES are read.
+def read_yaml(path: Path) -> object:
+    """Does the same with a file; it reads no more than is needed to refuse a file that is too large.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
+        YamlError: as `parse_yaml` raises it.
     """
     with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    try:
-        text = content.decode("utf-8-sig") if len(content) <= MAX_BYTES else " " * len(content)
-    except UnicodeDecodeError as problem:
-        raise error(f"{path}: not a UTF-8 text file; save it as one") from problem
-    return parse_yaml(text, str(path), error=error)
+        return parse_yaml(file.read(MAX_BYTES + 1), str(path))

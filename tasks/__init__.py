@@ -1,7 +1,7 @@
-"""What the channels of a network mean: one file per task.
+"""A task says what the channels of a network mean. Each task has its own file.
 
-`TASKS` is readable without torch, so that a wrong configuration is refused before torch loads. A new task is its file,
-one line of this table, and its tests.
+`TASKS` can be read without torch, so that a wrong configuration is refused before torch loads. A new task needs its own
+file, one line in this table, and its tests.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """Where a task is, and what its losses receive.
+    """Says where a task is, and what its losses receive.
 
     Attributes:
-        target: "mask": one sigmoid channel, its target is float {0, 1}; "masks": K such channels; "indices": K softmax
-            channels, the target is class indices.
-        where: "module:Class", which is imported when a run needs it, or the class itself.
+        target: "mask": one sigmoid channel, whose target is float {0, 1}; "masks": K such channels; "indices": K
+            softmax channels, whose target is class indices.
+        where: "module:Class", which is imported when a run needs it; or the class itself.
     """
 
     target: str
@@ -39,21 +39,21 @@ TASKS: dict[tuple[str, str], TaskEntry] = {
 
 
 def load_task(name: str, target: str) -> type[Task]:
-    """The class of the task that a configuration calls `name`, with `data.target`."""
+    """Returns the class of the task that a configuration chooses with `task: name` and `data.target: target`."""
     where = TASKS[name, target].where
     return load(where) if isinstance(where, str) else where
 
 
 def task_names() -> list[str]:
-    """The values that `task` may have, in the order of the table."""
+    """Returns the allowed values of `task`, in the order of the table."""
     return list(dict.fromkeys(name for name, _ in TASKS))
 
 
 def target_names() -> list[str]:
-    """The values that `data.target` may have, in the order of the table."""
+    """Returns the allowed values of `data.target`, in the order of the table."""
     return list(dict.fromkeys(target for _, target in TASKS))
 
 
 def tasks_with(targets: typing.Container[str]) -> list[str]:
-    """The tasks whose losses receive one of these kinds of targets, in the order of the table."""
+    """Returns the names of the tasks whose losses receive one of these kinds of targets, in the order of the table."""
     return list(dict.fromkeys(name for (name, _), entry in TASKS.items() if entry.target in targets))

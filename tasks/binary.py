@@ -1,4 +1,4 @@
-"""Foreground or not: one sigmoid channel."""
+"""The task `binary`: one sigmoid channel says whether a pixel is foreground."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tasks.truth import ClassMaps, Truth
 
 
 class Binary(SigmoidTask):
-    """One class: masks of it, or class maps of the background and it."""
+    """Has one class. Its truth is masks of this class, or class maps of the background and this class."""
 
     @classmethod
     def for_truth(cls, truth: Truth, options: TaskOptions) -> Binary:

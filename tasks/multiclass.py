@@ -1,4 +1,4 @@
-"""One class for every pixel: a softmax over the background and the classes."""
+"""The task `multiclass`: a softmax over the background and the classes gives every pixel one class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BACKGROUND = "background"
 
 
 class Multiclass(SoftmaxTask):
-    """Class maps; or a folder of masks for each class, where the background is what no mask covers."""
+    """Its truth is class maps; or a folder of masks for each class, where the background is what no mask covers."""
 
     @classmethod
     def for_truth(cls, truth: Truth, options: TaskOptions) -> Multiclass:

@@ -1,4 +1,4 @@
-"""Several classes that may overlap: one sigmoid channel for each."""
+"""The task `multilabel`: the classes may overlap, and each has its own sigmoid channel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tasks.truth import ClassMaps, Truth
 
 
 class Multilabel(SigmoidTask):
-    """A folder of masks for each class, or class maps, whose background gets no channel."""
+    """Its truth is a folder of masks for each class, or class maps, whose background gets no channel."""
 
     @classmethod
     def for_truth(cls, truth: Truth, options: TaskOptions) -> Multilabel:

@@ -1,4 +1,4 @@
-"""What the tasks of sigmoid channels share: each channel is a foreground of its own."""
+"""The base class of the tasks with sigmoid channels. Each channel has its own foreground."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tasks.task import Task
 
 
 class SigmoidTask(Task):
-    """A mask for each class; a pixel may belong to several of them."""
+    """Uses a mask for each class. A pixel may belong to several classes."""
 
     def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
-        """[H, W, channels] as the truth is read → masks [H, W, K] uint8 {0, 1, 255 void}."""
+        """Turns [H, W, channels], as the truth is read, into masks [H, W, K] uint8 {0, 1, 255 void}."""
         return self.truth.masks(truth)
 
     def to_tensor(self, target: np.ndarray) -> Tensor:
-        """[H, W, K] → float32 [K, H, W] {0, 1, 255 void}."""
+        """Turns [H, W, K] into float32 [K, H, W] {0, 1, 255 void}."""
         return torch.from_numpy(np.ascontiguousarray(target.transpose(2, 0, 1))).float()
 
     def batch_to_tensor(self, target: Tensor) -> Tensor:
@@ -33,10 +33,10 @@ class SigmoidTask(Task):
         return np.append((target == 1).sum(axis=(0, 1)), np.count_nonzero(target[..., 0] != VOID))
 
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
-        """Where sigmoid(logits) > threshold, 0.5 by default."""
+        """Returns sigmoid(logits) > threshold; the threshold is 0.5 by default."""
         threshold = self.checked_threshold(threshold)
         return logits > math.log(threshold / (1 - threshold))
 
     def checked_threshold(self, threshold: float | None) -> float:
-        """A probability in (0, 1), 0.5 by default."""
+        """Returns the threshold, a probability in (0, 1); it is 0.5 by default."""
         return 0.5 if threshold is None else threshold

@@ -1,4 +1,4 @@
-"""What the tasks of softmax channels share: each pixel has exactly one class, the first is the background."""
+"""The base class of the tasks with softmax channels. Each pixel has exactly one class; the first is the background."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tasks.task import Task
 
 
 class SoftmaxTask(Task):
-    """Class indices; the prediction is one-hot."""
+    """Uses class indices as targets. The prediction is one-hot."""
 
     background = True
 
     def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
-        """[H, W, 1] class indices {0 … K−1, 255 void}, as the truth is read."""
+        """Returns the truth as it was read: [H, W, 1] class indices {0 … K−1, 255 void}."""
         return truth
 
     def to_tensor(self, target: np.ndarray) -> Tensor:
-        """[H, W, 1] → int64 [H, W] {0 … K−1, 255 void}."""
+        """Turns [H, W, 1] into int64 [H, W] {0 … K−1, 255 void}."""
         return torch.from_numpy(target[..., 0].astype(np.int64))
 
     def batch_to_tensor(self, target: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class SoftmaxTask(Task):
         return np.append(counts, counts.sum())
 
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
-        """The class of the largest logit, one-hot: exactly one of the K channels is true at each pixel."""
+        """Returns the class of the largest logit as one-hot: exactly one of the K channels is true at each pixel."""
         self.checked_threshold(threshold)
         numbers = torch.arange(logits.shape[1], device=logits.device).reshape(-1, *[1] * (logits.ndim - 2))
         return logits.argmax(1, keepdim=True) == numbers

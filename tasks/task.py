@@ -1,4 +1,4 @@
-"""What every task offers. A task owns everything that depends on what the channels of a network mean."""
+"""The interface of all tasks. A task owns everything that depends on what the channels of a network mean."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from tasks.truth import Truth
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """The keys of a configuration that say how truth is read and encoded; each task uses those that concern it.
+    """The keys of a configuration that say how the truth is read and encoded. A task may use only some of them.
 
     Attributes:
         mask_threshold: where soft masks are cut, as a share of the file's full range; None refuses soft masks.
-        border_radius: width of a border class, in pixels of what the network sees.
+        border_radius: the radius of `tasks.border.border_classes`, in pixels of the network's input.
     """
 
     mask_threshold: float | None = None
-    border_radius: float = 1.5  # reaches diagonal neighbours: interiors then never touch, not even by their corners
+    border_radius: float = 1.5  # this reaches diagonal neighbours, so that interiors do not even touch at their corners
 
 
 DEFAULTS = TaskOptions()
 
 
 class Task(ABC):
-    """One meaning of a network's channels: truth → target, logits → prediction, scores and files.
+    """Turns truth into targets, and logits into predictions and scores.
 
-    An encoded target is uint8 in memory, where 255 is void: [H, W, K] {0, 1} of masks, or [H, W, 1] class indices.
+    An encoded target is uint8 in memory, where 255 is void: masks [H, W, K] {0, 1}, or class indices [H, W, 1].
 
     Attributes:
         reads: the folder of the truth below the data folder, "masks" or "labels".
-        background: whether channel 0 is the background, which means over classes, files and pictures leave out.
+        background: whether channel 0 is the background. Means over classes, files and pictures leave it out.
         classes: names of the K channels.
-        truth: how the files of the truth are read; None where there is no data folder, as in prediction.
+        truth: how the files of the truth are read; None if there is no data folder, as in prediction.
         options: see `TaskOptions`.
     """
 
@@ -52,7 +52,7 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def for_truth(cls, truth: Truth, options: TaskOptions) -> Task:
-        """The task on what a data folder holds.
+        """Builds the task for the truth of a data folder.
 
         Raises:
             DataError: the classes of the folder do not fit the task.
@@ -60,7 +60,7 @@ class Task(ABC):
 
     @property
     def has_void(self) -> bool:
-        """Whether targets may hold pixels of unknown class, 255."""
+        """True if targets may hold pixels of unknown class, 255."""
         return self.truth is not None and self.truth.has_void
 
     @property
@@ -70,48 +70,52 @@ class Task(ABC):
 
     @abstractmethod
     def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
-        """[H, W, channels] as `truth` reads or resizes it → the encoded target of the class.
+        """Encodes the truth of one sample.
 
         Args:
-            magnification: pixels of `truth` per pixel of what the network sees, along a side.
+            truth: [H, W, channels], as `self.truth` reads or resizes it.
+            magnification: number of pixels of `truth` per pixel of the network's input, along a side.
+
+        Returns:
+            The encoded target, [H, W, K] or [H, W, 1] uint8; see `Task`.
         """
 
     @abstractmethod
     def to_tensor(self, target: np.ndarray) -> Tensor:
-        """Encoded target → what losses and scores receive: float32 [K, H, W] or int64 [H, W]; 255 is void."""
+        """Turns an encoded target into what losses and scores use: float32 [K, H, W] or int64 [H, W]; 255 is void."""
 
     @abstractmethod
     def batch_to_tensor(self, target: Tensor) -> Tensor:
-        """Encoded targets [N, H, W, channels] uint8, on any device → a batch of what `to_tensor` gives, there."""
+        """Turns encoded targets, [N, H, W, channels] uint8 on any device, into a batch of what `to_tensor` returns."""
 
     @abstractmethod
     def foreground(self, target: np.ndarray) -> np.ndarray:
-        """Encoded target → masks [H, W, drawn classes] uint8 {0, 1}; void is in none."""
+        """Turns an encoded target into masks [H, W, drawn classes] uint8 {0, 1}. Void pixels are in no mask."""
 
     @abstractmethod
     def pixel_counts(self, target: np.ndarray) -> np.ndarray:
-        """Encoded target → [K + 1] int64: pixels of each class, then all pixels that are not void."""
+        """Counts the pixels of an encoded target: those of each class, then all that are not void. [K + 1] int64."""
 
     @abstractmethod
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
-        """The prediction: logits [N, K, *space] → bool of the same shape.
+        """Turns logits [N, K, *space] into the prediction, bool of the same shape.
 
         Args:
-            threshold: as `checked_threshold` returns it, or None for the default.
+            threshold: as `checked_threshold` returns it; None stands for the default.
         """
 
     @abstractmethod
     def checked_threshold(self, threshold: float | None) -> float | None:
-        """The threshold that `decide` compares probabilities with; None where the task has none.
+        """Returns the threshold that `decide` compares probabilities with; None if the task uses none.
 
         Raises:
-            ConfigError: one is given, and the task has none.
+            ConfigError: a threshold is given, but the task uses none.
         """
 
     def counts(self, *, by_class: bool = True) -> SegmentationCounts:
-        """A new accumulator of the task's scores; with `by_class` each class is also scored by itself."""
+        """Returns a new accumulator of the task's scores. With `by_class` each class is also scored on its own."""
         return SegmentationCounts(self.classes if by_class else (), background=self.background)
 
     def confusion(self) -> ConfusionMatrix | None:
-        """A new table of true against predicted classes; None where classes do not exclude each other."""
+        """Returns a new table of true against predicted classes; None if the classes do not exclude each other."""
         return None

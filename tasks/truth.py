@@ -1,4 +1,4 @@
-"""The files of a sample's truth → arrays at the file's own size: mask files, class maps or label maps."""
+"""Reads the files of a sample's truth at their own size: mask files, class maps or label maps."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 
 from images.reading import read_class_map, read_labels, read_mask
 from images.resize import resize_labels, resize_mask
-from system.errors import DataError
+from system.errors import FileError
 from system.void import VOID
 
-Value = int | tuple[int, int, int]  # of a class in a class map: a grey value or index, or an RGB colour
+Value = int | tuple[int, int, int]  # the value of a class in a class map: a grey value, an index, or an RGB colour
 
 
 @dataclass(frozen=True)
 class Truth(ABC):
-    """How the truth of a data folder is read and resized.
+    """Reads and resizes the truth of a data folder.
 
     Attributes:
-        where: the folder or the description that names the classes, for messages.
-        classes: names that the folder gives, in the order of its files or values.
+        where: the folder or the description file that names the classes, for messages.
+        classes: names of the classes in the folder, in the order of its files or values.
     """
 
     where: Path
@@ -31,19 +31,20 @@ class Truth(ABC):
 
     @property
     def has_void(self) -> bool:
-        """Whether there may be pixels of unknown class."""
+        """True if there may be pixels of unknown class."""
         return False
 
     def read(self, files: Sequence[Path | None], *, like: Path, shape: tuple[int, int], max_pixels: int) -> np.ndarray:
-        """The truth of one sample at its own size: [H, W, files].
+        """Reads the truth of one sample at its own size: [H, W, files].
 
         Args:
             files: one file per class, where None is an empty mask; or a single map.
-            like, shape: the image and its (height, width), which all files must have.
+            like: the path of the image, for messages.
+            shape: (height, width) of the image, which all files must have.
             max_pixels: larger files are refused before they are decoded.
 
         Raises:
-            DataError: a file is unreadable, of another size, or holds what it should not.
+            FileError: a file is unreadable, has another size, or holds values that are not allowed.
         """
         channels = [np.zeros(shape, np.uint8)] * len(files)
         for k, path in enumerate(files):
@@ -52,25 +53,26 @@ class Truth(ABC):
             channels[k] = self.read_one(path, max_pixels)
             if channels[k].shape != shape:
                 found, wanted = ("×".join(map(str, size)) for size in (channels[k].shape, shape))
-                raise DataError(f"{path}: {found} pixels, but {like} has {wanted}; make both the same size")
+                found, fix = f"{found} pixels, but {like} has {wanted}", "make both the same size"
+                raise FileError(str(path), found=found, fix=fix)
         return np.stack(channels, axis=-1)
 
     @abstractmethod
     def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
-        """One file: [H, W] of an integer dtype."""
+        """Reads one file: [H, W] of an integer dtype."""
 
     @abstractmethod
     def masks(self, truth: np.ndarray) -> np.ndarray:
-        """[H, W, channels] as `read` or `resize` gives it → masks [H, W, K] uint8 {0, 1}, 255 is void."""
+        """Turns [H, W, channels], as `read` or `resize` returns it, into masks [H, W, K] uint8 {0, 1}, 255 is void."""
 
     def resize(self, truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """[H, W, channels] as `read` gives it → [*size, channels]; classes and ids by the nearest pixel."""
+        """Resizes [H, W, channels], as `read` returns it, to [*size, channels]. Each pixel takes the nearest value."""
         return np.stack([resize_labels(truth[..., k], size) for k in range(truth.shape[-1])], axis=-1)
 
 
 @dataclass(frozen=True)
 class MaskFiles(Truth):
-    """A file of {0, 1} for each class.
+    """The truth is a mask file of {0, 1} for each class.
 
     Attributes:
         threshold: where soft masks are cut, as a share of the file's full range.
@@ -85,37 +87,39 @@ class MaskFiles(Truth):
         return truth
 
     def resize(self, truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """[H, W, classes] → [*size, classes]: 1 where at least half of the pixel's area is foreground."""
+        """Resizes [H, W, classes] to [*size, classes]: 1 where at least half of a pixel's area is foreground."""
         return np.stack([resize_mask(truth[..., k], size) for k in range(truth.shape[-1])], axis=-1)
 
 
 @dataclass(frozen=True)
 class ExclusiveMaskFiles(MaskFiles):
-    """A file of {0, 1} for each class, of classes that never overlap; read as class indices, 0 where no mask is."""
+    """The truth is a mask file of {0, 1} for each class, and the classes never overlap.
+
+    The files are read as class indices: 0 where there is no mask, else 1, 2, … in the order of the classes.
+    """
 
     def read(self, files: Sequence[Path | None], *, like: Path, shape: tuple[int, int], max_pixels: int) -> np.ndarray:
         masks = super().read(files, like=like, shape=shape, max_pixels=max_pixels)
         shared = masks.sum(axis=-1, dtype=np.uint16) > 1
         if shared.any():
             touched = ", ".join(str(path) for k, path in enumerate(files) if masks[shared, k].any())
-            raise DataError(
-                f"{touched}: {int(shared.sum())} pixels belong to more than one class; task: multiclass needs each in "
-                "one: mend the masks, or set task: multilabel"
-            )
+            found = f"{int(shared.sum())} pixels belong to more than one class"
+            fix = "task: multiclass needs each pixel in one class; correct the masks, or set task: multilabel"
+            raise FileError(touched, found=found, fix=fix)
         return (masks * np.arange(1, masks.shape[-1] + 1, dtype=np.uint8)).sum(axis=-1, dtype=np.uint8)[..., None]
 
     def resize(self, truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """[H, W, 1] class indices → [*size, 1], by the nearest pixel."""
+        """Resizes [H, W, 1] class indices to [*size, 1]. Each pixel takes the nearest value."""
         return Truth.resize(self, truth, size)
 
 
 @dataclass(frozen=True)
 class ClassMaps(Truth):
-    """A file of all classes for each image; the first class is the background.
+    """The truth is one file per image with all classes. The first class is the background.
 
     Attributes:
         palette: the value of each class.
-        void: the value of pixels of unknown class; None where there are none.
+        void: the value of pixels of unknown class; None if there are no such pixels.
     """
 
     palette: tuple[Value, ...] = ()
@@ -135,7 +139,7 @@ class ClassMaps(Truth):
 
 @dataclass(frozen=True)
 class LabelMaps(Truth):
-    """A file of instance ids for each image; 0 is background."""
+    """The truth is one file of instance ids per image; 0 is background."""
 
     def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
         return read_labels(path, max_pixels=max_pixels)

@@ -4,6 +4,8 @@ import os
 
 os.environ["GPUS_OF_THE_TESTS"] = os.environ.get("CUDA_VISIBLE_DEVICES", "all")  # for those in processes of their own
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the suite gives the same answers on any machine
+# The networks of the tests are so small that a second thread makes them slower, beside other work many times.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sys
 from pathlib import Path
@@ -29,6 +31,17 @@ def write_set(root, *, images=10, size=(32, 32), classes=("nucleus",)):
             (root / name).mkdir(parents=True, exist_ok=True)
             assert cv2.imwrite(str(root / name / f"cell_{index:02d}.png"), array)
     return root
+
+
+@pytest.fixture
+def two_threads():
+    """Lets torch use two threads, for tests of results that must not depend on how threads take turns."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ def run(folder, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_train_and_val_from_another_working_directory(tree, tmp_path):
     away = tmp_path / "away"
     away.mkdir()
@@ -49,6 +50,7 @@ def test_train_and_val_from_another_working_directory(tree, tmp_path):
     assert list(away.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT as a terminal does")
 def test_ctrl_c_ends_a_run_cleanly(tree):
     run(tree, "-m", "datasets.prepare.synthetic", "--out", "inputs/demo", "--images", "10", "--size", "32")
@@ -78,6 +80,7 @@ def test_ctrl_c_ends_a_run_cleanly(tree):
     assert state["epoch"] == len(log) - 1
 
 
+@pytest.mark.slow
 def test_the_demo_set_is_drawn_when_it_is_absent(tree):
     trained = run(tree, "train.py", "--config", "configs/demo.yaml", "train.epochs=1", "model.filters=[2, 2]")
     assert trained.returncode == 0, trained.stderr

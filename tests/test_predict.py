@@ -18,8 +18,10 @@ from models import fold_batch_norm
 from saved_run import load_run
 from system.errors import ConfigError
 
+CROP = pytest.param("data={root: ROOT, crop: 32, overlap: 8}", marks=pytest.mark.slow)
 
-@pytest.fixture(params=["data.size=32", "data={root: ROOT, crop: 32, overlap: 8}"], ids=["size", "crop"])
+
+@pytest.fixture(params=["data.size=32", CROP], ids=["size", "crop"])
 def run(request, run_main, small_config, small_set, tmp_path):
     """The folder of a short run of each geometry."""
     change = request.param.replace("ROOT", str(small_set))

@@ -23,6 +23,8 @@ from engine.runs.checkpoints import Checkpoints
 from engine.schema.config_file import load_config
 from engine.training import Training
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = "train.epochs=3"
 
 
@@ -68,6 +70,7 @@ def test_a_stop_in_any_step_changes_nothing(small_config, run_main, run, whole, 
     assert digest(run) == digest(whole)
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_a_stop_in_the_validation_repeats_it(small_config, run_main, run, whole, monkeypatch):
     def stopped(model, loader, *arguments, on_logits, **keywords):
         def first_batch(logits):
@@ -193,7 +196,7 @@ def test_epochs_may_grow(small_config, run_main, tmp_path, scheduler):
     if scheduler in ("constant", "plateau"):
         assert digest(outputs / "long") == digest(outputs / "short")
     else:  # its first epochs followed the shorter curve; the others follow that of four epochs, to the same rates
-        assert "lr goes on along the longer schedule's curve" in out
+        assert "lr continues along the longer schedule's curve" in out
         rates = [[row["lr"] for row in state["history"]] for state in (long, short)]
         assert rates[0][2:] == pytest.approx(rates[1][2:], rel=1e-9)
         assert rates[0][1] != rates[1][1]

@@ -93,6 +93,7 @@ def run_offline(code):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_importing_and_training_never_ask_the_network(tmp_path, small_config):
     code = f"""
 import train, val, predict
@@ -115,6 +116,7 @@ print("DONE")
     assert "NETWORK" not in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     ["import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')", "import albumentations"],

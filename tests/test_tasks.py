@@ -70,6 +70,7 @@ def trained(request, run_main, small_config, tmp_path):
 CLASSES = {"binary": ["nucleus"], "multilabel": ["red", "green"], "multiclass": ["background", "rim", "core"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", CLASSES)
 def test_a_task_from_training_to_masks(trained, run_main, tmp_path, task):
     run, root = trained(task)
@@ -122,6 +123,7 @@ def test_a_task_from_training_to_masks(trained, run_main, tmp_path, task):
         assert not colours[expected == 0].any()
 
 
+@pytest.mark.slow
 def test_a_rerun_writes_a_missing_picture_and_nothing_else(trained, run_main, tmp_path):
     run, root = trained("multiclass")
     arguments = ("--run", run, "--input", root / "images", "--out", tmp_path / "out")
@@ -146,6 +148,7 @@ def test_a_threshold_of_a_multiclass_run_is_refused(run_main, small_config, tmp_
     assert not (run / "val").exists()
 
 
+@pytest.mark.slow
 def test_class_maps_are_learnt_and_the_scores_are_those_of_the_files(run_main, small_config, tmp_path):
     root = write_class_maps(tmp_path / "inputs" / "maps")
     changes = [f"data.root={root}", "task=multiclass", "train.epochs=20", "model.filters=[8, 8, 16]"]

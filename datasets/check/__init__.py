@@ -1,1 +1,1 @@
-"""Checks a data folder and describes what is in it."""
+"""The check of a data folder: everything that is wrong with it, and facts about it."""

@@ -1,4 +1,4 @@
-"""The facts of all samples of a data folder → numbers for the whole folder."""
+"""What was measured in each sample → the facts of the whole data folder."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from datasets.check.findings import Problem
-from datasets.check.inspection import SampleFacts
-from datasets.check.inventory import Inventory
+from datasets.check.inspection import Inspection
+from datasets.listing import Listing
+from datasets.problems import Problem
 
 CROP_STEP, CROP_LEAST, CROP_MOST = 32, 64, 512  # pixels; a network of five levels halves a side four times
 DIAMETERS = 8  # a crop shows some dozens of densely packed objects and few of them are cut by its border
 
 
-def collect(
-    inventory: Inventory, samples: Sequence[SampleFacts], checksums: Mapping[str, int] | None
-) -> dict[str, Any]:
-    """The facts of a folder, of plain Python types.
+def collect(listing: Listing, samples: Sequence[Inspection], checksums: Mapping[str, int] | None) -> dict[str, Any]:
+    """The facts of a folder, in plain Python types.
 
     Returns:
         images; sizes {smallest, largest: [height, width] by area, distinct, median_short_side} or None; pixels
@@ -28,18 +26,18 @@ def collect(
         label_maps; checksums {listed, matching} or None; suggested_crop in pixels or None; suggested_crop_reason.
     """
     sizes = [one.size for one in samples if one.size]
-    classes = {name: _class_facts(name, samples) for name in inventory.classes}
+    classes = {name: _class_facts(name, samples) for name in listing.masks}
     medians = {name: of["diameter"]["median"] for name, of in classes.items() if of["diameter"]}
     short_side = float(np.median([min(size) for size in sizes])) if sizes else None
     crop, reason = suggest_crop(medians, short_side)
     return {
-        "images": len(inventory.entries),
+        "images": len(listing.images),
         "sizes": _size_facts(sizes, short_side),
         "pixels": dict(sorted(Counter(one.pixels for one in samples if one.pixels).items())),
         "equal_channels": sum(one.equal_channels for one in samples),
         "classes": classes,
         "overlap_share": _share(sum(one.overlapping for one in samples), sum(h * w for h, w in sizes)),
-        "label_maps": sum(entry.labels is not None for entry in inventory.entries),
+        "label_maps": sum(one.label_map is not None for one in samples),
         "checksums": checksums,
         "suggested_crop": crop,
         "suggested_crop_reason": reason,
@@ -58,15 +56,18 @@ def _size_facts(sizes: Sequence[tuple[int, int]], short_side: float | None) -> d
     }
 
 
-def _class_facts(name: str, samples: Sequence[SampleFacts]) -> dict[str, Any]:
-    """Of one class: mask_files, with_foreground (of them), foreground_share of all pixels of usable samples or None,
-    objects, and their equivalent diameter {p5, median, p95} in pixels or None.
+def _class_facts(name: str, samples: Sequence[Inspection]) -> dict[str, Any]:
+    """The facts of one class.
+
+    Returns:
+        mask_files; with_foreground, how many of them are not empty; foreground_share of all pixels of usable samples or
+        None; objects; diameter {p5, median, p95}, their equivalent diameter in pixels, or None.
     """
-    masks = [one.masks[name] for one in samples if name in one.masks]
+    masks = [one.measures[name] for one in samples if name in one.measures]
     areas = np.concatenate([mask.areas for mask in masks]) if masks else np.zeros(0)
     p5, median, p95 = np.percentile(np.sqrt(4 * areas / np.pi), (5, 50, 95)).tolist() if areas.size else (None,) * 3
     return {
-        "mask_files": sum(name in one.entry.masks for one in samples),
+        "mask_files": sum(name in one.masks for one in samples),
         "with_foreground": sum(mask.foreground > 0 for mask in masks),
         "foreground_share": _share(sum(mask.foreground for mask in masks), sum(mask.pixels for mask in masks)),
         "objects": int(areas.size),
@@ -101,17 +102,19 @@ def suggest_crop(medians: Mapping[str, float], short_side: float | None) -> tupl
     return crop, reason
 
 
-def find_duplicates(samples: Sequence[SampleFacts]) -> list[Problem]:
+def find_duplicates(samples: Sequence[Inspection]) -> list[Problem]:
     """One problem for each group of images of identical pixels."""
-    groups: dict[str, list[SampleFacts]] = {}
+    groups: dict[str, list[Inspection]] = {}
     for one in samples:
         if one.content is not None:
             groups.setdefault(one.content, []).append(one)
     problems = []
     for group in groups.values():
         if len(group) > 1:
-            truths = {tuple((name, mask.digest) for name, mask in sorted(one.masks.items())) for one in group}
+            truths = {tuple((name, mask.digest) for name, mask in sorted(one.measures.items())) for one in group}
             found = f"the same pixels {len(group)} times, with {'equal' if len(truths) == 1 else 'different'} masks"
-            fix = "keep one of them, or put all into the same part with data.split_file: else training sees validation"
-            problems.append(Problem("duplicate image", tuple(one.entry.image for one in group), found, fix))
+            fix = (
+                "keep one, or put all into one part with data.split_file: else images to validate with are trained with"
+            )
+            problems.append(Problem("duplicate image", tuple(one.image for one in group), found, fix))
     return problems

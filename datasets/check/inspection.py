@@ -1,4 +1,4 @@
-"""One sample, read once → what is known of it and what is wrong with it; its pixels are not kept."""
+"""One sample, read once → its measurements and its problems; the pixels are not kept."""
 
 from __future__ import annotations
 
@@ -11,152 +11,167 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.check.findings import Problem
-from datasets.check.inventory import Entry
-from datasets.description import Description
+from datasets.listing import Listing
+from datasets.problems import Problem
 from images.reading import decode_class_map, decode_image, decode_labels, decode_mask, read_bytes
 from system.errors import FileError
 
+Decode = Callable[[bytes, str], np.ndarray]  # the content of a file, and the name that messages call it
+
 
 @dataclass
-class MaskFacts:
-    """One class of one sample: pixels of the foreground and in all, area of each object in pixels, digest."""
+class MaskMeasures:
+    """One class of one sample.
+
+    Attributes:
+        foreground, pixels: how many pixels belong to the class, and how many there are.
+        areas: [objects] integer, pixels of each object.
+        digest: of the pixels; None for an empty mask, whether it has a file or not.
+    """
 
     foreground: int
     pixels: int
-    areas: np.ndarray  # [objects] integer
-    digest: str | None  # of the pixels; None for an empty mask, whether it has a file or not
+    areas: np.ndarray
+    digest: str | None
 
 
 @dataclass
-class SampleFacts:
-    """One sample.
+class Inspection:
+    """One sample. Files are paths relative to the data folder.
 
     Attributes:
+        root: the data folder.
+        image, masks, label_map: its files; masks is class → file.
         size: (height, width) of the image in pixels; None if it is not usable, as are the next two.
         pixels: channels and type, such as "3 × uint8".
         content: digest of the pixels, the same for grey in one channel and in three equal ones.
         equal_channels: the image has three channels and they are equal.
-        masks: class → its facts, without those that are not usable.
+        measures: class → what was measured in its mask, without masks that are not usable.
         overlapping: pixels that belong to more than one class.
-        digests: path → SHA-256 hex digest of the file; None where the file cannot be read.
+        digests: file → SHA-256 hex digest; None where the file cannot be read.
     """
 
-    entry: Entry
+    root: Path
+    image: str
+    masks: Mapping[str, str]
+    label_map: str | None
     size: tuple[int, int] | None = None
     pixels: str | None = None
     content: str | None = None
     equal_channels: bool = False
-    masks: dict[str, MaskFacts] = field(default_factory=dict)
+    measures: dict[str, MaskMeasures] = field(default_factory=dict)
     overlapping: int = 0
     digests: dict[str, str | None] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def add(self, kind: str, files: Sequence[str], found: str, fix: str) -> None:
-        self.problems.append(Problem(kind, tuple(files), found, fix))
+    def add(self, kind: str, files: Sequence[str], found: str, fix: str, truth: str | None = None) -> None:
+        self.problems.append(Problem(kind, tuple(files), found, fix, truth))
 
 
-def inspect_sample(
-    root: Path, entry: Entry, classes: Sequence[str], described: Description, *, mask_threshold: float | None = None
-) -> SampleFacts:
-    """Reads and digests all files of `entry`, which lie below `root`; problems are collected, never raised."""
-    facts = SampleFacts(entry)
-    _inspect_image(root, facts)
-    labels = _open(root, entry.labels, decode_labels, facts, "labels") if entry.labels else None
-    if entry.class_map:
-        masks = _open_class_map(root, facts, classes, described)
+def inspect_sample(listing: Listing, sample_id: str, *, mask_threshold: float | None = None) -> Inspection:
+    """Reads and hashes all files of one sample; problems are collected, never raised."""
+    masks_of, label_map = listing.masks_of(sample_id), listing.labels.get(sample_id)
+    sample = Inspection(listing.root, listing.images[sample_id], masks_of, label_map)
+    _inspect_image(sample)
+    labels = None
+    if label_map is not None:
+        labels = _open(sample, label_map, decode_labels, refused="labels", truth="labels")
+    if listing.class_maps:
+        masks = _open_class_map(listing, sample)
     else:
-        decoded = partial(decode_mask, threshold=mask_threshold)
-        opened = {name: _open_mask(root, file, decoded, facts) for name, file in entry.masks.items()}
+        decode = partial(decode_mask, threshold=mask_threshold)
+        opened = {name: _open_mask(sample, file, decode) for name, file in masks_of.items()}
         masks = {name: mask for name, mask in opened.items() if mask is not None}
-    if entry.labels and labels is not None:
-        labels = _fitting_labels(facts, labels, masks)
-    facts.masks = {name: _measure(mask, labels) for name, mask in masks.items()}
-    if facts.size and len(classes) > 1 and not entry.class_map:
-        absent = MaskFacts(0, facts.size[0] * facts.size[1], np.zeros(0, np.int64), None)
-        facts.masks |= {name: absent for name in classes if name not in entry.masks}
-    _inspect_masks(facts, masks, classes)
-    return facts
+    if labels is not None and not _labels_fit(sample, labels, masks):
+        labels = None
+    sample.measures = {name: _measure(mask, labels) for name, mask in masks.items()}
+    if sample.size and len(listing.masks) > 1 and not listing.class_maps:
+        absent = MaskMeasures(0, sample.size[0] * sample.size[1], np.zeros(0, np.int64), None)
+        sample.measures |= {name: absent for name in listing.masks if name not in masks_of}
+    _inspect_masks(sample, masks, classes=len(listing.masks))
+    return sample
 
 
-def _open_mask(
-    root: Path, file: str, decoded: Callable[[bytes, str], np.ndarray], facts: SampleFacts
-) -> np.ndarray | None:
-    """A mask or class map of the image's size, or None and a problem."""
-    mask = _open(root, file, decoded, facts, "mask values")
-    if mask is not None and facts.size not in (None, mask.shape):
-        found = f"{_text(mask.shape)} pixels, but {facts.entry.image} has {_text(facts.size)} (height×width)"
-        facts.add("size", (file,), found, "make image and mask the same size")
+def _open_mask(sample: Inspection, file: str, decode: Decode) -> np.ndarray | None:
+    """A mask or class map of the image's size; None, and a problem, where it is not usable."""
+    mask = _open(sample, file, decode, refused="mask values", truth="masks")
+    if mask is not None and sample.size not in (None, mask.shape):
+        found = f"{_text(mask.shape)} pixels, but {sample.image} has {_text(sample.size)} (height×width)"
+        sample.add("size", (file,), found, "make image and mask the same size", "masks")
         return None
     return mask
 
 
-def _open_class_map(
-    root: Path, facts: SampleFacts, classes: Sequence[str], described: Description
-) -> dict[str, np.ndarray]:
+def _open_class_map(listing: Listing, sample: Inspection) -> dict[str, np.ndarray]:
     """Class → mask [H, W] uint8 {0, 1}, without the background; empty, and a problem, where the map is not usable."""
-    file = next(iter(facts.entry.masks.values()), None)
-    decoded = partial(decode_class_map, palette=described.class_map_palette, void=described.void)
-    indices = None if file is None else _open_mask(root, file, decoded, facts)
+    file, described = next(iter(sample.masks.values()), None), listing.description
+    decode = partial(decode_class_map, palette=described.class_map_palette, void=described.void)
+    indices = None if file is None else _open_mask(sample, file, decode)
     if indices is None:
         return {}
-    return {name: (indices == number).view(np.uint8) for number, name in enumerate(classes, start=1)}
+    return {name: (indices == number).view(np.uint8) for number, name in enumerate(listing.masks, start=1)}
 
 
 def _open(
-    root: Path, file: str, decoded: Callable[[bytes, str], np.ndarray], facts: SampleFacts, refused: str
+    sample: Inspection, file: str, decode: Decode, *, refused: str, truth: str | None = None
 ) -> np.ndarray | None:
-    """The decoded file, or None and a problem, whose kind is `refused` where the file is a whole image."""
+    """The decoded file; None, and a problem, where it is not usable.
+
+    Args:
+        refused: the kind of the problem where the file is a whole image.
+        truth: of the problem.
+    """
     try:
-        data = read_bytes(root / file)
+        data = read_bytes(sample.root / file)
     except FileError as error:
-        facts.digests[file] = None
-        facts.add("unreadable", (file,), error.found, error.fix)
+        sample.digests[file] = None
+        sample.add("unreadable", (file,), error.found, error.fix, truth)
         return None
-    facts.digests[file] = hashlib.sha256(data).hexdigest()
+    sample.digests[file] = hashlib.sha256(data).hexdigest()
     try:
-        return decoded(data, file)
+        return decode(data, file)
     except FileError as error:
-        facts.add("unreadable" if error.kind == "unreadable" else refused, (file,), error.found, error.fix)
+        sample.add("unreadable" if error.kind == "unreadable" else refused, (file,), error.found, error.fix, truth)
         return None
 
 
-def _inspect_image(root: Path, facts: SampleFacts) -> None:
-    file = facts.entry.image
-    image = _open(root, file, decode_image, facts, "pixel values")
+def _inspect_image(sample: Inspection) -> None:
+    image = _open(sample, sample.image, decode_image, refused="pixel values")
     if image is None:
         return
-    facts.size = image.shape[:2]
-    facts.pixels = f"{image.shape[2]} × {image.dtype}"
+    sample.size = image.shape[:2]
+    sample.pixels = f"{image.shape[2]} × {image.dtype}"
     if (image == image[0, 0]).all():
         value = ", ".join(str(value) for value in image[0, 0])
-        facts.add("constant image", (file,), f"every pixel is {value}", "remove it with its masks if it shows nothing")
-    facts.equal_channels = image.shape[2] == 3 and bool((image == image[..., :1]).all())
-    content = np.ascontiguousarray(image[..., :1] if facts.equal_channels else image)
+        fix = "remove it with its masks if it shows nothing"
+        sample.add("constant image", (sample.image,), f"every pixel is {value}", fix)
+    sample.equal_channels = image.shape[2] == 3 and bool((image == image[..., :1]).all())
+    content = np.ascontiguousarray(image[..., :1] if sample.equal_channels else image)
     digest = hashlib.sha256(f"{content.shape} {content.dtype}".encode())
     digest.update(content)
-    facts.content = digest.hexdigest()
+    sample.content = digest.hexdigest()
 
 
-def _fitting_labels(facts: SampleFacts, labels: np.ndarray, masks: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """`labels` where their ids can be counted below the masks; compares the two where all masks are there."""
-    shapes = {mask.shape for mask in masks.values()} | ({facts.size} if facts.size else set())
-    file, fix = (facts.entry.labels,), "draw both from the same objects, or remove the label map"
+def _labels_fit(sample: Inspection, labels: np.ndarray, masks: Mapping[str, np.ndarray]) -> bool:
+    """Whether `labels` have the size of image and masks; they are compared with the masks where all are there."""
+    shapes = {mask.shape for mask in masks.values()} | ({sample.size} if sample.size else set())
+    file, fix = (sample.label_map,), "draw both from the same objects, or remove the label map"
     others = sorted(shapes - {labels.shape})
     if others:
         found = f"{_text(labels.shape)} pixels, but image or mask has {_text(others[0])} (height×width)"
-        facts.add("labels", file, found, fix)
-        return None
-    if masks and len(masks) == len(facts.entry.masks):
+        sample.add("labels", file, found, fix, "labels")
+        return False
+    if masks and len(masks) == len(sample.masks):
         united = np.maximum.reduce(list(masks.values()))
         differing = int(np.count_nonzero((labels > 0) != (united > 0)))
         if differing:
             found = f"{differing} pixels are foreground in only one of mask and label map"
-            facts.add("labels", file, found, fix)
-    return labels
+            sample.add("labels", file, found, fix, "labels")
+    return True
 
 
-def _measure(mask: np.ndarray, labels: np.ndarray | None) -> MaskFacts:
+def _measure(mask: np.ndarray, labels: np.ndarray | None) -> MaskMeasures:
+    """Measures [H, W] {0, 1}; its objects are those of `labels`, or what is connected."""
     foreground = int(np.count_nonzero(mask))
     if labels is not None:
         ids = labels[mask > 0]
@@ -164,27 +179,30 @@ def _measure(mask: np.ndarray, labels: np.ndarray | None) -> MaskFacts:
     else:
         areas = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, cv2.CC_STAT_AREA].copy()
     digest = hashlib.sha256(mask.tobytes()).hexdigest() if foreground else None
-    return MaskFacts(foreground, mask.size, areas, digest)
+    return MaskMeasures(foreground, mask.size, areas, digest)
 
 
-def _inspect_masks(facts: SampleFacts, masks: Mapping[str, np.ndarray], classes: Sequence[str]) -> None:
-    files = list(dict.fromkeys(facts.entry.masks[name] for name in masks))  # a class map once
+def _inspect_masks(sample: Inspection, masks: Mapping[str, np.ndarray], *, classes: int) -> None:
+    files = list(dict.fromkeys(sample.masks[name] for name in masks))  # a class map once
     for name in masks:
-        if facts.masks[name].foreground == facts.masks[name].pixels:
+        if sample.measures[name].foreground == sample.measures[name].pixels:
             fix = "check that foreground and background are not mixed up"
-            facts.add("full mask", (facts.entry.masks[name],), "covers the whole image", fix)
-    if classes and len(facts.masks) == len(classes) and not any(one.foreground for one in facts.masks.values()):
-        found = "no foreground" if len(classes) == 1 else "no foreground in any class"
+            sample.add("full mask", (sample.masks[name],), "covers the whole image", fix, "masks")
+    empty = not any(one.foreground for one in sample.measures.values())
+    if classes and len(sample.measures) == classes and empty:
+        found = "no foreground" if classes == 1 else "no foreground in any class"
         fix = "nothing, if the image shows no objects; else draw them"
-        facts.add("empty mask", files or [facts.entry.image], found, fix)
+        sample.add("empty mask", files or [sample.image], found, fix, "masks")
     if len(masks) > 1 and len({mask.shape for mask in masks.values()}) == 1:
         shared = np.add.reduce(list(masks.values()), dtype=np.uint16) > 1
-        facts.overlapping = int(np.count_nonzero(shared))
-        if facts.overlapping:
-            touched = [facts.entry.masks[name] for name, mask in masks.items() if mask[shared].any()]
-            found = f"{facts.overlapping} pixels ({facts.overlapping / shared.size:.2%}) belong to more than one class"
+        sample.overlapping = int(np.count_nonzero(shared))
+        if sample.overlapping:
+            touched = [sample.masks[name] for name, mask in masks.items() if mask[shared].any()]
+            found = (
+                f"{sample.overlapping} pixels ({sample.overlapping / shared.size:.2%}) belong to more than one class"
+            )
             fix = "nothing, if classes may overlap (task: multilabel); else leave each pixel to one class"
-            facts.add("overlap", touched, found, fix)
+            sample.add("overlap", touched, found, fix, "masks")
 
 
 def _text(shape: Sequence[int]) -> str:

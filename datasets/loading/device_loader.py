@@ -1,4 +1,4 @@
-"""Batches of training from samples that live on the device, augmented there."""
+"""Loads the batches of a training from samples that are kept on the device and augmented there."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from system.seeding import sample_numbers, sample_seed
 
 
 class DeviceLoader(EpochLoader):
-    """What `TrainingLoader` is, for samples on a device: the same order and windows, changes from draws of its own.
+    """Does what `TrainingLoader` does, but with samples on a device.
 
-    A batch is images [N, C, H, W] float32, normalised, in channels-last layout, and its target (see
-    `Task.to_tensor`), both on the device. Nothing waits for the device.
+    Order and windows are the same; the random changes are drawn differently. A batch is images [N, C, H, W] float32,
+    normalised, in channels-last layout, and their target (see `Task.to_tensor`), both on the device. Nothing waits for
+    the device.
 
     Attributes:
-        description: as `TrainingLoader`'s.
+        description: says where the samples are and how they are augmented, for the line `load` of a run.
 
     Args:
-        source: what a batch's keys mean, and seed, windows and normalisation; its own augmentation is not used.
-        batches: as `TrainingLoader`'s.
-        augment: the changes; None for none.
-        device: where the samples are put.
+        source: gives the samples, the seed, the windows and the normalisation. Its own augmentation is not used.
+        batches: yields the keys of each batch, as for `TrainingLoader`.
+        augment: the random changes; None for none.
+        device: the device that the samples are put on.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class DeviceLoader(EpochLoader):
         images = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
         if self.augment is not None:
             images = self.augment.change(images, send(self.augment.colour_changes(numbers), self.device))
-        # Two steps, each rounded, as on the host: the same bits.
+        # These are two steps, each with a rounding, as on the host; so the bits are the same.
         return images.mul_(self._scale).sub_(self._shift), self.source.samples.task.batch_to_tensor(target)
 
     def _corner(self, key: tuple[int, int], index: int) -> tuple[int, int]:

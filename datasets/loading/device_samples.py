@@ -1,4 +1,4 @@
-"""Decoded samples in the memory of a device, and windows of them as batches."""
+"""Keeps decoded samples in the memory of a device, and cuts windows of them as batches."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from datasets.crop import at_least
 from datasets.samples import CACHE_BYTES, Samples
 from system.errors import ConfigError
 
-SHARE = 0.25  # of a GPU's free memory, that data.on_device: auto takes at most; the rest is for the training
+SHARE = 0.25  # data.on_device: auto takes at most this share of a GPU's free memory; the training needs the rest
 
 
 class DeviceSamples:
-    """All samples of a set on a device, uint8, image and encoded target side by side.
+    """Holds all samples of a set on a device, as uint8, with the channels of image and encoded target side by side.
 
-    The pixels stand one after the other whatever the images' sizes, so that any window of any of them, flipped or
-    turned, is a first pixel and two steps, and a batch of windows is a single gather.
+    The pixels of all images are stored one after the other, whatever the sizes of the images. So a window of any image,
+    flipped or turned, is given by its first pixel and two steps, and a batch of windows is a single gather.
 
     Args:
-        samples: to be copied.
-        window: (height, width) of what the network sees; smaller images are mirrored at their edges, see `random_crop`.
-        device: where to.
+        samples: the samples to copy.
+        window: (height, width) of the network's input. Smaller images are mirrored at their edges, see `random_crop`.
+        device: the device to copy to.
     """
 
     def __init__(self, samples: Samples, window: tuple[int, int], device: torch.device) -> None:
@@ -45,13 +45,13 @@ class DeviceSamples:
     def windows(
         self, indices: Sequence[int], corners: Sequence[tuple[int, int]], symmetries: np.ndarray | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Windows as a batch, without waiting for the device.
+        """Returns windows as a batch, without waiting for the device.
 
         Args:
-            indices: N samples.
-            corners: (top, left) of a window in each.
-            symmetries: [N] int64. Bit 0 mirrors from side to side, bit 1 from top to bottom; 4 and above swap rows and
-                columns before, for which windows must be square. 0 … 7 are the eight symmetries of the square.
+            indices: the numbers of N samples.
+            corners: (top, left) of the window in each sample.
+            symmetries: [N] int64. Bit 0 mirrors from side to side, bit 1 from top to bottom. Bit 2 swaps rows and
+                columns before that; the windows must then be square. 0 … 7 are the eight symmetries of the square.
 
         Returns:
             Images [N, H, W, C] and encoded targets [N, H, W, K], uint8.
@@ -63,7 +63,7 @@ class DeviceSamples:
         return batch[..., : self.channels], batch[..., self.channels :]
 
     def _steps(self, indices: np.ndarray, corners: np.ndarray, symmetries: np.ndarray | None) -> np.ndarray:
-        """[N, 3] int64: the first pixel of each window, and the pixels from it to those below and to the right."""
+        """Returns each window's first pixel, and the steps to the pixels below and to the right: [N, 3] int64."""
         width = self.sizes[indices, 1]
         first = self._starts[indices] + corners[:, 0] * width + corners[:, 1]
         down, right = width, np.ones_like(width)
@@ -82,12 +82,13 @@ def send(array: np.ndarray, device: torch.device) -> Tensor:
 
 
 def keep_on_device(wanted: bool | str, samples: Samples, window: tuple[int, int], device: torch.device) -> bool:
-    """Whether a training's samples are kept on the device, for `data.on_device: auto | true | false`.
+    """Decides whether the samples of a training are kept on the device, for `data.on_device: auto | true | false`.
 
-    `auto`: on CUDA, where they take at most a quarter of its free memory.
+    `auto` keeps them on CUDA, if they take at most a quarter of its free memory.
 
     Raises:
-        ConfigError: wanted, and larger than the free memory of CUDA, or elsewhere than what a set may take in memory.
+        ConfigError: true is asked for, but the samples need more than the free memory of CUDA; on other devices, more
+            than the memory that a set may take.
     """
     if wanted is False or (wanted == "auto" and device.type != "cuda"):
         return False
@@ -102,11 +103,11 @@ def keep_on_device(wanted: bool | str, samples: Samples, window: tuple[int, int]
 
 
 def _padded_sizes(samples: Samples, window: tuple[int, int]) -> np.ndarray:
-    """[samples, 2] int64: height and width of each, at least those of the window."""
+    """Returns (height, width) of each sample, at least those of the window: [samples, 2] int64."""
     sizes = np.array([samples.size_of(index) for index in range(len(samples))], np.int64)
     return np.maximum(sizes, window)
 
 
 def _depth(samples: Samples) -> int:
-    """Bytes of a pixel: channels of the image and of the encoded target."""
+    """Returns the number of bytes of a pixel: the channels of the image and of the encoded target."""
     return sum(array.shape[-1] for array in samples[0])

@@ -1,4 +1,4 @@
-"""What every loader of a training offers besides its batches."""
+"""The base class of the loaders of a training."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from datasets.samples import TrainingSet
 
 
 class EpochLoader:
-    """One epoch after the other, in the order of `batch_sampler`, of keys whose images `source` names.
+    """Loads the batches of one epoch after the other, in the order of `batch_sampler`.
 
     Attributes:
-        source: key → sample.
-        batch_sampler: lists of keys; has `epoch`, `done`, `batch(number)` and `micro_batches(number)`, as
-            `EpochBatches`.
+        source: turns a key into a sample, and names the image of a key.
+        batch_sampler: yields lists of keys. Like `EpochBatches` it has `epoch`, `done`, `batch(number)` and
+            `micro_batches(number)`.
     """
 
     source: TrainingSet
     batch_sampler: Sampler
 
     def start(self, *, epoch: int, done: int = 0) -> None:
-        """Makes the next iteration that of `epoch`, without its first `done` batches."""
+        """Makes the next iteration run over `epoch`, without the first `done` batches of this epoch."""
         self.batch_sampler.epoch, self.batch_sampler.done = epoch, done
 
     def micro_batches(self, number: int) -> tuple[list[int], float]:
@@ -28,5 +28,5 @@ class EpochLoader:
         return self.batch_sampler.micro_batches(number)
 
     def ids_of(self, number: int) -> list[str]:
-        """The images of a batch of this epoch, from 0."""
+        """Returns the ids of the images in the batch with this number, from 0, in the current epoch."""
         return [self.source.id_of(key) for key in self.batch_sampler.batch(number)]

@@ -1,4 +1,4 @@
-"""The loaders of training and scoring."""
+"""Builds the loaders of training and scoring."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from system.seeding import epoch_order
 
 
 class EpochBatches:
-    """Batches of (epoch, index) in an order that is a function of (seed, epoch); set `epoch` before iterating, and
-    `done` to pass over so many batches.
+    """Yields batches of (epoch, index) in an order that depends on (seed, epoch) alone.
 
-    A batch is at most all samples, and no sample is dropped. A batch is cut into as many micro-batches as there are
-    ranks times micro-batches that a rank accumulates. A last batch that leaves a single sample for one of them joins
-    the batch before it: batch norm cannot use a single sample.
+    Set `epoch` before iterating, and set `done` to skip this number of batches.
+
+    No sample is dropped, and a batch has at most as many samples as there are. A batch is cut into ranks × `accumulate`
+    micro-batches. Batch norm cannot use a single sample. So if the last batch has fewer than two samples for some
+    micro-batch, it is joined to the batch before it. (If all micro-batches are that small: if it has none.)
 
     Args:
-        rank, ranks: of every batch comes the rank's own stretch; all stretches together are the batch of one rank.
-        accumulate: micro-batches that each stretch has.
+        count: number of samples.
+        rank, ranks: of every batch this rank gets its own stretch. All stretches together are the batch that a single
+            rank would get.
+        accumulate: number of micro-batches in each stretch.
 
     Raises:
         ConfigError: there are fewer samples than micro-batches.
@@ -55,14 +58,17 @@ class EpochBatches:
         return itertools.islice(self._batches(), self.done, None)
 
     def batch(self, number: int) -> list[tuple[int, int]]:
-        """The batch of that number in this epoch, from 0, as far as it is this rank's."""
+        """Returns this rank's stretch of the batch with this number, from 0, in the current epoch."""
         return next(itertools.islice(self._batches(), number, None))
 
     def micro_batches(self, number: int) -> tuple[list[int], float]:
-        """Of a batch of this epoch, from 0: the samples in each micro-batch of the rank, and the rank's weight.
+        """Returns the number of samples in each micro-batch of this rank, and the weight of this rank.
 
-        The cuts are the same whatever rank has a micro-batch. The weight is that of the rank's own mean in the mean
-        over the ranks, which then is the mean over all samples of the batch.
+        The cuts between micro-batches are the same, whichever rank has a micro-batch. The weight is for the mean over
+        this rank's samples: with it, the mean over the ranks is the mean over all samples of the batch.
+
+        Args:
+            number: the number of a batch in the current epoch, from 0.
         """
         start, stop = self._bounds(number)
         own = range(self.rank * self.accumulate, (self.rank + 1) * self.accumulate)
@@ -80,7 +86,7 @@ class EpochBatches:
 
 
 def stretch(count: int, rank: int, ranks: int) -> range:
-    """The rank's share of 0 … count − 1; the shares follow each other and differ by at most one in length."""
+    """Returns the rank's share of 0 … count − 1. The shares follow each other; their lengths differ by at most one."""
     return range(count * rank // ranks, count * (rank + 1) // ranks)
 
 
@@ -101,15 +107,15 @@ def training_loader(
     rank: int = 0,
     ranks: int = 1,
 ) -> TrainingLoader | DeviceLoader:
-    """The loader of the training loop; `loader.start(epoch=n)` chooses the epoch.
+    """Builds the loader of the training loop; `loader.start(epoch=n)` chooses the epoch.
 
     Args:
         augment: whether samples are changed at random.
         crop, crops_per_image: see `TrainingSet`.
-        seed: of order, windows and changes.
-        workers: processes that prepare batches, or "auto"; they do not change what comes.
-        on_device: whether samples are kept, cut and changed on the device; its changes are other draws.
-        device: of the training.
+        seed: the seed of the order, the windows and the random changes.
+        workers: number of processes that prepare batches, or "auto"; the batches do not depend on it.
+        on_device: whether samples are kept, cut and changed on the device. Its random changes are drawn differently.
+        device: the device of the training.
         accumulate, rank, ranks: see `EpochBatches`.
 
     Raises:
@@ -135,9 +141,10 @@ def training_loader(
 def scoring_loader(
     samples: Samples, normalise: Normalisation, *, batch_size: int, pin_memory: bool, rank: int = 0, ranks: int = 1
 ) -> DataLoader:
-    """All samples in their order, none dropped; one by one at native size, where their shapes differ.
+    """Builds a loader of all samples in their order; none is dropped.
 
-    Of several ranks each gets its stretch of them, which may be empty.
+    At native size the shapes differ, so each batch is a single sample. If there are several ranks, each gets its own
+    stretch of the samples, which may be empty.
     """
     batch_size = 1 if samples.size is None else batch_size
     own = Subset(ScoringSet(samples, normalise), stretch(len(samples), rank, ranks))

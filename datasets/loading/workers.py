@@ -1,6 +1,4 @@
-"""The processes that prepare batches: started so that a signal cannot take them away, watched so that none is waited
-for in vain.
-"""
+"""The processes that prepare batches. A signal to the whole group does not end them, and none is waited for in vain."""
 
 from __future__ import annotations
 
@@ -15,32 +13,33 @@ from pathlib import Path
 import cv2
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_worker_info
 from torch.utils.data._utils import signal_handling
 
 from datasets.loading.epoch_loader import EpochLoader
 from datasets.samples import TrainingSet
+from system.cores import usable_cores
 from system.errors import DataError
 
-PATIENCE = 300  # seconds for one batch; then its worker counts as hanging
+PATIENCE = 300  # seconds for one batch; a worker that needs longer counts as lost
 MOST_WORKERS = 8
-CORES_PER_WORKER = 8  # where a CPU trains: its threads want all cores, and would wait for one that a worker has
-AHEAD = 3  # batches of each worker in shared memory: two that wait, one on its way
+CORES_PER_WORKER = 8  # when a CPU trains: its threads use all cores, and would wait for one that a worker uses
+AHEAD = 3  # batches of each worker in shared memory: two are waiting and one is being read
 SHARED_MEMORY = Path("/dev/shm")
 
 
 class TrainingLoader(EpochLoader, DataLoader):
-    """Batches in the order of `batches`, whatever the number of workers; a lost worker is told with its sample.
+    """Batches in the order of `batches`, for any number of workers. An error names the sample of a worker that is lost.
 
-    A context: at its end the workers are gone. They ignore SIGTERM, by which Python ends what is left of them at exit.
+    A loader is a context, at whose end the workers are killed. Python would end them with SIGTERM, which they ignore.
 
     Attributes:
-        description: how samples come, in a line.
+        description: one line that says how samples are prepared.
 
     Args:
         dataset: key → sample.
         batches: see `EpochLoader`.
-        workers: processes.
+        workers: number of processes.
     """
 
     def __init__(self, dataset: TrainingSet, batches: Sampler, *, workers: int, pin_memory: bool) -> None:
@@ -48,6 +47,7 @@ class TrainingLoader(EpochLoader, DataLoader):
         super().__init__(
             watched,
             batch_sampler=batches,
+            collate_fn=_collate,
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=_start_worker,
@@ -65,9 +65,10 @@ class TrainingLoader(EpochLoader, DataLoader):
         try:
             with _signals_held():
                 batches = super().__iter__()
-            yield from batches
-        except DataError as error:  # raised in a worker: torch has put its traceback before it
-            raise DataError(str(error).strip().splitlines()[-1].split("DataError: ", 1)[-1]) from error
+            for batch in batches:
+                if isinstance(batch, DataError):
+                    raise batch
+                yield batch
         except RuntimeError as error:
             if "DataLoader" not in str(error):
                 raise
@@ -75,8 +76,8 @@ class TrainingLoader(EpochLoader, DataLoader):
             at_work = ", ".join(self.dataset.at_work()) or "no sample"
             reason = str(error).splitlines()[0]
             raise DataError(
-                f"a worker that prepares samples is lost, at work on {at_work} ({reason}); mend or remove the "
-                "sample, or, if memory ran out, lower train.workers; --resume goes on"
+                f"a worker that prepares samples is lost, at work on {at_work} ({reason}); repair or remove the "
+                "sample, or, if there was not enough memory, lower train.workers; --resume continues the run"
             ) from error
 
     def __enter__(self) -> TrainingLoader:
@@ -88,7 +89,7 @@ class TrainingLoader(EpochLoader, DataLoader):
     def _kill_workers(self) -> None:
         iterator, self._iterator = self._iterator, None
         if iterator is not None:
-            signal_handling._remove_worker_pids(id(iterator))  # their end is no news any more
+            signal_handling._remove_worker_pids(id(iterator))  # so that their end raises no error
             iterator._worker_pids_set = False
             for process in iterator._workers:
                 process.kill()
@@ -96,21 +97,20 @@ class TrainingLoader(EpochLoader, DataLoader):
 
 
 def choose_workers(*, on_gpu: bool, batch_bytes: int) -> int:
-    """How many worker processes suit this machine.
+    """The number of worker processes that suits this machine.
 
-    Beside a GPU all cores but one, at most 8; where a CPU trains, one for each 8 cores. Processes of one training on
-    one machine (torchrun's LOCAL_WORLD_SIZE) share its cores and the shared memory that batches come through. None
-    where processes are not forked: each would hold all samples anew.
+    With a GPU it is one less than the usable cores, and at most 8; when the CPU trains it is one for each 8 cores. The
+    processes of one training on one machine (LOCAL_WORLD_SIZE of torchrun) share the cores and the shared memory for
+    the batches. It is 0 where processes are not forked, because each would have its own copy of all samples.
 
     Args:
-        on_gpu: whether something else than the CPU trains.
-        batch_bytes: of a batch of images and targets.
+        on_gpu: whether a GPU trains.
+        batch_bytes: size of a batch of images and targets.
     """
     if multiprocessing.get_context().get_start_method() != "fork":
         return 0
     sharing = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = allowed // sharing
+    cores = usable_cores() // sharing
     workers = cores - 1 if on_gpu else cores // CORES_PER_WORKER
     if SHARED_MEMORY.is_dir():
         workers = min(workers, shutil.disk_usage(SHARED_MEMORY).free // sharing // (AHEAD * batch_bytes))
@@ -118,7 +118,7 @@ def choose_workers(*, on_gpu: bool, batch_bytes: int) -> int:
 
 
 class _Watched(Dataset):
-    """A training set that notes, in memory shared by all processes, what each worker has begun and not finished."""
+    """A training set that notes which sample each worker is preparing, in memory that all processes share."""
 
     def __init__(self, source: TrainingSet, workers: int) -> None:
         self.source = source
@@ -127,30 +127,36 @@ class _Watched(Dataset):
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor] | DataError:
         worker = get_worker_info()
         if worker is None:
             return self.source[key]
         self._begun[worker.id] = torch.tensor(key)
         try:
             sample = self.source[key]
-        except DataError as error:  # torch makes the error anew from one text, which a FileError cannot be made from
-            raise DataError(str(error)) from error
+        except DataError as error:  # goes to the parent like a sample: torch would hand on a text of its traceback
+            sample = error
         self._begun[worker.id] = -1
         return sample
 
     def at_work(self) -> list[str]:
-        """The images that workers have begun and not finished."""
+        """The ids of the samples that workers have begun and not finished."""
         return [self.source.id_of(tuple(key)) for key in self._begun.tolist() if key[1] >= 0]
 
 
-# A terminal and a scheduler signal the whole group; the parent decides, and needs its workers until it has saved.
+def _collate(samples: list[tuple[Tensor, Tensor] | DataError]) -> list[Tensor] | DataError:
+    """A batch of samples; the first error, where a sample is one."""
+    errors = [sample for sample in samples if isinstance(sample, DataError)]
+    return errors[0] if errors else default_collate(samples)
+
+
+# A terminal and a scheduler send a signal to the whole group. The parent needs its workers until it has saved.
 _STOPPING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)}
 
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Keeps these signals waiting, in a process started meanwhile too, which lets them go when it ignores them."""
+    """Makes these signals wait, also in a process that starts in this context; `_start_worker` lets it receive them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -162,7 +168,7 @@ def _signals_held() -> Iterator[None]:
 
 
 def _start_worker(worker: int) -> None:
-    cv2.setNumThreads(0)  # the workers are the parallelism
+    cv2.setNumThreads(0)  # the workers already run in parallel
     for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):

@@ -1,1 +1,1 @@
-"""Brings data sets into the layout of this project."""
+"""Converts data sets to the layout of this project."""

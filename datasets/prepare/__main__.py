@@ -1,4 +1,4 @@
-"""Brings a known data set into this project's layout: `python -m datasets.prepare dsb2018 --source … --out …`."""
+"""Converts a known data set to the layout of this project: `python -m datasets.prepare dsb2018 --source … --out …`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from system.errors import ConfigError, run_script
 
-# Name → module with `prepare(source, out, *, size)`, imported only when it is asked for: OpenCV would slow --help.
+# Name → module with a function `prepare(source, out, *, size)`. It is imported late, since OpenCV would slow --help.
 DATASETS = {"dsb2018": "datasets.prepare.dsb2018"}
 
 
@@ -19,7 +19,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """`96` or `96x128` → (height, width) in pixels.
 
     Raises:
-        ConfigError: anything else, or a side outside 1 to 9999.
+        ConfigError: the text has another form, or a side is not in 1 to 9999.
     """
     match = re.fullmatch(r"([1-9][0-9]{0,3})(?:x([1-9][0-9]{0,3}))?", text)
     if match is None:
@@ -31,13 +31,13 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; `arguments` defaults to that of the process."""
+    """The command line; `arguments` defaults to those of the process."""
     parser = argparse.ArgumentParser(prog="python -m datasets.prepare", description=__doc__)
-    parser.add_argument("name", choices=sorted(DATASETS), help="which data set the source is")
+    parser.add_argument("name", choices=sorted(DATASETS), help="the data set that the source is")
     parser.add_argument("--source", type=Path, required=True, help="the downloaded archive, or its unpacked folder")
     parser.add_argument("--out", type=Path, required=True, help="new folder, such as inputs/dsb2018")
     parser.add_argument(
-        "--size", type=parse_size, metavar="S|HxW", help="resize everything to this; without it, sizes stay native"
+        "--size", type=parse_size, metavar="S|HxW", help="resize everything to this size (default: native sizes)"
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)

@@ -1,9 +1,9 @@
-"""The 2018 Data Science Bowl (stage1_train): one PNG per nucleus → image, union mask and label map per image.
+"""The 2018 Data Science Bowl (stage1_train): a PNG for each nucleus → a mask and a label map for each image.
 
-The source is the archive, or the folder that it unpacks to, with or without one leading folder:
+The source is the archive, or the folder with its unpacked files, with or without one leading folder:
 
     <id>/images/<id>.png       8 bits per channel
-    <id>/masks/<name>.png      one nucleus each, 0 and 255, as large as the image
+    <id>/masks/<name>.png      one nucleus, 0 and 255, of the size of the image
 """
 
 from __future__ import annotations
@@ -30,16 +30,12 @@ from datasets.prepare.layout import write_description, write_sample
 from images.image_reader import ImageReader
 from images.reading import decode_mask
 from images.resize import resize_image, resize_labels, resize_mask
+from system.cores import usable_cores
 from system.errors import DataError
 from system.files import staged_folder
 from system.names import fault_of
 
-ABOUT = {
-    "name": "dsb2018",
-    "classes": ["nucleus"],
-    "source": "Broad Bioimage Benchmark Collection, BBBC038v1: 2018 Data Science Bowl, stage1_train",
-    "licence": "CC0-1.0",
-}
+ORIGIN = "Broad Bioimage Benchmark Collection, BBBC038v1: 2018 Data Science Bowl, stage1_train"
 EXPECTED = "expected <id>/images/<id>.png and <id>/masks/*.png, as in the stage1_train.zip of BBBC038v1"
 MAX_NUCLEI = 65_535  # a label map has 16 bits
 Size = tuple[int, int]  # (height, width) in pixels
@@ -51,7 +47,7 @@ def _text(size: Size) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One image of the source and its nuclei, as entry names, sorted."""
+    """One image of the source and its nuclei, as sorted names of entries."""
 
     sample_id: str
     image: str
@@ -60,23 +56,23 @@ class Entry:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of one entry."""
+    """What was written for one entry."""
 
     digests: dict[str, str]  # path below the data folder → SHA-256
     native: Size
-    nuclei: int  # ids that have pixels in the written label map
-    lost: int  # ids that had pixels before the resizing and have none after it
-    undrawn: tuple[str, ...]  # masks without a pixel in the label map already before the resizing
+    nuclei: int  # nuclei with pixels in the written label map
+    lost: int  # nuclei that had pixels before the image was resized, and have none now
+    undrawn: tuple[str, ...]  # masks of nuclei that had no pixels even before the image was resized
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a preparation wrote, in total; `str()` is the report for the user."""
+    """What was written in total; `str()` is the report for the user."""
 
     folder: Path
     images: int
     nuclei: int
-    sizes: tuple[Size, ...]  # all that occur in the source, from few pixels to many
+    sizes: tuple[Size, ...]  # of the images in the source, from the smallest to the largest
     size: Size | None
     lost: int
     undrawn: tuple[str, ...]
@@ -88,15 +84,15 @@ class Summary:
             lines.append(f"resized to {_text(self.size)}, which lost {self.lost} nuclei")
         if self.undrawn:
             some = ", ".join(self.undrawn[:3]) + (", ..." if len(self.undrawn) > 3 else "")
-            lines.append(f"masks not drawn, as empty or hidden under other nuclei: {len(self.undrawn)} ({some})")
+            lines.append(f"masks that are empty or hidden under other nuclei: {len(self.undrawn)} ({some})")
         return "\n".join([*lines, f"folder: {self.folder}"])
 
 
 class Source:
-    """A zip archive or a folder, read by entry names with forward slashes; nothing is unpacked.
+    """A zip archive or a folder. Entries are read by names with forward slashes; nothing is unpacked.
 
     Raises:
-        DataError: nothing at `path`, or neither a folder nor an archive that `datasets.prepare.archive` lets pass.
+        DataError: there is nothing at `path`, or it is no folder and `datasets.prepare.archive` refuses it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -106,7 +102,7 @@ class Source:
         self.archive = None if path.is_dir() else open_archive(path)
 
     def names(self) -> list[str]:
-        """Names of all entries of a zip, or those of a folder that fit the layout, in no particular order."""
+        """Names of all entries of an archive, or of the files in a folder that fit the layout, in any order."""
         if self.archive is not None:
             return self.archive.namelist()
         patterns = [f"{lead}*/{kind}/*.png" for lead in ("", "*/") for kind in ("images", "masks")]
@@ -116,19 +112,19 @@ class Source:
         """Content of one entry.
 
         Raises:
-            DataError: it cannot be read, or differs from the archive's checksum.
+            DataError: it cannot be read, or the checksum in the archive is another one.
         """
         try:
             return (self.path / name).read_bytes() if self.archive is None else self.archive.read(name)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: a password
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: a password
             raise DataError(f"{self.path / name}: cannot be read ({error}); download the data set again") from error
 
 
 def find_entries(names: Iterable[str], source: Path) -> list[Entry]:
-    """Entry names → entries sorted by id. Names outside the layout and hidden files are passed over.
+    """Names of entries → entries sorted by id. Hidden files and names that do not fit the layout are ignored.
 
     Raises:
-        DataError: nothing of this layout, an id that cannot name a file, or not one image and some masks for each.
+        DataError: no name fits the layout, an id cannot name a file, or an id lacks its one image or its masks.
     """
     found: dict[str, dict[str, list[str]]] = {}
     for name in sorted(set(names)):
@@ -137,25 +133,24 @@ def find_entries(names: Iterable[str], source: Path) -> list[Entry]:
             continue
         sample_id, kind = match.groups()
         if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", sample_id) is None or fault_of(sample_id):
-            allowed = "letters, digits, '_', '-' and '.', the last not in front"
-            raise DataError(f"{source / name}: the id {sample_id!r} cannot name a file; rename it with {allowed}")
+            allowed = "letters, digits, '_', '-' and '.', which may not come first"
+            raise DataError(f"{source / name}: the id {sample_id!r} cannot name a file; rename it, using {allowed}")
         found.setdefault(sample_id, {"images": [], "masks": []})[kind].append(name)
     if not found:
-        raise DataError(f"{source}: holds nothing of this data set; {EXPECTED}")
+        raise DataError(f"{source}: contains nothing of this data set; {EXPECTED}")
     for sample_id, files in found.items():
         images, masks = files["images"], files["masks"]
         if len(images) != 1 or not 1 <= len(masks) <= MAX_NUCLEI:
-            raise DataError(
-                f"{source / [*images, *masks][0]}: images of this id: {len(images)}, masks: {len(masks)}; needed are "
-                f"one image and 1 to {MAX_NUCLEI} masks: complete or remove {sample_id}; {EXPECTED}"
-            )
+            counts = f"images of this id: {len(images)}, masks: {len(masks)}"
+            needed = f"one image and 1 to {MAX_NUCLEI} masks are needed: complete or remove {sample_id}"
+            raise DataError(f"{source / [*images, *masks][0]}: {counts}; {needed}; {EXPECTED}")
     return [Entry(name, found[name]["images"][0], tuple(found[name]["masks"])) for name in sorted(found)]
 
 
 def paint_labels(masks: Iterable[np.ndarray], shape: Size) -> np.ndarray:
-    """Masks [H, W] uint8 {0, 1}, one nucleus each → label map [H, W] uint16; the n-th mask has the id n, from 1.
+    """Masks [H, W] uint8 {0, 1} of one nucleus each → label map [H, W] uint16. The n-th mask has the id n, from 1.
 
-    Where nuclei overlap the smaller is on top, of equally large ones the later, so that none hides one inside it.
+    Where nuclei overlap, the smaller one is on top, or the later one of two equally large ones.
     """
     nuclei = []
     for number, mask in enumerate(masks, start=1):
@@ -170,19 +165,20 @@ def paint_labels(masks: Iterable[np.ndarray], shape: Size) -> np.ndarray:
 
 
 def _masks(source: Source, entry: Entry, shape: Size) -> Iterator[np.ndarray]:
+    """Yields the masks of an entry, one after the other, so that they are not all in memory."""
     for name in entry.masks:
         mask = decode_mask(source.read(name), str(source.path / name))
         if mask.shape != shape:
-            sizes = f"mask of {_text(mask.shape)} for an image of {_text(shape)} (HxW)"
+            sizes = f"the mask has {_text(mask.shape)} pixels (HxW), but its image has {_text(shape)}"
             raise DataError(f"{source.path / name}: {sizes}; replace the mask or remove {entry.sample_id}")
         yield mask
 
 
 def prepare_entry(source: Source, entry: Entry, *, folder: Path, size: Size | None) -> Written:
-    """Reads one entry and writes its sample below `folder`, resized to `size` if there is one.
+    """Reads one entry and writes its sample below `folder`, resized to `size` if a size is given.
 
     Raises:
-        DataError: a file is unreadable or of the wrong kind, or a mask is not as large as the image.
+        DataError: a file cannot be read or is of the wrong kind, or a mask does not have the size of the image.
     """
     image = ImageReader().decode(source.read(entry.image), str(source.path / entry.image))
     native = image.shape[:2]
@@ -197,7 +193,7 @@ def prepare_entry(source: Source, entry: Entry, *, folder: Path, size: Size | No
     return Written(digests, native, nuclei=len(kept), lost=len(drawn - kept), undrawn=undrawn)
 
 
-_opened: Source  # of a worker process, which opens the archive once
+_opened: Source  # exists in a worker process only, which opens the archive once
 
 
 def _leave_with_parent() -> None:
@@ -208,9 +204,9 @@ def _leave_with_parent() -> None:
 def _start_worker(path: Path) -> None:
     global _opened
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
-    # A parent that is killed cannot stop its workers, which would wait for work for ever.
+    # A parent that is killed cannot stop its workers; without this thread they would wait for work for ever.
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    cv2.setNumThreads(0)  # the processes are the parallelism
+    cv2.setNumThreads(0)  # the processes already run in parallel
     _opened = Source(path)
 
 
@@ -222,7 +218,7 @@ def _write_all(source: Source, entries: Sequence[Entry], folder: Path, size: Siz
     bar = partial(tqdm, total=len(entries), unit="image", disable=None)
     if workers == 1:
         return list(bar(map(partial(prepare_entry, source, folder=folder, size=size), entries)))
-    # Spawned, since a fork would copy the locks of the parent's threads as they happen to be.
+    # Processes are spawned, because a fork could copy a lock while a thread of the parent holds it.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (source.path,))
     try:
         return list(bar(pool.map(partial(_work, folder=folder, size=size), entries)))
@@ -231,20 +227,24 @@ def _write_all(source: Source, entries: Sequence[Entry], folder: Path, size: Siz
 
 
 def prepare(source: Path, out: Path, *, size: Size | None = None, workers: int | None = None) -> Summary:
-    """Writes the data set to `out`; `workers` processes (one per processor by default) give the same files as one.
+    """Writes the data set to `out`. By default there is a process for each usable core; their number changes no file.
 
     Raises:
-        DataError: the source is missing, damaged or not of this layout.
-        ConfigError: `out` holds something already.
+        DataError: the source is missing or damaged, or has another layout.
+        ConfigError: `out` is not empty.
     """
     opened = Source(source)
     entries = find_entries(opened.names(), source)
     with staged_folder(out) as folder:
-        workers = min(workers or os.cpu_count() or 1, len(entries))
+        workers = min(workers or usable_cores(), len(entries))
         written = _write_all(opened, entries, folder, size, workers)
         nuclei, lost = sum(one.nuclei for one in written), sum(one.lost for one in written)
-        resized = {} if size is None else {"size": list(size), "nuclei_lost": lost}
+        notes: dict[str, object] = {"images": len(written), "nuclei": nuclei}
+        if size is not None:
+            notes |= {"size": list(size), "nuclei_lost": lost}
         digests = {path: digest for one in written for path, digest in one.digests.items()}
-        write_description(folder, digests, **ABOUT, images=len(written), nuclei=nuclei, **resized)
+        write_description(
+            folder, digests, name="dsb2018", classes=["nucleus"], source=ORIGIN, licence="CC0-1.0", notes=notes
+        )
     sizes = tuple(sorted({one.native for one in written}, key=lambda native: (native[0] * native[1], native)))
     return Summary(out, len(written), nuclei, sizes, size, lost, tuple(name for one in written for name in one.undrawn))

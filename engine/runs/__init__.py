@@ -1,1 +1,1 @@
-"""The folder of one run: its files, its checkpoints, its lock, and how it goes on after a stop."""
+"""The folder of one run: its files, its checkpoints, its lock, and how the run continues after a stop."""

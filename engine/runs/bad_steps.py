@@ -1,4 +1,4 @@
-"""The record of a step whose loss or gradient is not finite: `diverged.pth`, for a replay."""
+"""`diverged.pth` records a step whose loss or gradient is not finite, so that the step can be replayed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from system.errors import DivergedError
 
 
 class BadSteps:
-    """What an `UpdateGuard` calls with a bad step: writes the batch to a file, and raises DivergedError.
+    """Writes the batch of a bad step to a file and raises DivergedError. An `UpdateGuard` calls it.
 
     Args:
-        path: of the file.
-        model: whose weights the step did not change.
-        ids_of: number of a step in its epoch, from 0 → the images of its batch.
+        path: the file to write.
+        model: the network; the bad step has not changed its weights.
+        ids_of: number of a step in its epoch, from 0 → the ids of the images in its batch.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class BadSteps:
         self.path, self.model, self.ids_of, self.ranks = path, model, ids_of, ranks
 
     def __call__(self, bad: WatchedStep) -> None:
-        # The gradient, and in fp16 the flag, is that of all ranks, and so all come here in the same step.
+        # All ranks have the same gradient, and in fp16 the same flag. So all of them come here in the same step.
         found = self.ranks.gathered((bad if self.ranks.alone else bad.on_host(), self.ids_of(bad.step)))
         bad, ids = next((one for one in found if not one[0].loss.isfinite()), found[0])
         if not self.ranks.is_first:
@@ -37,7 +37,7 @@ class BadSteps:
 
 
 def save_bad_step(bad: WatchedStep, path: Path, *, ids: Sequence[str], model: nn.Module) -> None:
-    """Writes the batch of a bad step to `path` for a replay, and raises DivergedError, which names it."""
+    """Writes the batch of a bad step to `path` for a replay, and raises DivergedError, which names the file."""
     loss, norm = bad.loss.item(), bad.gradient_norm.item()
     terms = {name: value.item() for name, value in bad.terms.items()}
     state = {

@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and plain Python in one sealed file; the only place that loads one.
+"""A checkpoint holds tensors and plain Python in one sealed file. No other module loads one.
 
 Format 2 is a dict with the keys
     format          2
@@ -6,18 +6,18 @@ Format 2 is a dict with the keys
     classes         names of the K output channels
     reader          how images are read (images.image_reader.ImageReader)
     normalisation   {"mean": […], "std": […]}
-    data            digest of the files' names and sizes and of the split
-    epoch           epochs done
-    scores          the newest epoch's row of log.csv; None before the first
+    data            digest of the split and of the names and sizes of all files
+    epoch           number of epochs that are done
+    scores          the newest row of log.csv; None before the first epoch has ended
     history         one dict per epoch: the rows of log.csv
     timing          one dict per epoch: the rows of timing.csv
-    progress        how far the next epoch is (engine.progress.EpochProgress); None between two epochs
+    progress        the progress of the current epoch (engine.progress.EpochProgress); None between two epochs
     model           the network's state dict
     optimizer       the optimiser's state dict
-    scheduler       {"lr": rate of the newest step, "state": the schedule's state dict}
-    scaling         the scale of the loss (engine.loss_scaling); None but in fp16, and absent in older files
-    machine         what the bits of a result depend on besides: torch, device, threads, …
-Format 1 had neither a seal nor data, timing, progress and machine; its weights still start a training.
+    scheduler       {"lr": learning rate of the newest step, "state": the schedule's state dict}
+    scaling         the scale of the loss (engine.loss_scaling); None unless in fp16; older files do not have this key
+    machine         what else the last bits of a result depend on: torch, device, threads, …
+Format 1 had no seal and no data, timing, progress and machine. A training can still start from its weights.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ FORMAT = 2
 
 
 class NewerFormatError(CheckpointError):
-    """The checkpoint is of a later version of this project."""
+    """A later version of this project wrote the checkpoint."""
 
 
 def save_checkpoint(path: Path, state: Mapping[str, object], *, keep: Path | None = None) -> None:
-    """Writes `state` with the format's number, sealed; the file is there whole or not at all.
+    """Writes `state` and the number of the format, with a seal. The file is written completely or not at all.
 
     Args:
-        keep: the checkpoint that was at `path` stays under this name.
+        keep: the path that the earlier checkpoint at `path` is kept under; None to replace it.
 
     Raises:
-        DiskError: it cannot be written; what was there is whole.
+        DiskError: the file cannot be written. An earlier checkpoint is still there, unchanged.
     """
     with atomic_file(path, keep=keep) as file:
         archive = SealingWriter(file.write)
@@ -61,34 +61,39 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict:
     """Reads a checkpoint of a run folder, without executing anything from it.
 
     Raises:
-        CheckpointError: absent, damaged (its seal is not valid), or of a newer format.
+        CheckpointError: the file is absent, is damaged (its seal is not valid), or has a newer format.
     """
     content = _read(path)
     if not is_sealed(content):
         raise CheckpointError(
             f"{path}: damaged ({len(content):,} bytes without a valid seal), or not a checkpoint of a run; "
-            f"weights from elsewhere and of format 1: model.weights={path}"
+            f"to start from weights of another origin or of format 1, use model.weights={path}"
         )
     state = _load(content, path, device)
     if not isinstance(state, dict) or "format" not in state:
-        raise CheckpointError(f"{path}: not a checkpoint of this project; weights from elsewhere: model.weights={path}")
+        raise CheckpointError(
+            f"{path}: not a checkpoint of this project; to start from weights of another origin, use "
+            f"model.weights={path}"
+        )
     if type(state["format"]) is not int:
-        raise CheckpointError(f"{path}: its format is {state['format']!r}, a whole number is expected")
+        raise CheckpointError(f"{path}: its format is {state['format']!r}, but a whole number is expected")
     if state["format"] > FORMAT:
         raise NewerFormatError(
-            f"{path}: checkpoint format {state['format']}, this version reads up to {FORMAT}; update the project"
+            f"{path}: it has checkpoint format {state['format']}, but this version reads up to {FORMAT}; update the "
+            "project"
         )
     return state
 
 
 def load_weights(model: nn.Module, path: Path) -> list[str]:
-    """Starts `model` from a checkpoint of this project or from a bare state dict of the same names.
+    """Loads weights into `model`, from a checkpoint of this project or from a bare state dict with the same names.
 
     Returns:
-        The names of head tensors (`final…`) left as they were because the file's have another class count.
+        The names of the head tensors (`final…`) that keep their values, because those in the file are for another
+        number of classes.
 
     Raises:
-        CheckpointError: absent, damaged, or of another architecture or width.
+        CheckpointError: the file is absent or damaged, or its weights have another architecture or width.
     """
     content = _read(path)
     if has_seal(content) and not is_sealed(content):
@@ -98,21 +103,22 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
         state = state.get("model")
     if not isinstance(state, dict) or not state or not all(map(_is_weight, *zip(*state.items(), strict=True))):
         raise CheckpointError(f"{path}: holds no weights (a state dict of tensors is expected)")
-    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}  # DataParallel's prefix
+    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}  # the prefix of DataParallel
     own = model.state_dict()
     missing, unknown = sorted(own.keys() - given.keys()), sorted(given.keys() - own.keys())
     if missing or unknown:
         raise CheckpointError(
             f"{path}: weights of another network than {type(model).__name__}: {len(missing)} tensors are missing "
-            f"{missing[:2]}, {len(unknown)} are unknown {unknown[:2]}; set model.name, model.deep_supervision to match"
+            f"{missing[:2]}, {len(unknown)} are unknown {unknown[:2]}; set model.name and model.deep_supervision to "
+            "match the file"
         )
     differing = [name for name in own if own[name].shape != given[name].shape]
     heads = [name for name in differing if name.startswith("final") and own[name].shape[1:] == given[name].shape[1:]]
     if differing != heads:
         name = next(name for name in differing if name not in heads)
         raise CheckpointError(
-            f"{path}: {name} has the shape {list(given[name].shape)}, this network's {list(own[name].shape)}; "
-            "set model.filters and the number of image channels to match"
+            f"{path}: {name} has the shape {list(given[name].shape)}, in this network {list(own[name].shape)}; "
+            "set model.filters and the number of image channels to match the file"
         )
     try:
         model.load_state_dict({name: given[name] for name in own if name not in heads}, strict=False)
@@ -122,7 +128,7 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
 
 
 def seal_of(path: Path) -> str:
-    """What seals the checkpoint at `path` and tells it from any other, such as "crc32 88791ac6"."""
+    """Returns the seal of the checkpoint at `path`, such as "crc32 88791ac6". Other content has another seal."""
     with path.open("rb") as file:
         file.seek(-14, os.SEEK_END)
         return file.read().decode("ascii", errors="replace")
@@ -144,17 +150,20 @@ def _read(path: Path) -> bytes:
 def _load(content: bytes, path: Path, device: torch.device | str) -> object:
     try:
         if _unpacked_size(content) > len(content):
-            raise CheckpointError(f"{path}: would grow when it is unpacked; checkpoints are not compressed")
+            raise CheckpointError(f"{path}: it would grow when it is unpacked, but checkpoints are not compressed")
         return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     except CheckpointError:
         raise
-    except Exception as error:  # of whatever kind: the unpickler raises a dozen on damaged files
+    except Exception as error:  # the unpickler raises a dozen kinds of errors on damaged files
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: damaged, or not a file of tensors and plain Python ({reason})") from error
 
 
 def _unpacked_size(content: bytes) -> int:
-    """Bytes that the entries of a zip archive claim; 0 for torch's format before it was one."""
+    """Returns the number of bytes that the entries of a zip archive claim to have; 0 if `content` is no zip archive.
+
+    The older file format of torch is no zip archive.
+    """
     file = io.BytesIO(content)
     if not zipfile.is_zipfile(file):
         return 0

@@ -1,4 +1,4 @@
-"""When a training is saved, and when a signal may end it."""
+"""This module decides when a training is saved, and when a signal may end it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from system.signals import StopSignals
 
 
 class Checkpoints:
-    """Saves a training at each epoch's end, every few minutes within it, and when a signal has come.
+    """Saves a training at the end of each epoch, every few minutes within an epoch, and after a signal.
 
     Args:
         constants: the keys of a checkpoint that never change: config, classes, reader, normalisation, data.
-        minutes: longest time between two checkpoints, to the end of the step.
+        minutes: a checkpoint is due this many minutes after the last one; it is written at the end of the step.
     """
 
     def __init__(
@@ -37,18 +37,18 @@ class Checkpoints:
         """Writes a checkpoint of the training as it is. All ranks have to call it, and the first one writes.
 
         Args:
-            pooled: the first rank has the others' progress already, and saves without them.
+            pooled: the first rank has the progress of all ranks already, so it saves alone.
         """
         self.training.guard.settle()
-        within = self.training.progress.steps and not pooled
-        others = self.ranks.gathered(self.training.progress.state_dict())[1:] if within and not self.ranks.alone else []
+        gather = self.training.progress.steps and not pooled and not self.ranks.alone
+        later_ranks = self.ranks.gathered(self.training.progress.state_dict())[1:] if gather else []
         if self.ranks.is_first:
-            state = {**self.constants, **self.training.state_dict(others)}
+            state = {**self.constants, **self.training.state_dict(later_ranks)}
             self.run.save(self.training.history, state, epoch_ended=epoch_ended)
         self._saved = time.monotonic()
 
     def after_step(self) -> None:
-        """Saves where it is time to, and ends the process where a signal asked for it."""
+        """Saves if it is time to, and ends the process if a signal asked for it."""
         due = time.monotonic() - self._saved > 60 * self.minutes
         stop, due = self.ranks.agree(self.stop.requested, due)
         if stop is not None or due:
@@ -56,9 +56,10 @@ class Checkpoints:
         self._stop_if_asked(stop)
 
     def after_scoring_step(self, logits: Tensor | None = None) -> None:
-        """Between two batches of a validation, which a resumed run repeats from its first batch.
+        """Saves and ends the process if a signal asked for it. Call it after each batch of a validation.
 
-        Ranks have different numbers of them: the first one saves without asking, the others' signals wait.
+        A resumed run repeats the validation from its first batch. The ranks have different numbers of batches and
+        cannot meet here. So the first rank saves alone, and a signal to another rank waits for the end of the epoch.
         """
         if self.stop.requested is not None and self.ranks.is_first:
             self.save(pooled=True)
@@ -69,7 +70,7 @@ class Checkpoints:
         self._stop_if_asked(self.ranks.agree(self.stop.requested, False)[0])
 
     def _stop_if_asked(self, number: int | None) -> None:
-        """Ends the process if a signal of this number came, to this rank or another."""
+        """Ends the process if this rank or another received the signal `number`; None stands for no signal."""
         if number is None:
             return
         self.stop.requested = number

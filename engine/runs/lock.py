@@ -1,4 +1,4 @@
-"""One process per run folder: a lock that the kernel holds for it and drops when it dies, however it dies."""
+"""One process per run folder: a lock that the kernel releases when its process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from system.errors import DiskError, LockedError
 
 try:
     import fcntl
-except ImportError:  # Windows has none: there, two runs in one folder are not prevented
+except ImportError:  # Windows does not have it; there, two runs in one folder are not prevented
     fcntl = None
 
 WITHOUT_LOCKS = {getattr(errno, name) for name in ("ENOLCK", "EOPNOTSUPP", "ENOSYS") if hasattr(errno, name)}
 
 
 class FolderLock:
-    """The lock of one run folder, a file beside it; it says who holds it. Processes that are forked do not inherit it.
+    """The lock of one run folder: a file beside the folder. It says which process has the lock.
+
+    It is a POSIX record lock, because the loader forks workers: they would inherit the lock of the package filelock,
+    which is flock, and would keep it when the training itself has died.
 
     Attributes:
-        path: of the lock file.
+        path: the lock file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,10 +35,10 @@ class FolderLock:
         self._made_parent = False
 
     def claim(self) -> None:
-        """Takes the lock, if this process does not have it yet.
+        """Takes the lock, unless this process has it already.
 
         Raises:
-            LockedError: a live process has it.
+            LockedError: another process has it.
             DiskError: the lock file cannot be written.
         """
         while fcntl is not None and self._descriptor is None:
@@ -44,11 +47,12 @@ class FolderLock:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             except OSError as error:
-                raise DiskError(f"{self.path}: cannot be written ({error.strerror}); nothing was changed") from error
+                advice = "nothing was changed; correct the access rights or the disk"
+                raise DiskError(f"{self.path}: cannot be written ({error.strerror}); {advice}") from error
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError) as error:
-                holder = os.pread(descriptor, 1000, 0).decode(errors="replace") or "a process that has just started"
+                holder = os.pread(descriptor, 1000, 0).decode(errors="replace") or "a process that has just begun"
                 os.close(descriptor)
                 raise LockedError(
                     f"{self.path.parent / self.path.name[1:-5]} is in use by {holder}; "
@@ -75,11 +79,11 @@ class FolderLock:
             os.close(self._descriptor)
             self._descriptor = None
             if self._made_parent:
-                with contextlib.suppress(OSError):  # a run lies in it
+                with contextlib.suppress(OSError):  # this fails, as it should, if another run is in it
                     self.path.parent.rmdir()
 
     def _is_still_there(self, descriptor: int) -> bool:
-        """False where the one before has removed the file between our opening and our locking it."""
+        """False if the earlier owner removed the file after we had opened it and before we locked it."""
         with contextlib.suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(descriptor), self.path.stat())
         return False

@@ -1,4 +1,4 @@
-"""What has to agree before a run may go on."""
+"""Before a run continues, its configuration and its data must be those that it began with. Then it is restored."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from engine.runs.run_folder import RunFolder
 from engine.training import Training, machine
 from system.errors import ConfigError, DataError
 
-# Keys that change neither what is computed nor in which order.
+# These keys change neither what is computed nor the order in which it is computed.
 FREE = {"train.workers", "train.device", "train.save_every_minutes"}
 
 
 def require_same_config(begun: Mapping, config: Mapping, *, processes: tuple[int, int]) -> None:
-    """Compares the configuration that a run began with and the one that is to continue it; train.epochs may grow.
+    """Compares the configuration that a run began with to the one that is to continue it. train.epochs may grow.
 
-    Processes and train.accumulate may change against each other: batches then go through the network in micro-batches
-    of the same images, whatever process has them.
+    The number of processes and train.accumulate may both change if their product stays the same: the network then gets
+    micro-batches of the same images, only in other processes.
 
     Args:
-        begun, config: complete, as nested dictionaries.
-        processes: how many the run had, and how many there are now.
+        begun, config: complete configurations, as nested dictionaries.
+        processes: the number of processes that the run had, and the number that there are now.
 
     Raises:
-        ConfigError: anything else differs; the message shows each key with both values.
+        ConfigError: something else differs. The message shows each key with both values.
     """
     before, now = dict(_flat(begun)), dict(_flat(config))
     before["processes"], now["processes"] = processes  # this is no key of a configuration, but it counts as one
@@ -38,16 +38,16 @@ def require_same_config(begun: Mapping, config: Mapping, *, processes: tuple[int
             "--resume continues with the configuration that the run began with; these keys differ\n"
             + "\n".join(lines)
             + f"\n  train.epochs may grow, {', '.join(sorted(FREE))} may change, and so may processes and "
-            "train.accumulate with the same product; otherwise give name=… or --fresh"
+            "train.accumulate if their product stays the same; otherwise give name=… or --fresh"
         )
 
 
 def restore(run: RunFolder, training: Training, state: Mapping, constants: Mapping, *, root: str) -> None:
-    """Brings `training` and the run's other files to a checkpoint's state, and says so.
+    """Brings `training` and the other files of the run to the state of a checkpoint, and prints this.
 
     Args:
-        constants: of the present start: its `config` and the digest of its `data`.
-        root: of the data, as the configuration says it.
+        constants: the unchanging keys of this start's checkpoints: its `config` and the digest of its `data` are used.
+        root: the data folder, as the configuration names it.
 
     Raises:
         DataError: the data are not those that the run began with.

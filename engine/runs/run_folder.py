@@ -1,10 +1,10 @@
-"""The run folder `outputs/<run>/`: one object owns every path in it and every write to it.
+"""The run folder `outputs/<run>/`. One object owns every path in it and every write to it.
 
 config.yaml   the complete configuration
 split.csv     id,split
 log.csv       one row per epoch, reproducible to the byte
 timing.csv    seconds and images per second of each epoch
-last.pth      the newest checkpoint: the truth that everything else here can be made from, but for an older best.pth
+last.pth      the newest checkpoint; both tables, and best.pth if its epoch is the best, can be rewritten from it
 previous.pth  the checkpoint before it
 best.pth      the state after the epoch with the highest val_iou
 val/          what val.py writes: scores.csv, masks/<class>/<id>.png, overlays/
@@ -23,7 +23,7 @@ from system.files import remove_leftovers, write_text
 
 
 class RunFolder:
-    """Paths, writes and reads of one run."""
+    """Owns the paths of one run, and reads and writes its files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,15 +38,15 @@ class RunFolder:
         self.lock.release()
 
     def open(self, *, resume: bool, fresh: bool) -> dict | None:
-        """Looks at what is there before any work, and claims it for this process.
+        """Checks what the folder holds before any work, and claims the folder for this process.
 
         Returns:
-            With `resume`, the state to go on from, or None where there is none.
+            With `resume`, the state to continue from; None if there is none.
 
         Raises:
             LockedError: a live process works in the folder.
-            ConfigError: a run is there, and neither `resume` nor `fresh` says what to do with it.
-            CheckpointError: its checkpoints are damaged.
+            ConfigError: the folder holds a run, and neither `resume` nor `fresh` says what to do with it.
+            CheckpointError: the checkpoints of the run are damaged.
         """
         self._resume, self._fresh = resume, fresh
         self.lock.claim()
@@ -57,7 +57,7 @@ class RunFolder:
         return None
 
     def require_unused(self) -> None:
-        """Raises ConfigError where the folder holds a run already; nothing is ever overwritten."""
+        """Raises ConfigError if the folder holds a run already, because nothing is ever overwritten."""
         if self.path.exists() and any(self.path.iterdir()):
             raise ConfigError(
                 f"{self.path} holds a run already; --resume goes on with it, --fresh moves it aside, "
@@ -65,7 +65,11 @@ class RunFolder:
             )
 
     def move_aside(self, name: str = "") -> Path | None:
-        """Renames the folder, or `name` in it, to the first free `….1`, `….2`, …; None where nothing is there."""
+        """Renames the folder, or `name` in it, to the first free name of `….1`, `….2`, …
+
+        Returns:
+            The new path; None if there was nothing to rename.
+        """
         source = self.path / name
         if not source.exists():
             return None
@@ -75,11 +79,11 @@ class RunFolder:
         return source.rename(target)
 
     def start(self, *, config_yaml: str, split_csv: str) -> None:
-        """Writes what a run is defined by. With `fresh`, the run that was there is moved aside first.
+        """Writes the files that define a run. With `fresh`, an earlier run in the folder is moved aside first.
 
         Raises:
             LockedError: a live process works in the folder.
-            ConfigError: since `open` another process has used it.
+            ConfigError: another process has used the folder since `open`.
         """
         self.lock.claim()
         if self._fresh:
@@ -92,12 +96,12 @@ class RunFolder:
         remove_leftovers(self.path)
 
     def recover(self) -> dict | None:
-        """The newest whole checkpoint of a stopped run, or None where no run has begun; changes nothing.
+        """Returns the newest undamaged checkpoint of a stopped run; None if no run has begun. It changes no file.
 
-        A damaged or absent last.pth is passed over for previous.pth, in one printed line.
+        If last.pth is damaged or absent, previous.pth is used, and one printed line says so.
 
         Raises:
-            CheckpointError: both are damaged, or last.pth is of a newer format.
+            CheckpointError: both are damaged, or last.pth has a newer format.
         """
         if not self._is_begun():
             return None
@@ -110,7 +114,7 @@ class RunFolder:
                 state = self.load("previous")
             except CheckpointError as second:
                 raise CheckpointError(
-                    f"{error}\n  {second}\n  no checkpoint is left to go on from, nothing was changed; "
+                    f"{error}\n  {second}\n  no checkpoint is left to go on from, and nothing was changed; "
                     "--fresh moves the run aside and trains anew"
                 ) from error
             self._last_is_whole = False
@@ -118,7 +122,7 @@ class RunFolder:
             return state
 
     def rewrite_derived(self, state: dict) -> None:
-        """Brings best.pth and the tables to what the checkpoint `state` says, after a stop between two writes."""
+        """Rewrites best.pth and the tables from the checkpoint `state`, because a stop may come between two writes."""
         history = History()
         history.load(state["history"], state["timing"])
         if not history.rows:
@@ -129,17 +133,23 @@ class RunFolder:
             found = self.load("best")["epoch"]
         except CheckpointError as error:
             found, reason = None, str(error).split(";")[0]
-        if found == best or (found or 0) > state["epoch"]:  # an epoch that will be trained again, to the same bits
+        # If best.pth is of a later epoch, this epoch will be trained again, to the same bits.
+        if found == best or (found or 0) > state["epoch"]:
             return
         if state["epoch"] == best and state["progress"] is None:
             save_checkpoint(self.path / "best.pth", {key: value for key, value in state.items() if key != "format"})
         else:
-            what = reason if found is None else f"{self.path / 'best.pth'}: of epoch {found}"
-            print(f"damaged {what}; the weights of the best epoch so far, {best}, are lost; a better one replaces them")
+            what = reason if found is None else f"{self.path / 'best.pth'}: it is of epoch {found}"
+            print(
+                f"damaged {what}; the weights of the best epoch so far, {best}, are lost; "
+                "a better epoch will write new ones"
+            )
 
     def save(self, history: History, state: Mapping[str, object], *, epoch_ended: bool) -> None:
-        """Writes `last.pth` and keeps the one before it; at an epoch's end also both tables and, if it is the best so
-        far, `best.pth`. last.pth is the truth: what a kill leaves unwritten after it, `rewrite_derived` mends.
+        """Writes `last.pth` and keeps the one before it as `previous.pth`.
+
+        At the end of an epoch it also writes both tables and, if the epoch is the best so far, `best.pth`. All this
+        comes after `last.pth`, so that `rewrite_derived` can write what a kill has left unwritten.
         """
         previous = self.path / "previous.pth" if self._last_is_whole else None
         save_checkpoint(self.path / "last.pth", state, keep=previous)
@@ -157,10 +167,10 @@ class RunFolder:
         write_text(self.path / "timing.csv", to_csv(history.timing))
 
     def load(self, which: str) -> dict:
-        """`best`, `last` or `previous`, read onto the CPU.
+        """Reads the checkpoint `best`, `last` or `previous` onto the CPU.
 
         Raises:
-            CheckpointError: no such run, or its checkpoint is absent or damaged.
+            CheckpointError: there is no such run, or its checkpoint is absent or damaged.
         """
         if not self.path.is_dir():
             raise CheckpointError(f"{self.path}: no such run folder")

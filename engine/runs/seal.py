@@ -1,10 +1,10 @@
-"""A seal on a zip archive, such as torch.save writes: any flipped bit and any cut breaks it.
+"""A seal on a zip archive, such as torch.save writes it. Any flipped bit and any cut breaks the seal.
 
-The seal is the archive's comment, so that every zip reader still opens the file: the length field of the comment,
-`MARKER`, and eight hexadecimal digits, the CRC-32 of everything before them, length field and marker included. A CRC-32
-misses no single flipped bit and no burst of up to 32, and of other damage one case in four thousand million. It guards
-against disks, not against people, who could seal anew; reading executes nothing either way
-(engine/runs/checkpoint_file.py).
+The seal is the comment of the archive, so that every program still opens the file. It consists of the length field of
+the comment, `MARKER`, and eight hexadecimal digits: the CRC-32 of everything before them, the length field and the
+marker included. A CRC-32 finds every single flipped bit and every burst of up to 32; of other damage it misses one case
+in four thousand million. It protects against broken disks, not against people, who could write a new seal. A file with
+a wrong seal does no harm either, because reading it executes nothing (engine/runs/checkpoint_file.py).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from collections.abc import Callable
 MARKER = b"sealed crc32 "
 _DIGITS = 8
 _TAIL = struct.pack("<H", len(MARKER) + _DIGITS) + MARKER
-_END = 22  # bytes of a zip archive's end record; its signature comes first, its comment's length last
-_CHUNK = 2**20  # smaller pieces are written together
+_END = 22  # bytes of the end record of a zip archive: its signature comes first, the length of the comment last
+_CHUNK = 2**20  # bytes; smaller pieces are collected
 
 
 class SealingWriter:
-    """A file for torch.save or zipfile to write an archive into, front to back; `finish` seals it.
+    """A file that torch.save or zipfile can write an archive to, from front to back. `finish` seals it.
 
     Args:
-        write: takes the pieces of the sealed file.
+        write: is called with the pieces of the sealed file.
     """
 
     def __init__(self, write: Callable[[bytes | memoryview], object]) -> None:
         self._write, self._crc = write, 0
-        self._held = bytearray()  # at least the archive's last bytes so far, which the seal may have to change
+        self._held = bytearray()  # at least the last bytes so far, which the seal may have to change
 
     def write(self, piece: bytes | memoryview) -> int:
         if len(piece) < _CHUNK:
@@ -45,13 +45,13 @@ class SealingWriter:
         return len(piece)
 
     def flush(self) -> None:
-        """What is held back is written by `finish`."""
+        """Does nothing: `finish` writes the bytes that are still held back."""
 
     def finish(self) -> None:
         """Writes the rest and the seal.
 
         Raises:
-            ValueError: what was written is no zip archive, or one that has a comment already.
+            ValueError: this is not a zip archive, or it has a comment already.
         """
         end = self._held[-_END:]
         if end[:4] != b"PK\5\6" or end[-2:] != b"\0\0":
@@ -65,11 +65,11 @@ class SealingWriter:
 
 
 def is_sealed(content: bytes) -> bool:
-    """Whether `content` is exactly what a `SealingWriter` made."""
+    """Whether `content` is exactly what a `SealingWriter` wrote."""
     body, digits = memoryview(content)[:-_DIGITS], content[-_DIGITS:]
     return body[-len(_TAIL) :] == _TAIL and b"%08x" % zlib.crc32(body) == digits
 
 
 def has_seal(content: bytes) -> bool:
-    """Whether a seal stands at the end of `content`, valid or not."""
+    """Whether `content` ends with a seal, valid or not."""
     return MARKER in content[-_DIGITS - len(_TAIL) :]

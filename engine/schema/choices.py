@@ -1,4 +1,4 @@
-"""Names that a configuration chooses from a table, and what is said of one that the table does not have."""
+"""A configuration chooses some names from tables. A name that is not in its table gets a message with a suggestion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 
 def name_in(allowed: Callable[[], Sequence[str]]) -> BeforeValidator:
-    """A check that a value is one of the names that `allowed` gives at the time of the check."""
+    """Returns a validator which checks that a value is one of the names that `allowed` returns at that time."""
 
     def check(value: object) -> object:
         if value not in (names := allowed()):
@@ -20,7 +20,7 @@ def name_in(allowed: Callable[[], Sequence[str]]) -> BeforeValidator:
 
 
 def suggestion(got: object, allowed: Sequence[str]) -> str:
-    """The allowed names, after the one that `got` was perhaps meant to be."""
+    """Returns the list of allowed names for a message. If one of them resembles `got`, it comes first as a question."""
     lower = {option.lower(): option for option in allowed}
     close = difflib.get_close_matches(str(got).lower(), lower, n=1, cutoff=0.5)
     hint = f"did you mean {lower[close[0]]!r}? " if close else ""
@@ -28,7 +28,7 @@ def suggestion(got: object, allowed: Sequence[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value with its kind, for a message: '3' (text)."""
+    """Returns a value with its kind, for a message, such as: '3' (text)."""
     kinds = {bool: "a yes/no value", int: "a whole number", float: "a number", str: "text", list: "a list"}
     if value is None:
         return "nothing"

@@ -1,7 +1,7 @@
-"""The configuration: a typed schema in which every key, type, range and combination is checked before any work.
+"""The typed schema of a configuration. Every key, type, range and combination is checked before any work.
 
 Nothing here imports torch, so that a wrong configuration is refused at once. The keys of losses come from the table in
-`losses`; tests hold the other names and arguments against `models` and `engine.optimisers`.
+`losses`. Tests compare the other names and arguments with those in `models` and `engine.optimisers`.
 """
 
 from __future__ import annotations
@@ -62,37 +62,37 @@ Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is
 
 
 class DataConfig(Section):
-    root: str  # relative to the repository's root
-    size: Size | None = None  # the network sees the whole image, resized to this …
-    crop: Size | None = None  # … or windows of this at native scale
-    crops_per_image: PositiveInt = 1  # in every epoch
-    overlap: NonNegativeInt | None = None  # of the tiles that score and predict whole images; None: half a tile
+    root: str  # the data folder, relative to the root of the repository
+    size: Size | None = None  # the network sees the whole image, resized to this size …
+    crop: Size | None = None  # … or it sees windows of this size at native scale
+    crops_per_image: PositiveInt = 1  # number of windows of each image in every epoch
+    overlap: NonNegativeInt | None = None  # pixels between the tiles that score and predict; None: half a tile
     channels: Literal["auto", 1, 3] = "auto"
     intensity: Literal["native", "image", "run"] = "native"
-    mask_threshold: Fraction | None = None  # for soft masks, in units of their full range
-    target: TargetName = "masks"  # border: background, interior, border, from labels/
-    border_radius: Annotated[float, Field(ge=1)] = 1.5  # pixels of what the network sees
+    mask_threshold: Fraction | None = None  # where soft masks are cut, as a share of their full range
+    target: TargetName = "masks"  # border: background, interior and border, made from labels/
+    border_radius: Annotated[float, Field(ge=1)] = 1.5  # in pixels of the network's input
     max_pixels: PositiveInt = 2**28
     normalise: Literal["dataset", "imagenet"] = "dataset"
     val_fraction: Fraction = 0.2
     split_seed: NonNegativeInt = 41
-    split_file: str | None = None  # CSV with the columns id,split
+    split_file: str | None = None  # a CSV file with the columns id,split
     augment: bool = True
-    on_device: Choice = "auto"  # keep training samples on the device and change them there
+    on_device: Choice = "auto"  # keep the training samples on the device and augment them there
 
     @property
     def height_width(self) -> tuple[int, int] | None:
-        """What whole images are resized to, in a run with `size`."""
+        """The (height, width) that whole images are resized to; None in a run with `crop`."""
         return _pair(self.size)
 
     @property
     def tile(self) -> tuple[int, int] | None:
-        """What the network sees of an image, in a run with `crop`."""
+        """The (height, width) of the windows that the network sees; None in a run with `size`."""
         return _pair(self.crop)
 
     @property
     def window(self) -> tuple[int, int]:
-        """What the network sees, either way."""
+        """The (height, width) of the network's input, in either kind of run."""
         return self.height_width or self.tile
 
     @property
@@ -178,25 +178,25 @@ class PlateauConfig(Section):
 
 class MultiStepConfig(Section):
     name: Literal["multi_step"]
-    milestones: Annotated[list[PositiveInt], Field(min_length=1)]  # epochs after which lr falls
+    milestones: Annotated[list[PositiveInt], Field(min_length=1)]  # lr falls after each of these epochs
     factor: Fraction = 0.1
 
 
 class TrainConfig(Section):
     epochs: PositiveInt
-    batch_size: PositiveInt = 16  # of a step, of all processes together
-    accumulate: PositiveInt = 1  # micro-batches that a process's share of a batch goes through the network in
-    sync_batch_norm: bool = False  # over the images of all processes
+    batch_size: PositiveInt = 16  # images in a step, in all processes together
+    accumulate: PositiveInt = 1  # number of micro-batches in each process's share of a batch
+    sync_batch_norm: bool = False  # batch norm uses the images of all processes
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
-    early_stopping: PositiveInt | None = None  # epochs without a better val_iou
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16: GPUs without bf16
+    early_stopping: PositiveInt | None = None  # stop after this many epochs without a better val_iou
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16 is for GPUs without bf16
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
-    workers: Workers = "auto"  # processes that read and augment
-    save_every_minutes: PositiveFloat = 10.0  # a checkpoint within an epoch that takes longer
-    deterministic: bool = False  # on CUDA: only kernels that give the same bits again; the CPU's always do
+    workers: Workers = "auto"  # number of processes that read and augment
+    save_every_minutes: PositiveFloat = 10.0  # an epoch that takes longer is saved within, too
+    deterministic: bool = False  # on CUDA, use only kernels that give the same bits every time; CPU kernels always do
 
     def micro_batch_size(self, processes: int) -> int:
-        """Images that go through the network at once, on each of so many processes."""
+        """Returns the number of images that go through the network at once in each of `processes` processes."""
         return max(1, self.batch_size // (processes * self.accumulate))
 
     @model_validator(mode="after")
@@ -213,7 +213,7 @@ SchedulerConfig = Annotated[
 
 
 class Config(Section):
-    """A whole experiment."""
+    """The complete configuration of an experiment."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
     seed: NonNegativeInt = 41
@@ -227,11 +227,11 @@ class Config(Section):
 
     @property
     def target(self) -> str:
-        """The kind of target that the losses of the task receive, see `tasks.TaskEntry`."""
+        """The kind of target that the losses of the task receive; see `tasks.TaskEntry`."""
         return TASKS[self.task, self.data.target].target
 
     def with_on_device(self, on_device: bool) -> Config:
-        """The same with what data.on_device: auto was resolved to, which decides over the random draws."""
+        """Returns the configuration with this value of `data.on_device`, on which the random draws depend."""
         return self.model_copy(update={"data": self.data.model_copy(update={"on_device": on_device})})
 
     @model_validator(mode="after")

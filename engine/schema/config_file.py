@@ -1,4 +1,4 @@
-"""YAML file and command line → `Config`, or one error that lists every problem with the way to mend it."""
+"""Turns a YAML file and the command line into a `Config`, or lists all problems with their fixes in one error."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Reads and checks a configuration.
 
     Args:
-        path: the YAML file; its stem is the run's name unless the file gives one.
-        overrides: `section.key=value` as on the command line; values are YAML.
+        path: the YAML file. Its stem is the name of the run, unless the file gives another.
+        overrides: items `section.key=value`, as on the command line. The values are YAML.
 
     Raises:
-        ConfigError: every problem of the file and the overrides at once.
+        ConfigError: the file or the overrides have problems. The message lists all of them.
     """
     try:
         content = read_yaml(path)
@@ -51,15 +51,15 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def dump_config(config: Config) -> str:
-    """The complete configuration as YAML; `load_config` of it gives the same configuration."""
+    """Returns the complete configuration as YAML, which `load_config` turns into the same configuration again."""
     return yaml.safe_dump(config.model_dump(), sort_keys=False)
 
 
 def _apply(content: dict, override: str) -> str:
     """Sets one `section.key=value` in `content` and returns `section.key`."""
     key, equals, value = override.partition("=")
-    *sections, last = parts = key.strip().split(".")
-    if not equals or not all(parts):
+    *sections, last = names = key.strip().split(".")
+    if not equals or not all(names):
         raise ConfigError(f"{override!r}: an override has the form section.key=value, such as train.epochs=20")
     for section in sections:
         content = content.setdefault(section, {})
@@ -72,12 +72,15 @@ def _apply(content: dict, override: str) -> str:
 def _sections_within(annotation: object) -> Iterator[type[Section]]:
     if typing.get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, Section):
         yield annotation
-    for part in typing.get_args(annotation):
-        yield from _sections_within(part)
+    for argument in typing.get_args(annotation):
+        yield from _sections_within(argument)
 
 
 def _sections_of(annotation: object) -> dict[str, type[Section]]:
-    """The sections that a type admits, alone or in a list: by name for a choice of several, "" for a single one."""
+    """Returns the sections that a type admits, alone or in a list. A single section has the key "".
+
+    If there are several to choose from, the key of each is its name.
+    """
     options = list(_sections_within(annotation))
     if len(options) == 1:
         return {"": options[0]}
@@ -85,20 +88,22 @@ def _sections_of(annotation: object) -> dict[str, type[Section]]:
 
 
 def _walk(location: Sequence[object]) -> tuple[str, type[Section], object, list[str]]:
-    """pydantic's location → (dotted key, the section that holds its last part, the last part, the names it may have).
+    """Translates the location of a problem in pydantic.
 
-    Those names are those of the sections to choose from where the last part is such a choice.
+    Returns:
+        The dotted key; the section that holds the last key; the last key; and, if a choice of several sections belongs
+        to the last key, the names of these sections.
     """
     section, keys = Config, []
     parent, options = Config, {}
-    for part in location:
-        if part in options:
-            section = options[part]  # the name of the chosen variant, which is no key of the file
+    for element in location:
+        if element in options:
+            section = options[element]  # the name of the chosen section, which is no key of the file
             continue
-        keys.append(part)
-        if isinstance(part, int):
-            continue  # an item of a list, which admits what the list does
-        field = section.model_fields.get(part)
+        keys.append(element)
+        if isinstance(element, int):
+            continue  # the number of an item in a list; the item admits the same sections as the list
+        field = section.model_fields.get(element)
         options = _sections_of(field.annotation) if field else {}
         parent, section = section, options.get("", section)
     dotted = ".".join(str(key) for key in keys)
@@ -106,8 +111,8 @@ def _walk(location: Sequence[object]) -> tuple[str, type[Section], object, list[
 
 
 def _literals(annotation: object) -> list[object]:
-    """The values of a Literal, or of one that may be left out."""
-    inner = [part for part in typing.get_args(annotation) if typing.get_origin(part) is typing.Literal]
+    """Returns the values of a Literal, also of a Literal in a union, such as with None."""
+    inner = [member for member in typing.get_args(annotation) if typing.get_origin(member) is typing.Literal]
     return list(typing.get_args(inner[0] if inner else annotation))
 
 
@@ -122,7 +127,7 @@ _EXPECTED = {
 
 
 def _message(problem: Mapping, overridden: set[str]) -> str:
-    """One pydantic error in the words of this project."""
+    """Returns the message for one pydantic error, in the words of this project."""
     key, section, last, names = _walk(problem["loc"])
     kind, got, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind == "extra_forbidden":

@@ -13,11 +13,11 @@ from losses.rules import Range
 
 
 def type_of_key(annotation: object, *, allowed: Range | None = None, left_out: Sequence[str] = ()) -> object:
-    """A sequence becomes a list that is not empty, and numbers get their range.
+    """Returns the type of a key: a sequence becomes a list that is not empty, and numbers get their range.
 
     Args:
-        annotation: made of float, int, bool, str, None, Literal, Sequence and |.
-        allowed: the range of its numbers; None for any number.
+        annotation: the annotation of the keyword, made of float, int, bool, str, None, Literal, Sequence and |.
+        allowed: the range of the numbers in it; None allows any number.
         left_out: values of a Literal that a configuration does not offer.
     """
     members = typing.get_args(annotation)
@@ -42,7 +42,7 @@ def _is_a(kind: object, annotation: object) -> bool:
 
 
 def _one_message(allowed: str) -> WrapValidator:
-    """Has one message where pydantic has one for each alternative, such as a number and a list of numbers."""
+    """Returns a validator that gives one message for a whole union. Pydantic gives one for each member of it."""
 
     def check(value: object, validate: Callable[[object], object]) -> object:
         try:

@@ -1,4 +1,4 @@
-"""A configured loss and what the data adds to it → the arguments of `losses.build_loss`."""
+"""Turns a configured loss, and what the data adds to it, into the arguments of `losses.build_loss`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from system.void import VOID
 
 
 def loss_arguments(loss: ChosenLoss, *, void: bool, weight: Sequence[float] | None = None) -> dict:
-    """The arguments of a configured loss, with what the data adds to them.
+    """Returns the arguments of a configured loss, with what the data adds to them.
 
     Args:
-        void: the data has pixels of unknown class: `ignore_index` becomes 255.
-        weight: of each class, for the loss or all terms that take it and give none.
+        void: the data has pixels of unknown class. `ignore_index` then becomes 255.
+        weight: the weight of each class. It is set where the loss, or a term of it, takes `weight` and has none yet.
 
     Raises:
-        ConfigError: void pixels, and a loss that cannot leave them out.
+        ConfigError: the data has void pixels, and the loss cannot leave them out.
     """
     arguments = loss.model_dump(exclude={"class_weights"})
     for term in terms_of(arguments):

@@ -18,10 +18,10 @@ class LossSection(Section):
     name: str
 
     def why_unfit(self, target: Target, *, channels: int | None = None) -> str | None:
-        """The reason why the loss cannot be used for this kind of target, and what can be; None if it can be used.
+        """Returns why the loss cannot be used for this kind of target, and which losses can; None if it can be used.
 
         Args:
-            channels: of the network, one per class; None while the data set has not been read.
+            channels: number of channels of the network, one per class; None if the data set has not been read yet.
         """
         entry, task = LOSSES[self.name], " or ".join(tasks_with([target]))
         if target not in entry.fits:
@@ -59,15 +59,15 @@ Term = Annotated[Union[tuple(map(_term_of, SECTIONS.values()))], Field(discrimin
 
 
 class ChosenLoss(LossSection):
-    """What the section `loss` has in addition to the keys of its loss."""
+    """Adds to the keys of a loss those that the section `loss` has itself."""
 
-    # Sets the `weight` of the loss, or of those of its terms that take one and give none, from the pixels of each class
-    # in the training images, or in the validation images: n / (K · n_c).
+    # Sets the `weight` of the loss, or of those of its terms that take a weight and have none yet, to n / (K · n_c).
+    # The pixels are counted in the training images or in the validation images: n in all, n_c of the class, K classes.
     class_weights: Literal["balanced", "balanced_val"] | None = None
 
     @property
     def balanced_part(self) -> Literal["train", "val"] | None:
-        """The part of the data that sets the class weights."""
+        """The part of the data whose pixels set the class weights; None if nothing sets them."""
         return {None: None, "balanced": "train", "balanced_val": "val"}[self.class_weights]
 
     def why_unfit(self, target: Target, *, channels: int | None = None) -> str | None:
@@ -83,7 +83,7 @@ class ChosenLoss(LossSection):
             return None
         taking = [name for name in LOSSES if takes_class_weights(name)]
         return (
-            "class_weights sets the weight of a loss, or of those of its terms, that have none yet, and there is no "
+            "class_weights sets the weight of a loss, or of its terms, where none is given yet, and there is no "
             f"such loss here; losses that take it: {', '.join(taking)}"
         )
 
@@ -93,7 +93,7 @@ def _chosen(section: type[LossSection]) -> type[ChosenLoss]:
 
 
 class WeightedSumLossConfig(ChosenLoss):
-    """Σ factor · term; in a file the name may be left out."""
+    """The weighted sum Σ factor · term. A file may leave its name out."""
 
     name: Literal["WeightedSumLoss"]
     terms: Annotated[list[Term], Field(min_length=1)]
@@ -112,5 +112,5 @@ LossConfig = Annotated[Chosen, Field(discriminator="name"), BeforeValidator(_nam
 
 
 def terms_of(loss: dict) -> list[dict]:
-    """The terms of a sum, or the loss itself, of a dumped section."""
+    """Returns the terms of a sum, or the loss itself as the only term; `loss` is a dumped section."""
     return loss.get("terms") or [loss]

@@ -1,4 +1,4 @@
-"""What all sections of a configuration have in common."""
+"""The base class of all sections of a configuration."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A section of the file: no unknown keys, no silent conversion ("3" is not 3), not changed after reading."""
+    """A section of a configuration file.
+
+    Unknown keys are refused, values are not converted silently ("3" is not 3), and nothing changes after reading.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     def arguments(self) -> dict:
-        """The keys that are keyword arguments of what the section's name stands for."""
+        """Returns all keys but `name`: they are the keyword arguments of the object that `name` stands for."""
         return self.model_dump(exclude={"name"})

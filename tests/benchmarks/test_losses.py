@@ -59,6 +59,7 @@ def test_the_examples_are_valid_configurations(tmp_path):
     load(tmp_path, GOOD, f"loss={parse_yaml(block, 'docs/losses.md')['loss']}")
 
 
+@pytest.mark.slow
 def test_the_figure_is_drawn(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed; pip install -r requirements-dev.txt")
     draw(tmp_path / "losses.png")

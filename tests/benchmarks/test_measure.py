@@ -36,7 +36,7 @@ def test_the_ratio_is_that_of_neighbouring_turns():
     [
         (0.0, [2.0, 2.0, 2.0], ""),
         (None, [2.0, 2.0, 2.0], ""),
-        (0.5, [2.0, 2.0, 2.0], "others took 50% of the cores"),
+        (0.5, [2.0, 2.0, 2.0], "other processes took 50% of the cores"),
         (0.0, [1.0, 2.0, 4.0], "ranges from 1.50 to 3.00"),
     ],
 )
@@ -54,6 +54,7 @@ def test_work_is_counted_as_by_hand():
     assert Work(operations=50, bytes=10).shares(2.0, limits) == (0.25, 0.5)
 
 
+@pytest.mark.slow
 def test_limits_are_those_of_a_machine():
     limits = measure_limits("cpu", "fp32")
     assert 1e8 < limits.convolution < 1e15
@@ -66,6 +67,7 @@ def test_logits_are_correct_as_often_as_asked():
         assert ((logits > 0) == (target > 0.5)).float().mean().item() == pytest.approx(correct, abs=0.01)
 
 
+@pytest.mark.slow
 def test_batches_from_memory_and_from_files_hold_the_same_kind_of_samples():
     from benchmarks.data import cached_batches, file_batches
 

@@ -10,6 +10,8 @@ from benchmarks.step import make_step
 from losses import DeepSupervisionLoss, build_loss
 from models import MODELS, build_model
 
+pytestmark = pytest.mark.slow
+
 FILTERS = (8, 16, 32, 64, 128)
 
 

@@ -20,6 +20,7 @@ def test_the_first_epoch_that_reaches_the_score(tmp_path, iou, expected):
     assert race.epochs_to(tmp_path, iou) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_set")
 def test_two_real_runs(small_config, run_main, monkeypatch, tmp_path):  # noqa: F811
     for name, more in (("fast", ["loss.name=BCEDiceLoss"]), ("slow", ["loss.name=LovaszHingeLoss"])):

@@ -10,6 +10,8 @@ from benchmarks import train as train_benchmark
 from benchmarks.limits import Limits
 from benchmarks.table import HEADER
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small(monkeypatch):

@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks import scale
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_threads_and_ranks_take_turns(monkeypatch, capsys):

@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from scipy.stats import ks_2samp
 
 from datasets import batch_augment
 from datasets.batch_augment import BRIGHTNESS, CONTRAST, HUE, SATURATION, VALUE, BatchAugmentation, shift_hsv
@@ -115,9 +114,12 @@ def statistics_of(levels):
 
 
 def lowest_p(theirs, ours):
+    from scipy.stats import ks_2samp  # takes two seconds to import
+
     return min(ks_2samp(a, b).pvalue for a, b in zip(statistics_of(theirs), statistics_of(ours), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_distribution_is_that_of_single_samples(one_image, channels, monkeypatch):
     theirs = draws_of(one_image, on_device=False, channels=channels)
@@ -132,6 +134,7 @@ def test_the_distribution_is_that_of_single_samples(one_image, channels, monkeyp
     assert lowest_p(theirs, draws_of(one_image, on_device=True, channels=channels)) < 1e-3
 
 
+@pytest.mark.slow
 def test_as_many_samples_keep_their_look(one_image):
     image = cv2.imread(str(one_image / "images" / "a.png"))[..., ::-1]
     windows = [image[y : y + 6, x : x + 6].reshape(-1, 3) for y in range(3) for x in range(2)]

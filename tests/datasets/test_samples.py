@@ -180,6 +180,7 @@ def batches_of(root, workers, epoch, crop=None, crops_per_image=1):
     return list(loader)
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_nothing_and_the_epoch_everything(small_set):
     for geometry in ({}, {"crop": (16, 16), "crops_per_image": 2}):
         alone, helped, later = (batches_of(small_set, w, e, **geometry) for w, e in ((0, 1), (2, 1), (0, 2)))

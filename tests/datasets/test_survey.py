@@ -15,4 +15,4 @@ def test_samples_that_do_not_fit_into_memory_are_told(small_set, monkeypatch, ke
     data = load_training_data(small_set, Binary, size=(16, 16), **choices)
     expected = [min(kept // 2, len(part)) for part in (data.train, data.val)]
     assert [part.in_memory for part in (data.train, data.val)] == expected
-    assert ("do not fit into memory and are read anew in every epoch" in data.description) == told
+    assert ("do not fit into memory and are read again in every epoch" in data.description) == told

@@ -34,7 +34,7 @@ scheduler: {name: plateau}
 train: {epochs: 5, batch_size: 4, save_every_minutes: 1e-9}
 """
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_scores_of_the_same_weights_are_those_of_one_process(found):
         (
             "batch",
             2,
-            r"train\.batch_size is 3, of all 2 processes together; it has to be divisible by .* = 2, such as 2 or 4",
+            r"train\.batch_size is 3, for all 2 processes together; it has to be divisible by .* = 2, such as 2 or 4",
         ),
         ("data", 3, "nowhere"),
         ("used", 2, "holds a run already"),
@@ -200,7 +200,7 @@ def test_a_batch_is_divided_evenly(batch_size, ranks, accumulate, fits):
     if fits:
         Ranks(0, ranks).check_settings(**settings)
     else:
-        with pytest.raises(ConfigError, match=f"{batch_size}, of all {ranks} processes together"):
+        with pytest.raises(ConfigError, match=f"{batch_size}, for all {ranks} processes together"):
             Ranks(0, ranks).check_settings(**settings)
 
 

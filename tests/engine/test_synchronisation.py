@@ -69,6 +69,7 @@ def test_every_key_of_every_loss_is_tried():
         assert section.model_fields.keys() - tried <= {"include_background"}  # which no task allows BinaryDiceLoss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*SECTIONS, "WeightedSumLoss"])
 def test_no_loss_waits(name):
     found = {
@@ -141,6 +142,7 @@ def test_a_loss_that_waits_is_caught(way):
             copies_of_an_epoch(Waiting(), "binary")
 
 
+@pytest.mark.slow
 def test_the_epochs_for_a_gpu_run_on_a_cpu():
     """A few of them, so that the script works when a GPU is there; the guard is the deferred one."""
     kinds = list(epochs_without_waiting.kinds())
@@ -149,6 +151,7 @@ def test_the_epochs_for_a_gpu_run_on_a_cpu():
         assert epochs_without_waiting.train("cpu", **kind) > -5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="needs an NVIDIA GPU; no driver is here")
 def test_no_kind_of_training_waits_for_a_gpu():
     """In a process of its own, because this one sees no GPU on purpose."""

@@ -193,11 +193,14 @@ def run_trial(trial: dict) -> dict:
 
 def main() -> None:
     """Makes the first trial in this very process, so that all is loaded and compiled, and each later one in a fork."""
+    import threading
+
     import torch
     from tqdm import tqdm
 
     torch.set_num_threads(1)
     tqdm.monitor_interval = 0  # its monitor is a thread
+    tqdm.set_lock(threading.RLock())  # forks share its own lock: one that is killed while it holds it blocks all others
     reports = os.open(os.devnull, os.O_WRONLY)
     answers = os.dup(1)
     first = json.loads(sys.stdin.readline())

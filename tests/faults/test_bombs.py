@@ -19,6 +19,7 @@ from system.errors import ReportedError
 from system.yaml_file import MAX_BYTES, parse_yaml, read_yaml
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="measures memory as Linux does"),  # noqa: PTH110
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
 ]

@@ -13,6 +13,8 @@ from engine.runs.checkpoint_file import load_checkpoint, load_weights
 from models import UNet
 from system.errors import CheckpointError
 
+pytestmark = pytest.mark.slow
+
 SEAL = 2 + len(b"sealed crc32 ") + 8  # bytes: the length field, the marker, the checksum
 
 
@@ -80,7 +82,7 @@ def test_both_damaged_is_refused_and_nothing_is_touched(config, launchers, run, 
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     answer = launchers[0].trial(root, config, "--resume")
     assert answer["code"] == 3
-    assert "no checkpoint is left to go on from, nothing was changed" in answer["output"]
+    assert "no checkpoint is left to go on from, and nothing was changed" in answer["output"]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -106,7 +108,7 @@ def test_a_file_size_limit_ends_with_6(config, launchers, unstopped, tmp_path, t
     before = (folder / "last.pth").read_bytes()
     answer = launchers[0].trial(tmp_path, config, "--resume", file_size_limit=len(before) // 2)
     assert answer["code"] == 6, answer["output"]
-    assert "last.pth: cannot be written (File too large); what was there is whole" in answer["output"]
+    assert "last.pth: cannot be written (File too large); the file that was there is still complete" in answer["output"]
     assert (folder / "last.pth").read_bytes() == before
     assert launchers[0].trial(tmp_path, config, "--resume")["code"] == 0
     assert digest(folder) == expected

@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image
 from support.image_files import by_cv2, pil, tif
 
-from datasets.check.__main__ import check
+from datasets.check.folder import check
 from images.reading import decode
 from system.errors import DataError
 

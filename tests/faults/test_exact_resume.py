@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from faults.runs import digest
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")]
 
 ROOT = Path(__file__).resolve().parents[2]
 DEEP = ("model={name: NestedUNet, deep_supervision: true, filters: [4, 4, 4, 4, 4]}", "loss.name=LovaszHingeLoss")

@@ -14,7 +14,7 @@ from support.image_files import pil
 import predict
 import train
 import val
-from datasets.check.__main__ import check
+from datasets.check.folder import check
 from datasets.prepare.dsb2018 import prepare
 from datasets.survey import load_training_data
 from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
@@ -114,7 +114,7 @@ def test_yaml_executes_nothing(small_set, tmp_path, tell):
         (small_set / "dataset.yaml").write_text(text)
         (tmp_path / "x.yaml").write_text(text)
         assert ("classes", ("dataset.yaml",)) in {(one.kind, one.files) for one in check(small_set).problems}
-        with pytest.raises(DataError, match=r"dataset\.yaml, line \d: the tag"):
+        with pytest.raises(DataError, match=r"dataset\.yaml: line \d: the tag"):
             load_training_data(small_set, Binary, size=(32, 32), normalise="dataset", val_fraction=0.2, split_seed=0)
         with pytest.raises(ReportedError, match=r"x\.yaml, line \d: the tag"):
             load_config(tmp_path / "x.yaml")
@@ -169,6 +169,7 @@ def test_names_that_are_no_folder_are_refused(tell):
     tell("malicious names", len(NAMES), "refused")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_cannot_name_a_folder_outside(run_main, trained, tmp_path, tell):
     state = torch.load(trained / "best.pth", weights_only=True)
     images = tmp_path / "inputs" / "small" / "images"

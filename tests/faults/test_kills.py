@@ -7,7 +7,7 @@ import sys
 import pytest
 from faults.runs import digest, shared
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="forks")]
 
 
 def test_random_kills(config, launchers, unstopped, tmp_path, trials, tell):

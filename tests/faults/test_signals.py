@@ -7,7 +7,7 @@ import sys
 import pytest
 from faults.runs import digest, shared
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and sends POSIX signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="forks and sends POSIX signals")]
 
 CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGUSR1": 143}
 STEP = 0.1  # seconds: a step of the tiny training takes a hundredth of it, a save somewhat more

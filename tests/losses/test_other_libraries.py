@@ -18,6 +18,8 @@ from losses import (
     TverskyLoss,
 )
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (3, 4, 12, 10)
 
 

@@ -24,6 +24,7 @@ def loaded_by(code):
     return done.stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "loads_torch"),
     [

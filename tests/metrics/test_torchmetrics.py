@@ -5,10 +5,16 @@ import torch
 
 from metrics import ConfusionMatrix, SegmentationCounts
 
-reference = pytest.importorskip(
-    "torchmetrics.functional.classification", reason="torchmetrics is not installed: pip install torchmetrics"
-)
+pytestmark = pytest.mark.slow
+
 PAIRS = {"iou": "jaccard_index", "dice": "f1_score", "precision": "precision", "recall": "recall"}
+
+
+@pytest.fixture
+def reference():
+    """Imported here, because it takes seconds, which the fast tests do without."""
+    why = "torchmetrics is not installed: pip install torchmetrics"
+    return pytest.importorskip("torchmetrics.functional.classification", reason=why)
 
 
 @pytest.fixture(params=range(3))
@@ -21,7 +27,7 @@ def drawn(request):
 
 
 @pytest.mark.parametrize("ours", PAIRS)
-def test_classes_that_exclude_each_other(drawn, ours):
+def test_classes_that_exclude_each_other(reference, drawn, ours):
     prediction, target = drawn
     counts = SegmentationCounts("abcd")
     counts.update(torch.stack([prediction == k for k in range(4)], 1), target)
@@ -33,7 +39,7 @@ def test_classes_that_exclude_each_other(drawn, ours):
 
 
 @pytest.mark.parametrize("ours", PAIRS)
-def test_classes_that_overlap(drawn, ours):
+def test_classes_that_overlap(reference, drawn, ours):
     prediction, target = (torch.stack([one == k for k in range(4)], 1) for one in drawn)
     prediction[:, 1] |= prediction[:, 0]
     target[:, 1] |= target[:, 0]
@@ -44,7 +50,7 @@ def test_classes_that_overlap(drawn, ours):
     assert [of[ours] for of in counts.compute().per_class.values()] == pytest.approx(expected.tolist(), abs=1e-6)
 
 
-def test_the_confusion_matrix(drawn):
+def test_the_confusion_matrix(reference, drawn):
     prediction, target = drawn
     matrix = ConfusionMatrix(4)
     matrix.update(torch.stack([prediction == k for k in range(4)], 1), target)

@@ -29,7 +29,7 @@ def test_value_and_gradient_are_those_of_interpolate(size, layout):
     torch.testing.assert_close(gradient_of(up, x, weights), gradient_of(interpolate, x, weights))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES[:-1], (3, 11)])  # twice as many pixels take four times as long
 def test_gradient_is_that_of_finite_differences(size):
     x = torch.randn(1, 2, *size, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(up, x)

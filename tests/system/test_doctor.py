@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.device import Runtime
+from engine.device import choose_runtime
 from system import doctor, machine
 from system.doctor import CHECKS, describe, find_problems, satisfies
 from system.errors import run_script
-from system.machine import Facts, gather
+from system.machine import Machine, inspect_machine
 
 ROOT = Path(__file__).resolve().parents[2]
-SOUND = Facts(
+SOUND = Machine(
     python=(3, 11, 7),
     system="Linux 6.1 x86_64",
     wanted={"torch": ">=2.4", "albumentations": "==2.0.8", "opencv-python-headless": ">=4.9"},
@@ -34,7 +34,11 @@ SOUND = Facts(
 )
 PLANTED = {
     "check_python": ({"python": (3, 9, 2)}, "Python 3.9.2; 3.10", "make setup"),
-    "check_packages": ({"versions": SOUND.versions | {"albumentations": "2.0.7"}}, "2.0.7; ==2.0.8", "requirements"),
+    "check_packages": (
+        {"versions": SOUND.versions | {"albumentations": "2.0.7"}},
+        "2.0.7; requirements.txt asks for ==2.0.8",
+        "requirements",
+    ),
     "check_imports": ({"broken": {"torchvision": "RuntimeError: torchvision::nms"}}, "nms", "torch torchvision"),
     "check_opencv": (
         {"wheels": ("opencv-python", "opencv-python-headless")},
@@ -44,7 +48,7 @@ PLANTED = {
     "check_gpu": ({"gpu_driver": True}, "built without CUDA", "torch torchvision"),
     "check_threads": ({"threads": 64}, "64 threads, but this process may use 4", "OMP_NUM_THREADS=4"),
     "check_shared_memory": ({"shared_memory": 64 * 2**20}, "0.1 GiB", "--shm-size"),
-    "check_disks": ({"free": {"outputs": 2**29}}, "0.5 GiB free at outputs/", "du -sh outputs"),
+    "check_disks": ({"free": {"outputs": 2**29}}, "outputs/ has 0.5 GiB of free disk space", "du -sh outputs"),
 }
 
 
@@ -70,7 +74,7 @@ def test_further_kinds_of_problems():
     (problem,) = find_problems(replace(SOUND, gpu_driver=True, cuda_build="12.4"))
     assert "sees no device" in problem.found
     (problem,) = find_problems(replace(SOUND, read_only=("outputs",)))
-    assert "outputs/ cannot be written" in problem.found
+    assert "outputs/ is not writable" in problem.found
     assert find_problems(replace(SOUND, gpu_driver=True, device="NVIDIA H100, bf16")) == []
     assert find_problems(replace(SOUND, shared_memory=None)) == []  # of other systems
 
@@ -93,15 +97,15 @@ def test_conditions_on_versions(version, condition, met):
     assert satisfies(version, condition) is met
 
 
-def test_the_facts_of_this_machine():
-    facts = gather()
+def test_what_is_found_on_this_machine():
+    found = inspect_machine()
     text = re.findall(r"^(\w[\w-]*)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
-    assert set(facts.wanted) == set(text)
-    assert facts.versions["torch"]
-    assert facts.precision in ("fp32", "bf16")
-    assert 1 <= facts.usable_cores <= facts.cores
-    assert set(facts.free) == {"inputs", "outputs"}
-    lines = describe(facts)
+    assert set(found.wanted) == set(text)
+    assert found.versions["torch"]
+    assert found.precision in ("fp32", "bf16")
+    assert 1 <= found.usable_cores <= found.cores
+    assert set(found.free) == {"inputs", "outputs"}
+    lines = describe(found)
     assert [line.split()[0] for line in lines] == [
         *("python", "packages", "opencv", "cuda", "device", "precision", "cpu", "memory", "disk")
     ]
@@ -114,16 +118,17 @@ def test_a_package_that_fails_to_import_is_told(monkeypatch, tmp_path):
     assert machine._import_error("json") is None
 
 
-@pytest.mark.parametrize(("facts", "code"), [(SOUND, 0), (replace(SOUND, python=(3, 9, 0)), 1)])
-def test_exit_codes(facts, code, monkeypatch, capsys):
-    monkeypatch.setattr(doctor, "gather", lambda: facts)
+@pytest.mark.parametrize(("found", "code"), [(SOUND, 0), (replace(SOUND, python=(3, 9, 0)), 1)])
+def test_exit_codes(found, code, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "inspect_machine", lambda: found)
     assert run_script(lambda: doctor.main([]), debug=False) == code
     out, err = capsys.readouterr()
     assert ("no problems" in out) is (code == 0)
-    assert ("mend: make setup" in out) is (code == 1)
-    assert err == ("" if code == 0 else "error: 1 problem; the command for each stands below it\n")
+    assert ("fix: make setup" in out) is (code == 1)
+    assert err == ("" if code == 0 else "error: found 1 problem; each is followed by its fix\n")
 
 
+@pytest.mark.slow
 def test_it_works_without_torch():
     """In a process in which torch, and whatever needs it, cannot be imported."""
     code = (
@@ -133,15 +138,22 @@ def test_it_works_without_torch():
         "main([])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert "problem: torch is installed and fails to import" in done.stdout
+    assert "problem: torch is installed but fails to import" in done.stdout
     assert "pip install --force-reinstall torch torchvision" in done.stdout
     assert "unknown without torch" in done.stdout
     assert "UnfitError" in done.stderr
 
 
-def test_a_gpu_without_bf16_is_told_of_fp16(monkeypatch):
-    monkeypatch.setattr("engine.device.choose_runtime", lambda: Runtime(torch.device("cuda"), "fp32"))
+def test_on_a_gpu_without_bf16_the_doctor_advises_fp16(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
-    told = dict(line.split(maxsplit=1) for line in describe(gather()))
-    assert told["device"] == "Tesla T4, fp32"
-    assert told["precision"] == "auto picks fp32: the GPU only emulates bf16, which is slow; try train.precision: fp16"
+    lines = dict(line.split(maxsplit=1) for line in describe(inspect_machine()))
+    assert lines["device"] == "Tesla T4, fp32"
+    assert (
+        lines["precision"] == "auto chooses fp32: the GPU only emulates bf16, which is slow; try train.precision: fp16"
+    )
+
+
+def test_the_doctor_names_the_device_and_precision_that_a_training_chooses():
+    assert inspect_machine().device == str(choose_runtime())

@@ -28,7 +28,7 @@ def failing(error):
         (Stopped(2, "stopped"), 130, "stopped"),
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x.png"), 6, "error: x.png: No space left"),
-        (OSError(errno.EACCES, os.strerror(errno.EACCES), "x.png"), 6, "mend the rights"),
+        (OSError(errno.EACCES, os.strerror(errno.EACCES), "x.png"), 6, "correct the access rights"),
         (MemoryError(), 5, "error: out of memory (no memory); lower data.crop"),
         (torch.OutOfMemoryError("CUDA out of memory.\nTried"), 5, "error: out of memory (CUDA out of memory.)"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), 5, "error: out of memory"),

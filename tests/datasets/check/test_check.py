@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets.check.__main__ import check, main
+from datasets.check.__main__ import main
 from datasets.check.facts import suggest_crop
-from datasets.check.findings import ERRORS, WARNINGS, Problem, Report
+from datasets.check.folder import check
+from datasets.check.report import Report
 from datasets.prepare.synthetic import write_synthetic
+from datasets.problems import ERRORS, WARNINGS, Problem
 from system.errors import DataError, run_script
 
 SIDE = 64
@@ -352,11 +354,24 @@ def test_of_a_prepared_set_every_change_is_named(tmp_path):
     assert ("error", "checksum", ("SHA256SUMS",)) in found_in(check(root))
 
 
-@pytest.mark.parametrize("value", ["0", "1", "-0.5", "128", "nan", "inf"])
+@pytest.mark.parametrize("value", ["0", "1", "-0.5", "128", "nan", "inf", "half"])
 def test_a_threshold_outside_its_range_is_refused(value, clean, capsys):
     assert run_script(lambda: main([str(clean), "--mask-threshold", value]), debug=False) == 2
-    assert f"error: --mask-threshold {value}: give a share" in capsys.readouterr().err
+    assert f"error: --mask-threshold {value}: give a number between 0 and 1" in capsys.readouterr().err
     assert run_script(lambda: main([str(clean), "--mask-threshold", "0.5"]), debug=False) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a name that Windows cannot have")
+def test_names_that_cannot_be_shown_are_escaped(clean, tmp_path):
+    for name in ("images/\udcff.png", "images/\x1b[2J.txt", "masks/\x1b[2J/a.png"):
+        (clean / name).parent.mkdir(exist_ok=True)
+        (clean / name).touch()
+    assert run_script(lambda: main([str(clean), "--json", str(tmp_path / "report.json")]), debug=False) == 3
+    assert found_in(check(clean)) == {
+        ("error", "name", (r"images/\udcff.png",)),
+        ("error", "classes", (r"masks/\x1b[2J",)),
+        ("warning", "ignored file", (r"images/\x1b[2J.txt",)),
+    }
 
 
 def test_an_empty_folder_and_none(tmp_path):

@@ -57,10 +57,11 @@ def test_without_a_fault_all_come_and_a_start_in_the_middle_is_their_tail(worker
 
 
 def test_a_dead_worker_is_told_with_its_sample():
-    with pytest.raises(DataError, match=r"a worker .* is lost, at work on .*cell_5.*--resume goes on"):
+    with pytest.raises(DataError, match=r"a worker .* is lost, at work on .*cell_5.*--resume continues the run"):
         list(loader(lambda: os.kill(os.getpid(), signal.SIGKILL), 2))
 
 
+@pytest.mark.slow
 def test_a_hanging_worker_is_told_with_its_sample(monkeypatch):
     monkeypatch.setattr("datasets.loading.workers.PATIENCE", 1)
     started = time.perf_counter()
@@ -71,15 +72,19 @@ def test_a_hanging_worker_is_told_with_its_sample(monkeypatch):
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
-    ("fault", "message"),
-    [(damaged, "cell_5.png: not a readable image; replace it"), (of_no_file, "no class has a pixel")],
+    ("fault", "kind", "message"),
+    [
+        (damaged, FileError, "cell_5.png: not a readable image; replace it"),
+        (of_no_file, DataError, "no class has a pixel"),
+    ],
 )
-def test_an_unreadable_sample_is_reported_in_one_line(workers, fault, message):
+def test_an_unreadable_sample_is_reported_in_one_line(workers, fault, kind, message):
     with pytest.raises(DataError) as caught, loader(fault, workers) as batches:
         list(batches)
-    assert str(caught.value) == message
+    assert (type(caught.value), str(caught.value)) == (kind, message)
 
 
+@pytest.mark.slow
 def test_signals_to_the_whole_group_do_not_take_the_workers():
     def late(worker):
         time.sleep(0.5 * worker)  # the second has not begun to ignore signals when the first batch is there
@@ -114,7 +119,7 @@ def test_signals_to_the_whole_group_do_not_take_the_workers():
     ],
 )
 def test_workers_are_chosen_by_cores_and_shared_memory(monkeypatch, tmp_path, on_gpu, cores, processes, free, chosen):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    monkeypatch.setattr(workers_module, "usable_cores", lambda: cores)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
     monkeypatch.setattr(workers_module, "SHARED_MEMORY", tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("", (), {"free": free})())
@@ -122,6 +127,17 @@ def test_workers_are_chosen_by_cores_and_shared_memory(monkeypatch, tmp_path, on
     assert choose_workers(on_gpu=on_gpu, batch_bytes=batch_bytes) == chosen
     monkeypatch.setattr("multiprocessing.get_context", lambda: type("", (), {"get_start_method": lambda s: "spawn"})())
     assert choose_workers(on_gpu=on_gpu, batch_bytes=batch_bytes) == 0  # each would hold all samples anew
+
+
+@pytest.mark.parametrize(("quota", "chosen"), [("200000", 1), ("max", 8)])
+def test_a_container_s_limit_holds_for_workers_too(monkeypatch, tmp_path, quota, chosen):
+    (tmp_path / "cpu.max").write_text(f"{quota} 100000\n")
+    monkeypatch.setattr("system.cores.CGROUPS", tmp_path)
+    monkeypatch.setattr("system.cores.MEMBERSHIP", tmp_path / "none")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)), raising=False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    monkeypatch.setattr(workers_module, "SHARED_MEMORY", tmp_path / "none")
+    assert choose_workers(on_gpu=True, batch_bytes=1) == chosen
 
 
 def test_no_worker_outlives_the_context():

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from benchmarks.otsu import otsu_iou
-from datasets.prepare.synthetic import main, make_sample, write_synthetic
+from datasets.prepare.drawing import make_sample
+from datasets.prepare.synthetic import main, write_synthetic
 from system.errors import ConfigError, run_script
 
 
@@ -118,7 +119,7 @@ def test_debris_outshines_nuclei(samples):
 
 
 def test_debris_is_what_outshines_them(monkeypatch):
-    monkeypatch.setattr("datasets.prepare.synthetic._draw_debris", lambda rng, size: np.zeros((size, size), np.float32))
+    monkeypatch.setattr("datasets.prepare.drawing._draw_debris", lambda rng, size: np.zeros((size, size), np.float32))
     clean = [make_sample(0, index) for index in range(20)]
     assert sum(bright_elsewhere(image, labels) > 0 for image, labels in clean) <= 4
 
@@ -162,15 +163,16 @@ def test_the_written_folder(tmp_path):
         assert np.array_equal(cv2.imread(str(out / "images" / name), cv2.IMREAD_UNCHANGED), image)
         total += int(stored.max())
     about = yaml.safe_load((out / "dataset.yaml").read_text())
-    expected = {"classes": ["nucleus"], "licence": "CC0-1.0", "images": 3, "objects": total, "size": 64, "seed": 9}
-    assert {key: about[key] for key in expected} == expected
+    assert (about["classes"], about["licence"]) == (["nucleus"], "CC0-1.0")
+    expected = {"images": 3, "objects": total, "size": 64, "seed": 9}
+    assert {key: about["notes"][key] for key in expected} == expected
     assert objects == total
 
 
 def test_two_stains_overlap_and_share_nothing(tmp_path):
     objects = write_synthetic(tmp_path / "set", images=3, size=64, seed=2, classes=2)
     about = yaml.safe_load((tmp_path / "set" / "dataset.yaml").read_text())
-    assert (about["classes"], about["objects"]) == (["red", "green"], objects)
+    assert (about["classes"], about["notes"]["objects"]) == (["red", "green"], objects)
     assert not (tmp_path / "set" / "labels").exists()
     both = 0
     for index in range(3):

@@ -46,7 +46,7 @@ def test_damaged_foreign_and_newer_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.runs.checkpoint_file.FORMAT", FORMAT + 1)
     save_checkpoint(path, {})
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match=f"format {FORMAT + 1}, this version reads up to {FORMAT}"):
+    with pytest.raises(CheckpointError, match=f"format {FORMAT + 1}, but this version reads up to {FORMAT}"):
         load_checkpoint(path)
 
 
@@ -84,7 +84,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 def test_contents_that_are_no_checkpoint_are_refused(tmp_path):
     path, model = tmp_path / "w.pth", UNet(filters=(2, 4))
     save_checkpoint(path, {"format": "2"})
-    with pytest.raises(CheckpointError, match="format is '2', a whole number is expected"):
+    with pytest.raises(CheckpointError, match="format is '2', but a whole number is expected"):
         load_checkpoint(path)
     for content in ({"format": 1}, {1: torch.zeros(1)}, {"a": 1}, [], {}):
         torch.save(content, path)
@@ -95,6 +95,7 @@ def test_contents_that_are_no_checkpoint_are_refused(tmp_path):
         load_weights(model, path)
 
 
+@pytest.mark.slow
 def test_damage_of_any_kind_is_one_kind_of_error(tmp_path):
     """The unpickler fails in a dozen ways; without a seal, as of weights from elsewhere, all of them reach it."""
     path, model = tmp_path / "w.pth", UNet(filters=(2, 4))

@@ -41,7 +41,7 @@ def test_format_2():
 def test_format_1_has_no_seal_and_gives_its_weights_only():
     path = GOLDEN / "format_1.pth"
     assert torch.load(path, weights_only=True)["format"] == 1
-    with pytest.raises(CheckpointError, match=r"without a valid seal.*of format 1: model\.weights="):
+    with pytest.raises(CheckpointError, match=r"without a valid seal.*of format 1, use model\.weights="):
         load_checkpoint(path)
     network = UNet(filters=(2, 2))
     assert load_weights(network, path) == []
@@ -55,5 +55,5 @@ def test_a_newer_format_is_refused_by_name_and_not_taken_for_damage(tmp_path, mo
     save_checkpoint(tmp_path / "last.pth", {"epoch": 2})
     assert run.recover()["epoch"] == 2
     monkeypatch.undo()
-    with pytest.raises(NewerFormatError, match=f"format {FORMAT + 1}, this version reads up to {FORMAT}"):
+    with pytest.raises(NewerFormatError, match=f"format {FORMAT + 1}, but this version reads up to {FORMAT}"):
         run.recover()

@@ -63,7 +63,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "f"
     write_bytes(path, b"old")
     monkeypatch.setattr("os.fsync", lambda fd: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(DiskError, match=r"f: cannot be written \(disk full\); what was there is whole"):
+    with pytest.raises(DiskError, match=r"f: cannot be written \(disk full\); the file that was there is still"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

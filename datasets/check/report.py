@@ -1,4 +1,4 @@
-"""What a check of a data folder found: problems, facts, and both as text and as JSON."""
+"""The report of a check: facts and problems of a data folder, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -8,49 +8,18 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-# In the order in which they are told. Errors are what a training refuses, and what shows that files are lost or
-# changed (a mask without image, a checksum); warnings may be meant.
-ERRORS = (
-    "layout",
-    "classes",
-    "checksum",
-    "unreadable",
-    "pixel values",
-    "duplicate stem",
-    "missing mask",
-    "extra mask",
-    "mask values",
-    "size",
-)
-WARNINGS = ("duplicate image", "constant image", "empty mask", "full mask", "overlap", "labels", "ignored file")
-_ORDER = {kind: place for place, kind in enumerate(ERRORS + WARNINGS)}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong, or worth a look.
-
-    Attributes:
-        kind: one of `ERRORS` or `WARNINGS`.
-        files: paths relative to the data folder, with forward slashes.
-        found: what was found there.
-        fix: what to do.
-    """
-
-    kind: str
-    files: tuple[str, ...]
-    found: str
-    fix: str
-
-    @property
-    def severity(self) -> str:
-        """ "error" or "warning"."""
-        return "error" if self.kind in ERRORS else "warning"
+from datasets.problems import Problem
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a check found; `facts` are those of `datasets.check.facts.collect`."""
+    """Everything that a check found.
+
+    Attributes:
+        folder: path of the data folder.
+        facts: see `datasets.check.facts.collect`.
+        problems: in the order of `datasets.problems.in_order`.
+    """
 
     folder: str
     facts: Mapping[str, Any]
@@ -76,20 +45,15 @@ class Report:
         return "\n".join([self.folder, *_fact_lines(self.facts), *_problem_lines(self.problems, most), "", verdict])
 
 
-def in_order(problems: Sequence[Problem]) -> list[Problem]:
-    """Errors first, then by kind and files: an order that depends on nothing but the problems."""
-    return sorted(problems, key=lambda one: (_ORDER[one.kind], one.files, one.found))
-
-
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + "s" * (number != 1)
 
 
 def _problem_lines(problems: Sequence[Problem], most: int) -> list[str]:
     lines = []
-    for kind, group in groupby(problems, key=lambda one: one.kind):
+    for (severity, kind), group in groupby(problems, key=lambda one: (one.severity, one.kind)):
         members = list(group)
-        lines += ["", f"{members[0].severity}: {kind} ({len(members)})"]
+        lines += ["", f"{severity}: {kind} ({len(members)})"]
         for fix, shown in groupby(members[:most], key=lambda one: one.fix):
             lines += [f"  {', '.join(one.files)}: {one.found}" for one in shown]
             lines.append(f"    fix: {fix}")
@@ -126,11 +90,11 @@ def _fact_lines(facts: Mapping[str, Any]) -> list[str]:
     return [f"  {row:{width}}  {text}" for row, text in shown]
 
 
-def _class_lines(facts: Mapping[str, Any]) -> list[str]:
-    share = facts["foreground_share"]
-    masks = f"{_counted(facts['mask_files'], 'mask')}, {facts['with_foreground']} with foreground"
+def _class_lines(of_class: Mapping[str, Any]) -> list[str]:
+    share, diameter = of_class["foreground_share"], of_class["diameter"]
+    masks = f"{_counted(of_class['mask_files'], 'mask')}, {of_class['with_foreground']} with foreground"
     lines = [masks if share is None else f"{masks}: {share:.1%} of the pixels"]
-    if facts["objects"]:
-        spread = "median {median:.1f} pixels, 5th to 95th percentile {p5:.1f} to {p95:.1f}".format(**facts["diameter"])
-        lines.append(f"{_counted(facts['objects'], 'object')}, equivalent diameter: {spread}")
+    if of_class["objects"]:
+        spread = "median {median:.1f} pixels, 5th to 95th percentile {p5:.1f} to {p95:.1f}".format(**diameter)
+        lines.append(f"{_counted(of_class['objects'], 'object')}, equivalent diameter: {spread}")
     return lines

@@ -1,0 +1,74 @@
+"""What can be wrong with a data folder: the kinds of problems, and which of them stop a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from system.errors import DataError, FileError
+
+# Reports list problems in this order. An error stops a training; a checksum is the exception, because only the check
+# computes checksums. A warning may be meant.
+ERRORS = (
+    "layout",
+    "classes",
+    "checksum",
+    "name",
+    "unreadable",
+    "pixel values",
+    "duplicate stem",
+    "missing mask",
+    "extra mask",
+    "mask values",
+    "size",
+)
+WARNINGS = ("duplicate image", "constant image", "empty mask", "full mask", "overlap", "labels", "ignored file")
+_ORDER = {kind: place for place, kind in enumerate(ERRORS + WARNINGS)}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a data folder, or worth a look.
+
+    Attributes:
+        kind: one of `ERRORS` or `WARNINGS`.
+        files: paths relative to the data folder, with forward slashes.
+        found: what is wrong with them.
+        fix: what to do.
+        truth: "masks" or "labels" where only a training that reads these files is concerned; None where all are.
+    """
+
+    kind: str
+    files: tuple[str, ...]
+    found: str
+    fix: str
+    truth: str | None = None
+
+    def stops(self, reads: str) -> bool:
+        """Whether a training is refused that reads this truth, "masks" or "labels"."""
+        return self.kind in ERRORS and self.truth in (None, reads)
+
+    @property
+    def severity(self) -> str:
+        """ "error" or "warning", for a training that reads masks, as nearly all do."""
+        return "error" if self.stops("masks") else "warning"
+
+    def as_error(self, root: Path) -> FileError:
+        """The error of a training on the data folder `root`."""
+        return FileError(", ".join(str(root / file) for file in self.files), found=self.found, fix=self.fix)
+
+
+def in_order(problems: Sequence[Problem]) -> list[Problem]:
+    """Errors first, then by kind and files: an order that depends on nothing but the problems."""
+    return sorted(problems, key=lambda one: (one.severity, _ORDER[one.kind], one.files, one.found))
+
+
+def refusal(root: Path, errors: Sequence[FileError], most: int = 10) -> DataError:
+    """The only one of the errors, or an error that lists the first `most` of them and counts the others."""
+    if len(errors) == 1:
+        return errors[0]
+    lines = sorted(map(str, errors))
+    if len(lines) > most:
+        lines[most:] = [f"… and {len(lines) - most} more"]
+    return DataError("\n  ".join([f"{root}: {len(errors)} problems; python -m datasets.check lists them all", *lines]))

@@ -1,0 +1,21 @@
+"""Work that many files need, done by several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], title: str) -> list[Result]:
+    """`work` of every item, in the order of the items; a terminal shows a progress bar called `title`."""
+    pool = ThreadPoolExecutor()  # decoding and hashing release the interpreter's lock
+    try:
+        return list(tqdm(pool.map(work, items), title, len(items), leave=False, disable=None))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for what has not begun

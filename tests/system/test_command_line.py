@@ -1,0 +1,18 @@
+"""Values of the command line."""
+
+import pytest
+
+from system.command_line import fraction
+from system.errors import ConfigError
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.5", 0.5), ("1e-3", 0.001), ("0.999", 0.999), (" .25 ", 0.25)])
+def test_a_fraction_lies_between_0_and_1(text, value):
+    assert fraction(text, option="--threshold") == value
+
+
+@pytest.mark.parametrize("text", ["0", "1", "-0.5", "1.5", "nan", "inf", "half", ""])
+def test_every_other_value_is_refused_with_the_name_of_the_option(text):
+    with pytest.raises(ConfigError) as refused:
+        fraction(text, option="--threshold")
+    assert str(refused.value).startswith(f"--threshold {text}: give a number between 0 and 1, such as 0.5")
