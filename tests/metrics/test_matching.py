@@ -75,5 +75,5 @@ def test_what_is_no_label_map_is_refused(truth, found, message):
 
 @pytest.mark.parametrize("threshold", [0.49, 1, 1.5])
 def test_thresholds_without_unique_matches_are_refused(threshold):
-    with pytest.raises(ValueError, match="give one from 0.5, where matches are unique"):
+    with pytest.raises(ValueError, match=r"give one from 0\.5, where matches are unique"):
         match_labels(row(1), row(1)).at(threshold)
