@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import nn, optim
+from torch import nn
 from torch.utils.data import DataLoader
 
 from datasets.balance import balanced_weights
@@ -23,7 +23,7 @@ from datasets.survey import TrainingData, load_training_data
 from engine.device import Runtime, choose_runtime
 from engine.distributed import ALONE, Ranks
 from engine.memory import advice_when_memory_runs_out
-from engine.optimisers import Schedule, build_optimizer, build_schedule
+from engine.optimisers import build_optimizer, build_schedule
 from engine.runs.checkpoint_file import load_weights
 from engine.runs.resume import require_same_config
 from engine.schema.config import Config
@@ -206,27 +206,21 @@ def criterion(config: Config, data: TrainingData) -> DeepSupervisionLoss:
     return DeepSupervisionLoss(build_loss(config.loss.name, **arguments))
 
 
-def optimizer(config: Config, model: nn.Module, *, steps_per_epoch: int) -> tuple[optim.Optimizer, Schedule]:
-    """Builds the optimiser of the network's weights, and the schedule of its learning rate."""
-    built = build_optimizer(config.optimizer.name, model.parameters(), **config.optimizer.arguments())
-    schedule = build_schedule(
-        config.scheduler.name,
-        built,
-        epochs=config.train.epochs,
-        steps_per_epoch=steps_per_epoch,
-        **config.scheduler.arguments(),
-    )
-    return built, schedule
-
-
 def training(
     config: Config, data: TrainingData, model: nn.Module, where: Runtime, ranks: Ranks = ALONE, *, steps_per_epoch: int
 ) -> Training:
     """Builds the training of `model`, which is already on the device, with its loss, optimiser and schedule."""
     loss = criterion(config, data)
-    built, schedule = optimizer(config, model, steps_per_epoch=steps_per_epoch)
+    optimizer = build_optimizer(config.optimizer.name, model.parameters(), **config.optimizer.arguments())
+    schedule = build_schedule(
+        config.scheduler.name,
+        optimizer,
+        epochs=config.train.epochs,
+        steps_per_epoch=steps_per_epoch,
+        **config.scheduler.arguments(),
+    )
     clip_norm = config.train.clip_norm
-    return Training(model, loss, built, schedule, data.task, where, ranks, seed=config.seed, clip_norm=clip_norm)
+    return Training(model, loss, optimizer, schedule, data.task, where, ranks, seed=config.seed, clip_norm=clip_norm)
 
 
 def constants(config: Config, data: TrainingData, root: Path) -> dict[str, object]:

@@ -60,12 +60,12 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
 
     if moved := run.move_aside(part):
         print(f"moved   the earlier results to {moved}")
-    network_size, image_size = task.counts(), task.counts()
+    network_size = task.counts()
     with staged_folder(run.path / part) as results:
-        report = ScoreReport(results, samples, image_size, decide=decide)
+        report = ScoreReport(results, samples, decide=decide)
         evaluate(predictor.model, loader, network_size, runtime=predictor.runtime, decide=decide, on_logits=report.add)
-        report.finish(network_size)
-    for name, counts in (("network size", network_size), ("image size", image_size)):
+        report.finish(network_size.table())
+    for name, counts in (("network size", network_size), ("image size", report.counts)):
         scores = counts.compute()
         print(
             f"scores  at {name}: IoU {scores.iou:.4f}, Dice {scores.dice:.4f}; "

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from images.reading import read_labels
+from images.reading import decode_labels, read_bytes
 from inference.decoding import Decoding, Objects, decode_border, decode_components, decode_distance, decode_mask
 from metrics import InstanceCounts
 from tasks.border import border_classes
@@ -52,7 +52,7 @@ def main() -> None:
         files = [files[k] for k in np.linspace(0, len(files) - 1, arguments.images).astype(int)]
     counts, seconds, pixels = {name: InstanceCounts() for name in DECODERS}, dict.fromkeys(DECODERS, 0.0), 0
     for path in files:
-        labels = read_labels(path)
+        labels = decode_labels(read_bytes(path), str(path))
         foreground = (labels > 0).astype(np.float32)
         pixels += labels.size
         for name, prepare in DECODERS.items():

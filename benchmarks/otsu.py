@@ -32,10 +32,11 @@ def otsu_iou(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    folder = list_folder(parser.parse_args().folder, Binary)
+    root = parser.parse_args().folder
+    folder = list_folder(root, Binary)
     samples = (read_sample(sample, ImageReader(channels=1), folder.task.truth) for sample in folder.samples)
     iou = otsu_iou((image[..., 0], masks[..., 0] > 0) for image, masks in samples)
-    print(f"{folder.root}: Otsu's threshold scores IoU {iou:.4f}, pooled over {len(folder.samples)} images")
+    print(f"{root}: Otsu's threshold scores IoU {iou:.4f}, pooled over {len(folder.samples)} images")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ class Sample:
 class DataFolder:
     """What lies in `inputs/<set>/`: the task on it, which knows how its truth is read, and samples sorted by id."""
 
-    root: Path
     task: Task
     samples: tuple[Sample, ...]
 
@@ -74,7 +73,7 @@ def list_folder(
         raise refusal(root, errors)
     path = lambda file: None if file is None else root / file
     samples = (Sample(i, root / image, tuple(path(of.get(i)) for of in files)) for i, image in listing.images.items())
-    return DataFolder(root, task, tuple(samples))
+    return DataFolder(task, tuple(samples))
 
 
 def _truth(listing: Listing, task_type: type[Task], options: TaskOptions) -> tuple[Truth, list[Mapping[str, str]]]:

@@ -1,4 +1,4 @@
-"""Decoded samples, and the sets that training and scoring read from them."""
+"""Decoded samples, and the set that training and scoring read from them."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ class TrainingSet(Dataset):
     """(epoch, index) → augmented, normalised image [C, H, W] float32 and target (see `Task.to_tensor`).
 
     With `crop` = (height, width), each image counts `crops_per_image` times, each time with another window of it.
+    Without `augment` and `crop` the samples stay as they are; so they are scored.
     """
 
     def __init__(
@@ -113,18 +114,4 @@ class TrainingSet(Dataset):
             image, masks = random_crop(image, masks, self.crop, seed=sample_seed(self.seed, epoch, index, "crop"))
         if self.augment is not None:
             image, masks = self.augment(image, masks, seed=sample_seed(self.seed, epoch, index, "augment"))
-        return self.normalise(image), self.samples.task.to_tensor(masks)
-
-
-class ScoringSet(Dataset):
-    """index → normalised image [C, H, W] float32 and target (see `Task.to_tensor`)."""
-
-    def __init__(self, samples: Samples, normalise: Normalisation) -> None:
-        self.samples, self.normalise = samples, normalise
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        image, masks = self.samples[index]
         return self.normalise(image), self.samples.task.to_tensor(masks)

@@ -11,7 +11,7 @@ import numpy as np
 from datasets.folder import list_folder
 from datasets.problems import refusal
 from datasets.samples import Samples
-from datasets.split import random_split, read_split, select
+from datasets.split import SPLITS, random_split, read_split, select
 from datasets.threads import in_threads
 from images.image_reader import ImageReader, choose_reader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
@@ -78,13 +78,9 @@ def load_training_data(
         split = read_split(split_file, ids)
     else:
         split = random_split(ids, val_fraction=val_fraction, seed=split_seed)
-    chosen = select(folder.samples, split, "train")
-    reader = choose_reader(
-        [sample.image for sample in chosen], channels=channels, intensity=intensity, max_pixels=max_pixels
-    )
-    train, val = (
-        Samples(select(folder.samples, split, part), reader, folder.task, size=size) for part in ("train", "val")
-    )
+    images = [sample.image for sample in select(folder.samples, split, "train")]
+    reader = choose_reader(images, channels=channels, intensity=intensity, max_pixels=max_pixels)
+    train, val = (Samples(select(folder.samples, split, part), reader, folder.task, size=size) for part in SPLITS)
     counts = _read_all([train, val], root=root, problems=problems)
     return TrainingData(
         task=folder.task,

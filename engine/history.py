@@ -25,10 +25,9 @@ class History:
         """Returns True if all epochs are done, or if none of the last `patience` epochs was the best."""
         return len(self.rows) >= epochs or bool(self.rows and patience and self.epochs_since_best >= patience)
 
-    def start_epoch(self) -> int:
-        """Starts the clock; returns the number of the epoch, from 1."""
+    def start_epoch(self) -> None:
+        """Starts the clock."""
         self._started = time.perf_counter()
-        return len(self.rows) + 1
 
     def end_training(self, *, images: int, waited: float) -> None:
         """Notes the end of an epoch's training; its validation follows.

@@ -60,7 +60,11 @@ class MeanLosses:
             DivergedError: the mean loss is not finite.
         """
         means = (torch.stack(list(self._sums.values())) / self.images).tolist()
-        _check_finite(means[0], phase)
+        if not math.isfinite(means[0]):
+            raise DivergedError(
+                f"the {phase} loss is {means[0]}; lower optimizer.lr, set train.clip_norm (such as 1.0), or use "
+                "precision fp32"
+            )
         return dict(zip(self._sums, means, strict=True))
 
     def state_dict(self) -> dict:
@@ -151,10 +155,3 @@ def merged(states: Iterable[Mapping]) -> dict:
 
 def _widest(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
-
-
-def _check_finite(loss: float, phase: str) -> None:
-    if not math.isfinite(loss):
-        raise DivergedError(
-            f"the {phase} loss is {loss}; lower optimizer.lr, set train.clip_norm (such as 1.0), or use precision fp32"
-        )

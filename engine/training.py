@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn, optim
 
 from engine.device import Runtime
 from engine.distributed import ALONE, Ranks, unreduced
-from engine.divergence import UpdateGuard, WatchedStep, refuse
+from engine.divergence import UpdateGuard, WatchedStep
 from engine.history import History
 from engine.loss_scaling import build_loss_scaling
 from engine.optimisers import Schedule
@@ -46,7 +46,6 @@ class Training:
         seed: the seed of the network's own randomness, such as dropout. Each step of each epoch gets its own seed
             from it.
         clip_norm: the largest allowed 2-norm of the gradient. A larger gradient is scaled down to it.
-        on_bad_step: see `UpdateGuard`.
     """
 
     def __init__(
@@ -61,13 +60,12 @@ class Training:
         *,
         seed: int = 0,
         clip_norm: float | None = None,
-        on_bad_step: Callable[[WatchedStep], None] = refuse,
     ) -> None:
         self.model = self.network = model
         self.criterion, self.optimizer, self.schedule, self.task = criterion, optimizer, schedule, task
         self.runtime, self.ranks, self.seed, self.clip_norm = runtime, ranks, seed, clip_norm
         self.scaling = build_loss_scaling(runtime, optimizer)
-        self.guard = UpdateGuard(optimizer, deferred=runtime.on_cuda, on_bad_step=on_bad_step)
+        self.guard = UpdateGuard(optimizer, deferred=runtime.on_cuda)
         self.history = History()
         self.progress = EpochProgress(task.counts(by_class=False))
 

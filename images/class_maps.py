@@ -89,8 +89,6 @@ def _values_outside_palette(values: np.ndarray, entries: np.ndarray, name: str) 
     listed = ", ".join(f"{different[i].tolist()} in {counts[i]} pixels" for i in most)
     more = f" and {len(different) - _SHOWN} more" if len(different) > _SHOWN else ""
     found = f"values that the palette does not have: {listed}{more}"
-    fix = (
-        f"allowed are {entries.tolist()}: add them to classes and palette of dataset.yaml (or as void:), or mend the "
-        "map"
-    )
+    place = "classes and palette of dataset.yaml (or as void:)"
+    fix = f"allowed are {entries.tolist()}: add them to {place}, or mend the map"
     return FileError(name, found=found, fix=fix) if name else DataError(f"{found}; {fix}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class ImageReader:
 
 
 def choose_reader(
-    paths: Iterable[Path], *, channels: int | str, intensity: str, max_pixels: int = MAX_PIXELS
+    paths: Sequence[Path], *, channels: int | str, intensity: str, max_pixels: int = MAX_PIXELS
 ) -> ImageReader:
     """The reader of a run, chosen by the images that it trains with.
 
@@ -69,7 +69,6 @@ def choose_reader(
     Raises:
         DataError: `intensity` is "run" and all measured pixels are equal.
     """
-    paths = list(paths)
     if channels == "auto":
         channels = 3 if any(map(has_colour, _readable(paths, max_pixels))) else 1
     limits = None
@@ -78,7 +77,7 @@ def choose_reader(
     return ImageReader(channels, intensity, limits, max_pixels)
 
 
-def _readable(paths: Iterable[Path], max_pixels: int) -> Iterator[np.ndarray]:
+def _readable(paths: Sequence[Path], max_pixels: int) -> Iterator[np.ndarray]:
     """The images at `paths`, without those that cannot be read."""
     for path in paths:
         try:

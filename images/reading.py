@@ -25,7 +25,7 @@ BYTES_PER_PIXEL = 32  # a file that is read needs at most four channels of eight
 HEADERS = {"PNG": png_header, "JPEG": jpeg_header, "BMP": bmp_header}
 
 
-def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Bytes of an image file → [H, W, C] of its true dtype, C 1 (grey) or 3 (RGB), turned upright by its EXIF tag.
 
     Alpha is dropped. Palette indices become the palette's colours, or their grey values if all colours are grey. One
@@ -44,11 +44,6 @@ def decode(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarra
     return _decode(data, name, max_pixels)[0]
 
 
-def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The same as `decode`, for a file that is used as an image: [H, W, C] of its true dtype, C 1 or 3."""
-    return decode(data, name, max_pixels=max_pixels)
-
-
 def decode_mask(data: bytes, name: str, *, threshold: float | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Bytes of a mask file, grey or with equal colour channels → [H, W] uint8 {0, 1}.
 
@@ -60,7 +55,7 @@ def decode_mask(data: bytes, name: str, *, threshold: float | None = None, max_p
             1; pixels of at least this value are foreground. None refuses soft masks and all JPEG masks.
 
     Raises:
-        FileError: as `decode` does; or the mask is coloured, or needs a threshold that was not given.
+        FileError: as `decode_image` does; or the mask is coloured, or needs a threshold that was not given.
     """
     array, image_format = _decode(data, name, max_pixels)
     values = _single_channel(array, name, "a mask of 0 and 255 (or 0 and 1)")
@@ -88,8 +83,8 @@ def decode_labels(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np
     over 0 to 255, and floats if they are whole numbers.
 
     Raises:
-        FileError: as `decode` does; or the file is a JPEG, is coloured, or has values that cannot be ids: negative
-            ones, fractions, or numbers above 2**31-1.
+        FileError: as `decode_image` does; or the file is a JPEG, is coloured, or has values that cannot be ids:
+            negative ones, fractions, or numbers above 2**31-1.
     """
     array, image_format = _decode(data, name, max_pixels, ids=True)
     if image_format == "JPEG":
@@ -116,8 +111,8 @@ def decode_class_map(
     With a palette of numbers, values are read as `decode_labels` reads ids; with a palette of colours, as 8-bit RGB.
 
     Raises:
-        FileError: as `decode` does; or the file is a JPEG, holds numbers where the palette has colours (or colours
-            where it has numbers), or has values that the palette does not have.
+        FileError: as `decode_image` does; or the file is a JPEG, holds numbers where the palette has colours (or
+            colours where it has numbers), or has values that the palette does not have.
     """
     if isinstance(palette[0], int):
         return class_indices(decode_labels(data, name, max_pixels=max_pixels), palette, void=void, name=name)
@@ -140,19 +135,6 @@ def read_mask(path: Path, *, threshold: float | None = None, max_pixels: int = M
     return decode_mask(read_bytes(path, max_pixels=max_pixels), str(path), threshold=threshold, max_pixels=max_pixels)
 
 
-def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The same as `decode_labels`, for a path."""
-    return decode_labels(read_bytes(path, max_pixels=max_pixels), str(path), max_pixels=max_pixels)
-
-
-def read_class_map(
-    path: Path, *, palette: Palette, void: int | Sequence[int] | None = None, max_pixels: int = MAX_PIXELS
-) -> np.ndarray:
-    """The same as `decode_class_map`, for a path."""
-    data = read_bytes(path, max_pixels=max_pixels)
-    return decode_class_map(data, str(path), palette=palette, void=void, max_pixels=max_pixels)
-
-
 def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     """The whole file, if it is not larger than an image of `max_pixels` can be.
 
@@ -162,9 +144,8 @@ def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     most = max_pixels * BYTES_PER_PIXEL + 2**24  # the second term leaves room for metadata
     try:
         if (size := path.stat().st_size) > most:
-            fix = (
-                f"at most {most} are read for {max_pixels} pixels: raise data.max_pixels, or cut it into smaller images"
-            )
+            allowed = f"at most {most} are read for {max_pixels} pixels"
+            fix = f"{allowed}: raise data.max_pixels, or cut it into smaller images"
             raise FileError(str(path), found=f"{size} bytes", fix=fix, kind="unreadable")
         return path.read_bytes()
     except OSError as error:
@@ -173,7 +154,7 @@ def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
 
 
 def _decode(data: bytes, name: str, max_pixels: int, *, ids: bool = False) -> tuple[np.ndarray, str]:
-    """The array that `decode` returns, and the file's format; with `ids` the numbers as stored, for label maps."""
+    """The array that `decode_image` returns, and the file's format. Label maps set `ids` for the numbers as stored."""
     try:
         image_format = format_of(data)
         if image_format == "TIFF":

@@ -20,7 +20,7 @@ def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int | None 
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H, W, C] → [*size, C] of the same dtype; by pixel area when shrinking, bilinear when growing."""
+    """[H, W, C] or [H, W], also logits → the same at `size`; by pixel area when shrinking, bilinear when growing."""
     resized = _resize(image, size)
     return resized if resized.ndim == image.ndim else resized[..., None]  # OpenCV drops the axis of a single channel
 
@@ -33,8 +33,3 @@ def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[H, W] instance ids → [*size] of the same dtype, nearest neighbour by pixel centres."""
     return _resize(labels, size, cv2.INTER_NEAREST_EXACT)
-
-
-def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H, W] float32, such as a logit map → [*size] float32; by area when shrinking, bilinear when growing."""
-    return _resize(values, size)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from images.resize import resize_map
+from images.resize import resize_image
 
 Decision = Callable[[Tensor], Tensor]  # logits [N, K, *space] → bool of the same shape, such as `Task.decide`
 
@@ -23,7 +23,7 @@ def masks_at_size(logits: Tensor, size: tuple[int, int], decide: Decision) -> Te
         [K, *size] bool on the CPU.
     """
     maps = logits.cpu().numpy()
-    return decide(torch.from_numpy(np.stack([resize_map(values, size) for values in maps]))[None])[0]
+    return decide(torch.from_numpy(np.stack([resize_image(values, size) for values in maps]))[None])[0]
 
 
 def masks_of_strips(strips: Iterable[Tensor], shape: tuple[int, int, int], decide: Decision) -> np.ndarray:

@@ -27,29 +27,20 @@ class Overlay:
     prediction: np.ndarray
 
 
-def draw_outlines(overlay: Overlay) -> np.ndarray:
-    """Draws the image, centred and with stretched contrast, and both masks' outlines: [TILE, TILE, 3] uint8 RGB."""
-    both = [
-        (masks[..., k], c)
-        for masks, c in ((overlay.truth, TRUTH), (overlay.prediction, PREDICTION))
-        for k in range(masks.shape[-1])
-    ]
-    return _picture(overlay.image, both)
+def draw_outlines(image: np.ndarray, masks: np.ndarray, colours: Sequence[Colour]) -> np.ndarray:
+    """Draws an image, centred and with stretched contrast, and the outlines of masks: [TILE, TILE, 3] uint8 RGB.
 
-
-def draw_classes(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Draws the image as `draw_outlines` does, with the outlines of masks [H, W, K]. Each class has its own colour."""
-    colours = class_colours(masks.shape[-1])
-    return _picture(image, [(masks[..., k], colour) for k, colour in enumerate(colours)])
-
-
-def _picture(image: np.ndarray, outlined: Sequence[tuple[np.ndarray, Colour]]) -> np.ndarray:
+    Args:
+        image: [H, W, C] uint8, C 1 or 3.
+        masks: [H, W, K] {0, 1}.
+        colours: the K colours of the outlines.
+    """
     height, width = image.shape[:2]
     scale = TILE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     picture = stretched(resize_image(image, size))
-    for mask, colour in outlined:
-        draw_contours(picture, resize_mask(mask, size), colour)
+    for k, colour in enumerate(colours):
+        draw_contours(picture, resize_mask(masks[..., k], size), colour)
     tile = np.full((TILE, TILE, 3), BACKGROUND, np.uint8)
     top, left = (TILE - size[0]) // 2, (TILE - size[1]) // 2
     tile[top : top + size[0], left : left + size[1]] = picture
@@ -100,8 +91,10 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]], classes: Sequen
 def _tiles(overlay: Overlay, *, several: bool) -> list[tuple[str, np.ndarray]]:
     """Returns the caption and the picture of each tile that a sheet shows for one image."""
     if not several:
-        return [(overlay.caption, draw_outlines(overlay))]
-    truth, prediction = (draw_classes(overlay.image, masks) for masks in (overlay.truth, overlay.prediction))
+        both = np.dstack([overlay.truth, overlay.prediction])
+        return [(overlay.caption, draw_outlines(overlay.image, both, [TRUTH, PREDICTION]))]
+    colours = class_colours(overlay.truth.shape[-1])
+    truth, prediction = (draw_outlines(overlay.image, masks, colours) for masks in (overlay.truth, overlay.prediction))
     return [(f"truth  {overlay.caption}", truth), ("prediction", prediction)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -26,14 +26,6 @@ class Named(Protocol):
     id: str
 
 
-class Counts(Protocol):
-    """Counts of hard predictions per image, such as `metrics.SegmentationCounts`."""
-
-    def update(self, prediction: Tensor, target: Tensor) -> None: ...
-
-    def table(self) -> list[dict[str, float]]: ...
-
-
 class ScoredSamples(Protocol):
     """The samples that are scored, such as `datasets.samples.Samples`."""
 
@@ -51,16 +43,18 @@ class ScoreReport:
         confusion.csv               only if classes exclude each other: pixels at image size by true and predicted class
         overlays/contact_sheet.png  the best, median and worst images with the outlines of truth and prediction
 
+    Attributes:
+        counts: the counts of the predictions at image size.
+
     Args:
         folder: the folder to write to.
         samples: the samples that are scored, read as the run reads them.
-        counts: receives the predictions at image size.
         decide: turns logits into predictions, see `Task.decide`.
     """
 
-    def __init__(self, folder: Path, samples: ScoredSamples, counts: Counts, *, decide: Decision) -> None:
-        self.folder, self.samples, self.counts, self.decide = folder, samples, counts, decide
-        self.task, self.confusion = samples.task, samples.task.confusion()
+    def __init__(self, folder: Path, samples: ScoredSamples, *, decide: Decision) -> None:
+        self.folder, self.samples, self.task, self.decide = folder, samples, samples.task, decide
+        self.counts, self.confusion = self.task.counts(), self.task.confusion()
         self.files = ClassFiles(folder, self.task)
         self._sizes: list[tuple[int, int]] = []
 
@@ -75,12 +69,16 @@ class ScoreReport:
                 counts.update(prediction[None], self.task.to_tensor(truth)[None])
             self.files.write(sample.id, prediction.numpy())
 
-    def finish(self, network_size: Counts) -> None:
-        """Writes the tables and the sheet. The scores at network size stand beside those at image size."""
+    def finish(self, network_size: Sequence[Mapping[str, float]]) -> None:
+        """Writes the tables and the sheet.
+
+        Args:
+            network_size: the scores of each image at network size, which stand beside those at image size.
+        """
         at_image_size = self.counts.table()
         rows = []
         for sample, size, network, image in zip(
-            self.samples.samples, self._sizes, network_size.table(), at_image_size, strict=True
+            self.samples.samples, self._sizes, network_size, at_image_size, strict=True
         ):
             row = {"id": sample.id, "height": size[0], "width": size[1]}
             row |= {f"{name}_network_size": score for name, score in network.items()}

@@ -104,11 +104,6 @@ def _predict_row(
     return blended
 
 
-def predict_tiled(model: nn.Module, image: Tensor, *, tile: tuple[int, int], overlap: int) -> Tensor:
-    """Joins the strips of `predict_strips`: [C, H, W] float32, normalised → [K, H, W] float32."""
-    return torch.cat(list(predict_strips(model, image, tile=tile, overlap=overlap, device=image.device)), dim=1)
-
-
 def pad_to_tile(image: Tensor, tile: tuple[int, int]) -> Tensor:
     """Mirrors [C, H, W] at its lower and right edge until it is at least as large as a tile."""
     for axis, side in ((1, tile[0]), (2, tile[1])):
@@ -119,7 +114,7 @@ def pad_to_tile(image: Tensor, tile: tuple[int, int]) -> Tensor:
 
 
 class TiledModel(nn.Module):
-    """A network that works in tiles: images [1, C, H, W] of any size → logits [1, K, H, W]."""
+    """A network that works in tiles: images [1, C, H, W] of any size, normalised → logits [1, K, H, W] float32."""
 
     def __init__(self, model: nn.Module, *, tile: tuple[int, int], overlap: int) -> None:
         super().__init__()
@@ -130,4 +125,4 @@ class TiledModel(nn.Module):
         return predict_strips(self.model, image, tile=self.tile, overlap=self.overlap, **placing)
 
     def forward(self, images: Tensor) -> Tensor:
-        return torch.stack([predict_tiled(self.model, image, tile=self.tile, overlap=self.overlap) for image in images])
+        return torch.stack([torch.cat(list(self.strips(image, device=image.device)), dim=1) for image in images])

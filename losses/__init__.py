@@ -33,8 +33,8 @@ def _class_of(name: str) -> type[nn.Module]:
 def build_loss(name: str, **arguments: object) -> nn.Module:
     """The loss called `name`, constructed with `arguments`.
 
-    The name WeightedSumLoss takes `terms`, a list of {"name": …, "factor": 1.0, and the term's arguments}, and
-    optionally `weight`, the class weights of all terms that take them and give none. A loss given twice is numbered.
+    The name WeightedSumLoss takes `terms`, a list of {"name": …, "factor": 1.0, and the term's arguments}. A loss given
+    twice is numbered.
 
     Raises:
         ValueError: no such loss, or arguments that it cannot take.
@@ -57,12 +57,10 @@ def lacks_class_weights(name: str, arguments: Mapping[str, object]) -> bool:
     return bool(free) and takes_class_weights(name)
 
 
-def _build_sum(terms: Sequence[Mapping[str, object]], weight: Sequence[float] | None = None) -> nn.Module:
+def _build_sum(terms: Sequence[Mapping[str, object]]) -> nn.Module:
     losses: dict[str, tuple[float, nn.Module]] = {}
     for position, term in enumerate(terms):
         arguments = {key: value for key, value in term.items() if key not in ("name", "factor")}
-        if weight is not None and lacks_class_weights(term["name"], arguments):
-            arguments["weight"] = weight
         earlier = [other["name"] for other in terms[:position]].count(term["name"])
         column = f"{term['name']}_{earlier + 1}" if earlier else term["name"]
         losses[column] = (term.get("factor", 1.0), build_loss(term["name"], **arguments))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from losses.cross_entropy import mean_over_indices, mean_over_pixels
-from losses.rules import FRACTION, check_only_masks, check_range, checked_weights
+from losses.rules import check_only_masks, checked_weights
 from losses.targets import (
     along_channels,
     check_class_indices,
@@ -45,7 +45,8 @@ class FocalLoss(nn.Module):
         ignore_index: int | None = None,
     ) -> None:
         super().__init__()
-        check_range("alpha", alpha, FRACTION)
+        if alpha is not None and not 0 <= alpha <= 1:
+            raise ValueError(f"alpha must be a number from 0 to 1; got {alpha}")
         self.gamma, self.alpha = gamma, alpha
         self.weight = checked_weights("weight", weight)
         self.ignore_index = ignore_index
@@ -71,14 +72,12 @@ class FocalLoss(nn.Module):
         check_only_masks("alpha", self.alpha, "indices")
         check_class_indices(target, logits.shape[1], self.ignore_index)
         target = target.long()
-        ignored = {} if self.ignore_index is None else {"ignore_index": self.ignore_index}
-        cross_entropy = F.cross_entropy(logits, target, reduction="none", **ignored)  # −log p_t
+        ignored = -100 if self.ignore_index is None else self.ignore_index
+        cross_entropy = F.cross_entropy(logits, target, ignore_index=ignored, reduction="none")  # −log p_t
         losses = self._focused(cross_entropy, -torch.expm1(-cross_entropy))
         if weight is not None:
-            void = (
-                torch.zeros_like(target, dtype=torch.bool) if self.ignore_index is None else target == self.ignore_index
-            )
-            losses = losses * weight[target.masked_fill(void, 0)]
+            classes = target if self.ignore_index is None else target.masked_fill(target == self.ignore_index, 0)
+            losses = losses * weight[classes]
         return mean_over_indices(losses, target, weight, self.ignore_index)
 
     def _focused(self, cross_entropy: Tensor, miss: Tensor) -> Tensor:

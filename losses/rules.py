@@ -21,10 +21,6 @@ class Range(NamedTuple):
     above: float | None = None
     most: float | None = None
 
-    def holds(self, number: float) -> bool:
-        high_enough = (self.least is None or number >= self.least) and (self.above is None or number > self.above)
-        return high_enough and (self.most is None or number <= self.most)
-
     def __str__(self) -> str:
         lower = f"above {self.above}" if self.above is not None else f"from {self.least}"
         return lower if self.most is None else f"{lower} to {self.most}"
@@ -40,12 +36,6 @@ def check_choice(keyword: str, value: object, choices: object) -> None:
     allowed = typing.get_args(choices)
     if value not in allowed:
         raise ValueError(f"{keyword} {value!r} is unknown; allowed are {', '.join(allowed)}")
-
-
-def check_range(keyword: str, value: float | None, allowed: Range) -> None:
-    """Raises ValueError unless the number lies in the range, or is not given."""
-    if value is not None and not allowed.holds(value):
-        raise ValueError(f"{keyword} must be a number {allowed}; got {value}")
 
 
 def checked_weights(keyword: str, weights: Iterable[float] | None) -> tuple[float, ...] | None:

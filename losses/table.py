@@ -20,6 +20,7 @@ COMMON_RANGES: dict[str, Range] = {
     "ignore_class": NON_NEGATIVE,
     "classes": NON_NEGATIVE,
 }
+TVERSKY_RANGES: dict[str, Range] = {"alpha": NON_NEGATIVE, "beta": NON_NEGATIVE, "gamma": POSITIVE}
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,8 @@ LOSSES: dict[str, LossEntry] = {
     "MultiClassDiceLoss": LossEntry("losses.dice", fits=INDICES, ranges={"gamma": POSITIVE}),
     "CategoricalDiceLoss": LossEntry("losses.dice", fits=INDICES, ranges={"gamma": POSITIVE}),
     "LogDiceLoss": LossEntry("losses.dice", fits=EVERY_TARGET, ranges={"gamma": POSITIVE}),
-    "TverskyLoss": LossEntry(
-        "losses.tversky", fits=EVERY_TARGET, ranges={"alpha": NON_NEGATIVE, "beta": NON_NEGATIVE, "gamma": POSITIVE}
-    ),
-    "FocalTverskyLoss": LossEntry(
-        "losses.tversky", fits=EVERY_TARGET, ranges={"alpha": NON_NEGATIVE, "beta": NON_NEGATIVE, "gamma": POSITIVE}
-    ),
+    "TverskyLoss": LossEntry("losses.tversky", fits=EVERY_TARGET, ranges=TVERSKY_RANGES),
+    "FocalTverskyLoss": LossEntry("losses.tversky", fits=EVERY_TARGET, ranges=TVERSKY_RANGES),
 }
 
 # Classes that are built from other losses, and so have no entry above, and their modules.

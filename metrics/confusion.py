@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metrics.counts import IGNORE_INDEX, truth_of
+from metrics.counts import truth_of
 
 
 class ConfusionMatrix:
-    """Counts pixels by true and predicted class. The classes must exclude each other.
+    """Counts pixels by true and predicted class. The classes must exclude each other; void pixels are not counted.
 
     Attributes:
         counts: [K, K] int64 on the device of the predictions; rows are true classes, columns are predicted classes.
@@ -17,11 +17,9 @@ class ConfusionMatrix:
 
     Args:
         num_classes: K.
-        ignore_index: pixels whose target has this value are not counted.
     """
 
-    def __init__(self, num_classes: int, *, ignore_index: int = IGNORE_INDEX) -> None:
-        self.ignore_index = ignore_index
+    def __init__(self, num_classes: int) -> None:
         self.counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
@@ -29,12 +27,12 @@ class ConfusionMatrix:
 
         Args:
             prediction: [N, K, *space] bool; exactly one of the K is true.
-            target: [N, *space] class indices, {0 … K−1, ignore_index}, or one-hot like `prediction`.
+            target: [N, *space] class indices, {0 … K−1, 255 void}, or one-hot like `prediction`.
 
         Raises:
             ValueError: the shapes do not fit each other or K.
         """
-        truth, counted = truth_of(prediction, target, self.ignore_index)
+        truth, counted = truth_of(prediction, target)
         if prediction.shape[1] != len(self.counts):
             raise ValueError(f"{prediction.shape[1]} channels, but {len(self.counts)} classes")
         rows = [torch.stack([(t & counted[:, 0] & p).sum() for p in prediction.unbind(1)]) for t in truth.unbind(1)]

@@ -10,44 +10,21 @@ from torch import Tensor
 
 from system.void import VOID
 
-IGNORE_INDEX = VOID  # the public name, which follows the `ignore_index` of the losses
-
-
-def _ratio(numerator: Tensor, denominator: Tensor, counts: Tensor) -> Tensor:
-    """Divides. The result is 1 if TP, FP and FN are all 0 (there was nothing to find and nothing was predicted).
-
-    It is 0 at any other 0/0.
-    """
-    return torch.where(counts.sum(-1) == 0, 1.0, numerator.double() / denominator.clamp(min=1))
-
-
-def iou_of_counts(counts: Tensor) -> Tensor:
-    """[..., 3] integer TP, FP, FN → [...] float64 TP / (TP + FP + FN); it is 1 where the union is empty."""
-    return _ratio(counts[..., 0], counts.sum(-1), counts)
-
-
-def dice_of_counts(counts: Tensor) -> Tensor:
-    """[..., 3] integer TP, FP, FN → [...] float64 2TP / (2TP + FP + FN); it is 1 where the union is empty."""
-    return _ratio(2 * counts[..., 0], counts.sum(-1) + counts[..., 0], counts)
-
-
-def precision_of_counts(counts: Tensor) -> Tensor:
-    """[..., 3] integer TP, FP, FN → [...] float64 TP / (TP + FP); 1 where the union is empty, 0 at any other 0/0."""
-    return _ratio(counts[..., 0], counts[..., 0] + counts[..., 1], counts)
-
-
-def recall_of_counts(counts: Tensor) -> Tensor:
-    """[..., 3] integer TP, FP, FN → [...] float64 TP / (TP + FN); 1 where the union is empty, 0 at any other 0/0."""
-    return _ratio(counts[..., 0], counts[..., 0] + counts[..., 2], counts)
-
-
-RATIOS = {
-    "iou": iou_of_counts,
-    "dice": dice_of_counts,
-    "precision": precision_of_counts,
-    "recall": recall_of_counts,
-}
+RATIOS = ("iou", "dice", "precision", "recall")
 MAIN = ("iou", "dice", "iou_per_image", "dice_per_image")  # every table of scores has these columns
+
+
+def ratios_of_counts(counts: Tensor) -> dict[str, Tensor]:
+    """Returns the four scores of `RATIOS` by name: [..., 3] integer TP, FP, FN → [...] float64 each.
+
+    A score is 1 if TP, FP and FN are all 0 (there was nothing to find and nothing was predicted), and 0 at any other
+    0/0.
+    """
+    hits, false, missed = counts.unbind(-1)
+    union = hits + false + missed
+    fractions = (hits, union), (2 * hits, union + hits), (hits, hits + false), (hits, hits + missed)
+    scores = [torch.where(union == 0, 1.0, part.double() / whole.clamp(min=1)) for part, whole in fractions]
+    return dict(zip(RATIOS, scores, strict=True))
 
 
 @dataclass(frozen=True)
@@ -86,39 +63,20 @@ class Scores:
         return columns
 
 
-def scores_of_counts(counts: Tensor, *, classes: Sequence[str] = (), background: bool = False) -> Scores:
-    """Returns the scores of a set of images.
-
-    Several processes can exchange their `SegmentationCounts.gathered()` and then call this once.
-
-    Args:
-        counts: [images, K, 3] integer TP, FP, FN.
-        classes: names of the K channels, for `Scores.per_class`.
-        background: channel 0 is the background, and the means over classes leave it out.
-    """
-    table = {name: ratio(counts.sum(0)) for name, ratio in RATIOS.items()}  # [K]
-    table |= {f"{name}_per_image": ratio(counts).mean(0) for name, ratio in RATIOS.items()}
-    means = {name: values[int(background) :].mean().item() for name, values in table.items()}
-    per_class = {label: {name: values[k].item() for name, values in table.items()} for k, label in enumerate(classes)}
-    return Scores(**means, per_class=per_class)
-
-
 class SegmentationCounts:
     """Counts TP, FP and FN per image and class. The counts stay on the device of the predictions until they are read.
 
     If an image has neither a foreground pixel nor a predicted pixel of a class, it scores 1 for this class, because
-    there was nothing to find and nothing was predicted. If it has such pixels but no overlap, it scores 0.
+    there was nothing to find and nothing was predicted. If it has such pixels but no overlap, it scores 0. Pixels whose
+    target is 255 are void and are not counted.
 
     Args:
         classes: names of the K channels; without them `Scores.per_class` is empty.
         background: channel 0 is the background, and the means over classes leave it out.
-        ignore_index: pixels whose target has this value are void and are not counted.
     """
 
-    def __init__(
-        self, classes: Sequence[str] = (), *, background: bool = False, ignore_index: int = IGNORE_INDEX
-    ) -> None:
-        self.classes, self.background, self.ignore_index = tuple(classes), background, ignore_index
+    def __init__(self, classes: Sequence[str] = (), *, background: bool = False) -> None:
+        self.classes, self.background = tuple(classes), background
         self._batches: list[Tensor] = []
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
@@ -126,32 +84,28 @@ class SegmentationCounts:
 
         Args:
             prediction: [N, K, *space] bool; in a multiclass task exactly one of the K is true.
-            target: [N, K, *space], {0, 1, ignore_index} of any dtype; or [N, *space] class indices of an integer
-                dtype, {0 … K−1, ignore_index}.
+            target: [N, K, *space], {0, 1, 255 void} of any dtype; or [N, *space] class indices of an integer
+                dtype, {0 … K−1, 255 void}.
 
         Raises:
             ValueError: the shapes do not fit, `prediction` is not bool, or there are not as many channels as classes.
         """
-        truth, counted = truth_of(prediction, target, self.ignore_index)
+        truth, counted = truth_of(prediction, target)
         if self.classes and prediction.shape[1] != len(self.classes):
             raise ValueError(f"{prediction.shape[1]} channels, but {len(self.classes)} classes: {self.classes}")
         predicted, truth = (prediction & counted).flatten(2), (truth & counted).flatten(2)
         hits, predictions, positives = (predicted & truth).sum(2), predicted.sum(2), truth.sum(2)
         self._batches.append(torch.stack([hits, predictions - hits, positives - hits], dim=-1))
 
-    def gathered(self) -> Tensor:
-        """Returns TP, FP, FN of all images in the order of the updates: [images, K, 3] int64, still on the device.
+    def per_image(self) -> Tensor:
+        """Returns TP, FP, FN of all images in the order of the updates: [images, K, 3] int64 on the CPU.
 
         Raises:
             ValueError: no image was added.
         """
         if not self._batches:
             raise ValueError("no batch was added, there is nothing to score")
-        return torch.cat(self._batches)
-
-    def per_image(self) -> Tensor:
-        """Returns the same as `gathered`, on the CPU."""
-        return self.gathered().cpu()
+        return torch.cat(self._batches).cpu()
 
     def state_dict(self) -> dict[str, Tensor | None]:
         """Returns what was added so far, for a checkpoint."""
@@ -166,21 +120,24 @@ class SegmentationCounts:
 
         If there are several classes and they have names, `iou_<class>` and `dice_<class>` follow.
         """
-        counts = self.per_image()
-        ratios = {name: RATIOS[name](counts) for name in ("iou", "dice")}  # [images, K]
-        columns = {name: values[:, int(self.background) :].mean(1) for name, values in ratios.items()}
+        scores, names = ratios_of_counts(self.per_image()), ("iou", "dice")  # each score is [images, K]
+        columns = {name: scores[name][:, int(self.background) :].mean(1) for name in names}
         if len(self.classes) > 1:
-            for name, values in ratios.items():
-                columns |= {f"{name}_{label}": values[:, k] for k, label in enumerate(self.classes)}
+            columns |= {f"{name}_{label}": scores[name][:, k] for name in names for k, label in enumerate(self.classes)}
         rows = zip(*(values.tolist() for values in columns.values()), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def compute(self) -> Scores:
         """Returns the scores of all images added so far. Only this divides, and only this waits for the device."""
-        return scores_of_counts(self.per_image(), classes=self.classes, background=self.background)
+        counts = self.per_image()
+        table = ratios_of_counts(counts.sum(0))  # [K]
+        table |= {f"{name}_per_image": values.mean(0) for name, values in ratios_of_counts(counts).items()}
+        means = {name: values[int(self.background) :].mean().item() for name, values in table.items()}
+        per_class = {label: {name: of[k].item() for name, of in table.items()} for k, label in enumerate(self.classes)}
+        return Scores(**means, per_class=per_class)
 
 
-def truth_of(prediction: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
+def truth_of(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the truth, [N, K, *space] bool, and which pixels count, [N, 1 or K, *space] bool.
 
     Arguments and errors are those of `SegmentationCounts.update`.
@@ -193,8 +150,8 @@ def truth_of(prediction: Tensor, target: Tensor, ignore_index: int) -> tuple[Ten
             f"expected; got {prediction.dtype} {list(prediction.shape)} and {target.dtype} {list(target.shape)}"
         )
     if per_class:
-        return target > 0.5, target != ignore_index
+        return target > 0.5, target != VOID
     if target.is_floating_point():
         raise ValueError(f"class indices must be of an integer dtype; got {target.dtype} {list(target.shape)}")
     numbers = torch.arange(prediction.shape[1], device=target.device).reshape(-1, *[1] * (target.ndim - 1))
-    return target.unsqueeze(1) == numbers, target.unsqueeze(1) != ignore_index
+    return target.unsqueeze(1) == numbers, target.unsqueeze(1) != VOID

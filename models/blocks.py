@@ -31,28 +31,37 @@ def down(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 2)
 
 
-def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Repeats the last row and column of [N, C, H, W] until H and W are multiples of `multiple`.
+class PathDown(nn.Module):
+    """The base of UNet and UNet++. It has the path down, which is the nodes `conv{i}_0`, one on each level.
 
-    The caller crops the network's output back.
-    """
-    height, width = image.shape[-2:]
-    bottom, right = -height % multiple, -width % multiple
-    return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image
-
-
-def check_filters(filters: Sequence[int]) -> tuple[int, ...]:
-    """Returns the widths of all levels, top first.
+    Args:
+        input_channels: C, the number of channels of the images.
+        filters: the width of every level, top first.
 
     Raises:
         ValueError: there are fewer than two levels, or a width is below 1.
     """
-    if len(filters) < 2 or min(filters) < 1:
-        raise ValueError(f"filters {tuple(filters)}: needs two or more widths, each at least 1, such as {FILTERS}")
-    return tuple(filters)
 
+    def __init__(self, input_channels: int, filters: Sequence[int]) -> None:
+        super().__init__()
+        if len(filters) < 2 or min(filters) < 1:
+            raise ValueError(f"filters {tuple(filters)}: needs two or more widths, each at least 1, such as {FILTERS}")
+        self.input_channels = input_channels
+        self.depth = len(filters) - 1
+        self.padded_to = 2**self.depth
+        for i, width in enumerate(filters):
+            self.add_module(f"conv{i}_0", Block(input_channels if i == 0 else filters[i - 1], width, width))
 
-def check_image(image: Tensor, input_channels: int) -> None:
-    """Raises ValueError unless `image` is [N, input_channels, H ≥ 1, W ≥ 1]."""
-    if image.ndim != 4 or image.shape[1] != input_channels or 0 in image.shape[-2:]:
-        raise ValueError(f"images of shape [N, {input_channels}, H, W] are expected, got {list(image.shape)}")
+    def padded(self, image: Tensor) -> Tensor:
+        """Repeats the last row and column of [N, C, H, W] until H and W can be halved once per level.
+
+        The caller crops the network's output back.
+
+        Raises:
+            ValueError: `image` is not [N, C, H ≥ 1, W ≥ 1].
+        """
+        if image.ndim != 4 or image.shape[1] != self.input_channels or 0 in image.shape[-2:]:
+            raise ValueError(f"images of shape [N, {self.input_channels}, H, W] are expected, got {list(image.shape)}")
+        height, width = image.shape[-2:]
+        bottom, right = -height % self.padded_to, -width % self.padded_to
+        return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from models import FILTERS
-from models.blocks import Block, check_filters, check_image, down, pad_to_multiple
+from models.blocks import Block, PathDown, down
 from models.upsampling import up
 
 
-class NestedUNet(nn.Module):
+class NestedUNet(PathDown):
     """UNet++ with optional deep supervision.
 
     Node `conv{i}_{j}` is at level i (i poolings deep) and in column j. For j ≥ 1 it reads all earlier nodes of its
@@ -36,27 +36,20 @@ class NestedUNet(nn.Module):
         filters: Sequence[int] = FILTERS,
         deep_supervision: bool = False,
     ) -> None:
-        super().__init__()
-        widths = check_filters(filters)
-        self.input_channels = input_channels
-        self.depth = len(widths) - 1
-        self.padded_to = 2**self.depth
+        super().__init__(input_channels, filters)
         self.deep_supervision = deep_supervision
-        for i, width in enumerate(widths):
-            self.add_module(f"conv{i}_0", Block(input_channels if i == 0 else widths[i - 1], width, width))
         for j in range(1, self.depth + 1):
             for i in range(self.depth + 1 - j):
-                self.add_module(f"conv{i}_{j}", Block(j * widths[i] + widths[i + 1], widths[i], widths[i]))
+                self.add_module(f"conv{i}_{j}", Block(j * filters[i] + filters[i + 1], filters[i], filters[i]))
         for name in self._head_names():
-            self.add_module(name, nn.Conv2d(widths[0], num_classes, 1))
+            self.add_module(name, nn.Conv2d(filters[0], num_classes, 1))
 
     def _head_names(self) -> list[str]:
         return [f"final{j}" for j in range(1, self.depth + 1)] if self.deep_supervision else ["final"]
 
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
-        check_image(image, self.input_channels)
+        x = self.padded(image)
         height, width = image.shape[-2:]
-        x = pad_to_multiple(image, self.padded_to)
         grid: list[list[Tensor]] = []  # grid[i][j] is the output of node (i, j)
         for level in range(self.depth + 1):
             # This computes one anti-diagonal: node (level, 0), then (level - 1, 1), … (0, level).

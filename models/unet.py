@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from models import FILTERS
-from models.blocks import Block, check_filters, check_image, down, pad_to_multiple
+from models.blocks import Block, PathDown, down
 from models.upsampling import up
 
 
-class UNet(nn.Module):
+class UNet(PathDown):
     """UNet with batch norm, padded convolutions, and bilinear up-sampling instead of transposed convolutions.
 
     Node `conv{i}_{j}` is at level i (i poolings deep) and in column j. The path down is column 0; on the path up
@@ -27,20 +27,14 @@ class UNet(nn.Module):
     """
 
     def __init__(self, num_classes: int = 1, input_channels: int = 3, filters: Sequence[int] = FILTERS) -> None:
-        super().__init__()
-        widths = check_filters(filters)
-        self.input_channels = input_channels
-        self.depth = len(widths) - 1
-        for i, width in enumerate(widths):
-            self.add_module(f"conv{i}_0", Block(input_channels if i == 0 else widths[i - 1], width, width))
+        super().__init__(input_channels, filters)
         for i in reversed(range(self.depth)):
-            self.add_module(f"conv{i}_{self.depth - i}", Block(widths[i] + widths[i + 1], widths[i], widths[i]))
-        self.final = nn.Conv2d(widths[0], num_classes, 1)
+            self.add_module(f"conv{i}_{self.depth - i}", Block(filters[i] + filters[i + 1], filters[i], filters[i]))
+        self.final = nn.Conv2d(filters[0], num_classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        check_image(image, self.input_channels)
+        x = self.padded(image)
         height, width = image.shape[-2:]
-        x = pad_to_multiple(image, 2**self.depth)
         skips = []
         for i in range(self.depth):
             x = self.get_submodule(f"conv{i}_0")(x)

@@ -95,11 +95,7 @@ class Stopped(BaseException):
 
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
-DISK_ERRNOS = {
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EROFS", "EFBIG", "EACCES", "EPERM", "EIO")
-    if hasattr(errno, name)
-}
+DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
@@ -138,10 +134,9 @@ def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch or Python could not allocate memory. For the CPU, torch says so only in the text of its error."""
     words = ("can't allocate memory", "not enough memory", "out of memory")
-    named = (
-        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    )  # a name: torch is not imported
-    return named or (isinstance(error, RuntimeError) and any(word in str(error) for word in words))
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # a name: torch is not imported
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
 
 def leave(code: int) -> NoReturn:

@@ -28,16 +28,13 @@ def default_precision(device: str) -> str:
 
     Elsewhere bf16 is emulated and slow, and on MPS it has not been measured. It is never fp16, whose range is small.
     """
-    return "bf16" if computes_in_bf16(device) else "fp32"
-
-
-def computes_in_bf16(device: str) -> bool:
-    """Whether cuda or cpu computes natively in bf16; False for mps, where it has not been measured."""
     import torch
 
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device == "cpu" and not {"bf16", "AMX"}.isdisjoint(cpu_features())
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = device == "cpu" and not {"bf16", "AMX"}.isdisjoint(cpu_features())
+    return "bf16" if native else "fp32"
 
 
 def cpu_features() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from system.cores import usable_cores
-from system.hardware import computes_in_bf16, cpu_features, default_device, default_precision, describe_device
+from system.hardware import cpu_features, default_device, default_precision, describe_device
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_MEMORY = Path("/dev/shm")
@@ -102,7 +102,7 @@ def _with_torch(machine: Machine) -> Machine:
         machine,
         device=f"{describe_device(torch.device(name))}, {precision}",
         precision=precision,
-        reason=f"{what} computes in bf16" if computes_in_bf16(name) else emulated,
+        reason=f"{what} computes in bf16" if precision == "bf16" else emulated,
         cuda_build=torch.version.cuda,
         cpu=cpu_features(),
         threads=torch.get_num_threads(),

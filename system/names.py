@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
 
 MAX_LENGTH = 200  # characters; file systems allow 255 bytes, the extension included
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z")  # names of devices in Windows, in any folder
@@ -44,11 +44,5 @@ def faults_of_classes(names: object) -> list[str]:
     if not isinstance(names, list | tuple) or not names:
         return [f"classes {names!r}: a list of names is expected"]
     faults = [f"class {name!r}: {fault}" for name in names if (fault := fault_of(name))]
-    return faults + [f"class {name!r} is there twice" for name in _repeated(map(str, names))]
-
-
-def _repeated(names: Iterable[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name.casefold()] = seen.get(name.casefold(), 0) + 1
-    return sorted(name for name, count in seen.items() if count > 1)
+    times = Counter(str(name).casefold() for name in names)
+    return faults + [f"class {name!r} is there twice" for name in sorted(times) if times[name] > 1]

@@ -8,7 +8,7 @@ from types import FrameType
 
 from system.errors import Stopped
 
-NAMES = [name for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name)]
+NUMBERS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name)]
 
 
 class StopSignals:
@@ -24,7 +24,7 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._receive) for number in map(_number, NAMES)}
+            self._before = {number: signal.signal(number, self._receive) for number in NUMBERS}
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -46,7 +46,3 @@ class StopSignals:
         self.requested = number
         if not self._deferring:
             self.check("before the first step; nothing was changed")
-
-
-def _number(name: str) -> int:
-    return getattr(signal, name)

@@ -19,11 +19,8 @@ class SigmoidTask(Task):
         """Turns [H, W, channels], as the truth is read, into masks [H, W, K] uint8 {0, 1, 255 void}."""
         return self.truth.masks(truth)
 
-    def to_tensor(self, target: np.ndarray) -> Tensor:
-        """Turns [H, W, K] into float32 [K, H, W] {0, 1, 255 void}."""
-        return torch.from_numpy(np.ascontiguousarray(target.transpose(2, 0, 1))).float()
-
     def batch_to_tensor(self, target: Tensor) -> Tensor:
+        """Turns [N, H, W, K] into float32 [N, K, H, W] {0, 1, 255 void}."""
         return target.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
 
     def foreground(self, target: np.ndarray) -> np.ndarray:

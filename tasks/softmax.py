@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics import ConfusionMatrix
 from system.errors import ConfigError
 from system.void import VOID
 from tasks.task import Task
@@ -21,11 +20,8 @@ class SoftmaxTask(Task):
         """Returns the truth as it was read: [H, W, 1] class indices {0 … K−1, 255 void}."""
         return truth
 
-    def to_tensor(self, target: np.ndarray) -> Tensor:
-        """Turns [H, W, 1] into int64 [H, W] {0 … K−1, 255 void}."""
-        return torch.from_numpy(target[..., 0].astype(np.int64))
-
     def batch_to_tensor(self, target: Tensor) -> Tensor:
+        """Turns [N, H, W, 1] into int64 [N, H, W] {0 … K−1, 255 void}."""
         return target[..., 0].long()
 
     def foreground(self, target: np.ndarray) -> np.ndarray:
@@ -44,6 +40,3 @@ class SoftmaxTask(Task):
     def checked_threshold(self, threshold: float | None) -> None:
         if threshold is not None:
             raise ConfigError("a multiclass run gives each pixel its most probable class; leave the threshold out")
-
-    def confusion(self) -> ConfusionMatrix:
-        return ConfusionMatrix(len(self.classes))

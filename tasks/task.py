@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from metrics import ConfusionMatrix, SegmentationCounts
@@ -61,7 +62,7 @@ class Task(ABC):
     @property
     def has_void(self) -> bool:
         """True if targets may hold pixels of unknown class, 255."""
-        return self.truth is not None and self.truth.has_void
+        return self.truth is not None and self.truth.void is not None
 
     @property
     def drawn(self) -> slice:
@@ -80,9 +81,9 @@ class Task(ABC):
             The encoded target, [H, W, K] or [H, W, 1] uint8; see `Task`.
         """
 
-    @abstractmethod
     def to_tensor(self, target: np.ndarray) -> Tensor:
         """Turns an encoded target into what losses and scores use: float32 [K, H, W] or int64 [H, W]; 255 is void."""
+        return self.batch_to_tensor(torch.from_numpy(np.ascontiguousarray(target))[None])[0]
 
     @abstractmethod
     def batch_to_tensor(self, target: Tensor) -> Tensor:
@@ -118,4 +119,4 @@ class Task(ABC):
 
     def confusion(self) -> ConfusionMatrix | None:
         """Returns a new table of true against predicted classes; None if the classes do not exclude each other."""
-        return None
+        return ConfusionMatrix(len(self.classes)) if self.background else None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from images.reading import read_class_map, read_labels, read_mask
+from images.reading import decode_class_map, decode_labels, decode_mask, read_bytes
 from images.resize import resize_labels, resize_mask
 from system.errors import FileError
 from system.void import VOID
@@ -24,15 +24,12 @@ class Truth(ABC):
     Attributes:
         where: the folder or the description file that names the classes, for messages.
         classes: names of the classes in the folder, in the order of its files or values.
+        void: the value of pixels of unknown class; None if there are no such pixels.
     """
 
+    void = None  # no field: only `ClassMaps` has one of this name
     where: Path
     classes: tuple[str, ...] = ()
-
-    @property
-    def has_void(self) -> bool:
-        """True if there may be pixels of unknown class."""
-        return False
 
     def read(self, files: Sequence[Path | None], *, like: Path, shape: tuple[int, int], max_pixels: int) -> np.ndarray:
         """Reads the truth of one sample at its own size: [H, W, files].
@@ -50,7 +47,7 @@ class Truth(ABC):
         for k, path in enumerate(files):
             if path is None:
                 continue
-            channels[k] = self.read_one(path, max_pixels)
+            channels[k] = self.decode(read_bytes(path, max_pixels=max_pixels), str(path), max_pixels)
             if channels[k].shape != shape:
                 found, wanted = ("×".join(map(str, size)) for size in (channels[k].shape, shape))
                 found, fix = f"{found} pixels, but {like} has {wanted}", "make both the same size"
@@ -58,8 +55,8 @@ class Truth(ABC):
         return np.stack(channels, axis=-1)
 
     @abstractmethod
-    def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
-        """Reads one file: [H, W] of an integer dtype."""
+    def decode(self, data: bytes, name: str, max_pixels: int) -> np.ndarray:
+        """Decodes one file, which messages call `name`: [H, W] of an integer dtype."""
 
     @abstractmethod
     def masks(self, truth: np.ndarray) -> np.ndarray:
@@ -80,8 +77,8 @@ class MaskFiles(Truth):
 
     threshold: float | None = None
 
-    def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
-        return read_mask(path, threshold=self.threshold, max_pixels=max_pixels)
+    def decode(self, data: bytes, name: str, max_pixels: int) -> np.ndarray:
+        return decode_mask(data, name, threshold=self.threshold, max_pixels=max_pixels)
 
     def masks(self, truth: np.ndarray) -> np.ndarray:
         return truth
@@ -125,12 +122,8 @@ class ClassMaps(Truth):
     palette: tuple[Value, ...] = ()
     void: Value | None = None
 
-    @property
-    def has_void(self) -> bool:
-        return self.void is not None
-
-    def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
-        return read_class_map(path, palette=self.palette, void=self.void, max_pixels=max_pixels)
+    def decode(self, data: bytes, name: str, max_pixels: int) -> np.ndarray:
+        return decode_class_map(data, name, palette=self.palette, void=self.void, max_pixels=max_pixels)
 
     def masks(self, truth: np.ndarray) -> np.ndarray:
         masks = (truth == np.arange(1, len(self.palette))).astype(np.uint8)
@@ -141,8 +134,8 @@ class ClassMaps(Truth):
 class LabelMaps(Truth):
     """The truth is one file of instance ids per image; 0 is background."""
 
-    def read_one(self, path: Path, max_pixels: int) -> np.ndarray:
-        return read_labels(path, max_pixels=max_pixels)
+    def decode(self, data: bytes, name: str, max_pixels: int) -> np.ndarray:
+        return decode_labels(data, name, max_pixels=max_pixels)
 
     def masks(self, truth: np.ndarray) -> np.ndarray:
         return (truth > 0).astype(np.uint8)

@@ -109,12 +109,10 @@ def find_duplicates(samples: Sequence[Inspection]) -> list[Problem]:
         if one.content is not None:
             groups.setdefault(one.content, []).append(one)
     problems = []
+    fix = "keep one, or put all into one part with data.split_file: else images to validate with are trained with"
     for group in groups.values():
         if len(group) > 1:
             truths = {tuple((name, mask.digest) for name, mask in sorted(one.measures.items())) for one in group}
             found = f"the same pixels {len(group)} times, with {'equal' if len(truths) == 1 else 'different'} masks"
-            fix = (
-                "keep one, or put all into one part with data.split_file: else images to validate with are trained with"
-            )
             problems.append(Problem("duplicate image", tuple(one.image for one in group), found, fix))
     return problems

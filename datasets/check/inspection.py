@@ -198,9 +198,8 @@ def _inspect_masks(sample: Inspection, masks: Mapping[str, np.ndarray], *, class
         sample.overlapping = int(np.count_nonzero(shared))
         if sample.overlapping:
             touched = [sample.masks[name] for name, mask in masks.items() if mask[shared].any()]
-            found = (
-                f"{sample.overlapping} pixels ({sample.overlapping / shared.size:.2%}) belong to more than one class"
-            )
+            share = f"{sample.overlapping / shared.size:.2%}"
+            found = f"{sample.overlapping} pixels ({share}) belong to more than one class"
             fix = "nothing, if classes may overlap (task: multilabel); else leave each pixel to one class"
             sample.add("overlap", touched, found, fix, "masks")
 

@@ -31,10 +31,8 @@ class Report:
 
     def json(self) -> str:
         """{"folder", "facts", "problems": [{"severity", "kind", "files", "found", "fix"}, …]} with all problems."""
-        problems = [
-            {"severity": one.severity, "kind": one.kind, "files": one.files, "found": one.found, "fix": one.fix}
-            for one in self.problems
-        ]
+        keys = ("severity", "kind", "files", "found", "fix")
+        problems = [{key: getattr(one, key) for key in keys} for one in self.problems]
         content = {"folder": self.folder, "facts": self.facts, "problems": problems}
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

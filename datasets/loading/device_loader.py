@@ -52,12 +52,6 @@ class DeviceLoader(EpochLoader):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return map(self._batch, self.batch_sampler)
 
-    def __enter__(self) -> DeviceLoader:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """There are no processes to end."""
-
     def _batch(self, keys: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
         indices = [index // self.source.crops_per_image for _, index in keys]
         corners = [self._corner(key, index) for key, index in zip(keys, indices, strict=True)]

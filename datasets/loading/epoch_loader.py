@@ -8,7 +8,7 @@ from datasets.samples import TrainingSet
 
 
 class EpochLoader:
-    """Loads the batches of one epoch after the other, in the order of `batch_sampler`.
+    """Loads the batches of one epoch after the other, in the order of `batch_sampler`. It is a context.
 
     Attributes:
         source: turns a key into a sample, and names the image of a key.
@@ -18,6 +18,12 @@ class EpochLoader:
 
     source: TrainingSet
     batch_sampler: Sampler
+
+    def __enter__(self) -> EpochLoader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Does nothing here; a loader with processes ends them."""
 
     def start(self, *, epoch: int, done: int = 0) -> None:
         """Makes the next iteration run over `epoch`, without the first `done` batches of this epoch."""

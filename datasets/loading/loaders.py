@@ -6,13 +6,13 @@ import itertools
 from collections.abc import Iterator
 
 import torch
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from datasets.augment import Augmentation
 from datasets.batch_augment import BatchAugmentation
 from datasets.loading.device_loader import DeviceLoader
 from datasets.loading.workers import TrainingLoader, choose_workers
-from datasets.samples import Samples, ScoringSet, TrainingSet
+from datasets.samples import Samples, TrainingSet
 from images.normalise import Normalisation
 from system.errors import ConfigError
 from system.seeding import epoch_order
@@ -124,17 +124,14 @@ def training_loader(
     device, (height, width) = torch.device(device), samples.size or crop
     kind = BatchAugmentation if on_device else Augmentation
     change = kind(square=height == width, colour=samples.reader.channels == 3) if augment else None
-    dataset = TrainingSet(
-        samples, normalise, None if on_device else change, seed=seed, crop=crop, crops_per_image=crops_per_image
-    )
+    on_host = None if on_device else change
+    dataset = TrainingSet(samples, normalise, on_host, seed=seed, crop=crop, crops_per_image=crops_per_image)
     batches = EpochBatches(len(dataset), batch_size, seed=seed, rank=rank, ranks=ranks, accumulate=accumulate)
     if on_device:
         return DeviceLoader(dataset, batches, change, device=device)
     if workers == "auto":
-        sample_bytes = sum(tensor.nbytes for tensor in dataset[0, 0])
-        workers = choose_workers(
-            on_gpu=device.type != "cpu", batch_bytes=-(-batches.batch_size // batches.ranks) * sample_bytes
-        )
+        batch_bytes = -(-batches.batch_size // ranks) * sum(tensor.nbytes for tensor in dataset[0, 0])
+        workers = choose_workers(on_gpu=device.type != "cpu", batch_bytes=batch_bytes)
     return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
 
 
@@ -147,5 +144,6 @@ def scoring_loader(
     stretch of the samples, which may be empty.
     """
     batch_size = 1 if samples.size is None else batch_size
-    own = Subset(ScoringSet(samples, normalise), stretch(len(samples), rank, ranks))
-    return DataLoader(own, batch_size=batch_size, pin_memory=pin_memory)
+    dataset = TrainingSet(samples, normalise, None, seed=0)  # nothing is random, so any seed gives the same
+    keys = [(0, index) for index in stretch(len(samples), rank, ranks)]
+    return DataLoader(dataset, batch_size=batch_size, sampler=keys, pin_memory=pin_memory)

@@ -80,9 +80,6 @@ class TrainingLoader(EpochLoader, DataLoader):
                 "sample, or, if there was not enough memory, lower train.workers; --resume continues the run"
             ) from error
 
-    def __enter__(self) -> TrainingLoader:
-        return self
-
     def __exit__(self, *exception: object) -> None:
         self._kill_workers()
 
@@ -123,9 +120,6 @@ class _Watched(Dataset):
     def __init__(self, source: TrainingSet, workers: int) -> None:
         self.source = source
         self._begun = torch.full((max(workers, 1), 2), -1).share_memory_()  # (epoch, index) for each worker
-
-    def __len__(self) -> int:
-        return len(self.source)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor] | DataError:
         worker = get_worker_info()

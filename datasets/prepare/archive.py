@@ -49,9 +49,8 @@ def _check_directory(path: Path) -> None:
     """Refuses a list of entries that is too long, because zipfile reads all of it into memory."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(
-            max(0, size - 2**16 - 98)
-        )  # the end record, its comment, and the two end records of large archives before it
+        # The end of the file holds the end record, its comment, and the two end records of large archives before it.
+        file.seek(max(0, size - 2**16 - 98))
         tail = file.read()
     place = tail.rfind(END)
     if place < 0 or len(tail) < place + 22:

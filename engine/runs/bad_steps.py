@@ -33,31 +33,26 @@ class BadSteps:
         bad, ids = next((one for one in found if not one[0].loss.isfinite()), found[0])
         if not self.ranks.is_first:
             raise DivergedError(f"step {bad.step + 1}: the loss is {bad.loss.item()}")  # the first rank reports it
-        save_bad_step(bad, self.path, ids=ids, model=self.model)
-
-
-def save_bad_step(bad: WatchedStep, path: Path, *, ids: Sequence[str], model: nn.Module) -> None:
-    """Writes the batch of a bad step to `path` for a replay, and raises DivergedError, which names the file."""
-    loss, norm = bad.loss.item(), bad.gradient_norm.item()
-    terms = {name: value.item() for name, value in bad.terms.items()}
-    state = {
-        "epoch": bad.epoch,
-        "step": bad.step + 1,
-        "ids": list(ids),
-        "lr": bad.lr,
-        "loss": loss,
-        "gradient_norm": norm,
-        "parts": terms,
-        "images": bad.images.cpu(),
-        "target": bad.target.cpu(),
-        "model": model.state_dict(),
-    }
-    save_checkpoint(path, state)
-    named = ", ".join(f"{name} {value:g}" for name, value in terms.items())
-    what = f"the training loss is {loss:g}" if not bad.loss.isfinite() else f"the gradient's norm is {norm:g}"
-    raise DivergedError(
-        f"{what} in step {bad.step + 1} of epoch {bad.epoch} (loss {loss:g}{', ' + named if named else ''}, "
-        f"lr {bad.lr:.3g}), on the images {', '.join(ids)}. The weights were not updated; last.pth is the last "
-        f"good state, and {path} holds the batch (docs/reliability.md replays it). "
-        "To train anew (--fresh), lower optimizer.lr, set train.clip_norm (such as 1.0), or use precision fp32"
-    )
+        loss, norm = bad.loss.item(), bad.gradient_norm.item()
+        terms = {name: value.item() for name, value in bad.terms.items()}
+        state = {
+            "epoch": bad.epoch,
+            "step": bad.step + 1,
+            "ids": list(ids),
+            "lr": bad.lr,
+            "loss": loss,
+            "gradient_norm": norm,
+            "parts": terms,
+            "images": bad.images.cpu(),
+            "target": bad.target.cpu(),
+            "model": self.model.state_dict(),
+        }
+        save_checkpoint(self.path, state)
+        named = ", ".join(f"{name} {value:g}" for name, value in terms.items())
+        what = f"the training loss is {loss:g}" if not bad.loss.isfinite() else f"the gradient's norm is {norm:g}"
+        raise DivergedError(
+            f"{what} in step {bad.step + 1} of epoch {bad.epoch} (loss {loss:g}{', ' + named if named else ''}, "
+            f"lr {bad.lr:.3g}), on the images {', '.join(ids)}. The weights were not updated; last.pth is the last "
+            f"good state, and {self.path} holds the batch (docs/reliability.md replays it). "
+            "To train anew (--fresh), lower optimizer.lr, set train.clip_norm (such as 1.0), or use precision fp32"
+        )

@@ -101,7 +101,8 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
     state = _load(content, path, "cpu")
     if isinstance(state, dict) and "format" in state:
         state = state.get("model")
-    if not isinstance(state, dict) or not state or not all(map(_is_weight, *zip(*state.items(), strict=True))):
+    items = state.items() if isinstance(state, dict) else ()
+    if not items or not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in items):
         raise CheckpointError(f"{path}: holds no weights (a state dict of tensors is expected)")
     given = {name.removeprefix("module."): tensor for name, tensor in state.items()}  # the prefix of DataParallel
     own = model.state_dict()
@@ -132,10 +133,6 @@ def seal_of(path: Path) -> str:
     with path.open("rb") as file:
         file.seek(-14, os.SEEK_END)
         return file.read().decode("ascii", errors="replace")
-
-
-def _is_weight(name: object, value: object) -> bool:
-    return isinstance(name, str) and isinstance(value, Tensor)
 
 
 def _read(path: Path) -> bytes:

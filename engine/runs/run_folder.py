@@ -103,7 +103,7 @@ class RunFolder:
         Raises:
             CheckpointError: both are damaged, or last.pth has a newer format.
         """
-        if not self._is_begun():
+        if not any((self.path / name).exists() for name in ("last.pth", "previous.pth", "best.pth", "log.csv")):
             return None
         try:
             return self.load("last")
@@ -158,9 +158,6 @@ class RunFolder:
             if history.newest_is_best:
                 save_checkpoint(self.path / "best.pth", state)
             self._write_tables(history)
-
-    def _is_begun(self) -> bool:
-        return any((self.path / name).exists() for name in ("last.pth", "previous.pth", "best.pth", "log.csv"))
 
     def _write_tables(self, history: History) -> None:
         write_text(self.path / "log.csv", to_csv(history.rows))

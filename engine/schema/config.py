@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 from pydantic import (
     BeforeValidator,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -21,6 +20,7 @@ from pydantic import (
 
 from engine.schema.choices import name_in
 from engine.schema.losses import LossConfig
+from engine.schema.optimisers import Fraction, OptimizerConfig, SchedulerConfig
 from engine.schema.section import Section
 from models import FILTERS, MODELS
 from tasks import TASKS, target_names, task_names
@@ -51,8 +51,6 @@ def _auto_or(allowed: Callable[[object], bool], expected: str) -> BeforeValidato
 TaskName = Annotated[str, name_in(task_names)]
 TargetName = Annotated[str, name_in(target_names)]
 ModelName = Annotated[str, name_in(lambda: list(MODELS))]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
 Size = Annotated[int | list[int], BeforeValidator(_check_size)]
 Workers = Annotated[
     int | Literal["auto"],
@@ -127,61 +125,6 @@ class ModelConfig(Section):
         return self
 
 
-class SGDConfig(Section):
-    name: Literal["SGD"]
-    lr: PositiveFloat
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    nesterov: bool = False
-    weight_decay: NonNegativeFloat = 0.0
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> SGDConfig:
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov: true needs a momentum above 0")
-        return self
-
-
-class AdamConfig(Section):
-    name: Literal["Adam"]
-    lr: PositiveFloat
-    betas: Betas = Field(default=[0.9, 0.999])
-    weight_decay: NonNegativeFloat = 0.0
-
-
-class AdamWConfig(Section):
-    name: Literal["AdamW"]
-    lr: PositiveFloat
-    betas: Betas = Field(default=[0.9, 0.999])
-    weight_decay: NonNegativeFloat = 0.01
-
-
-class ConstantConfig(Section):
-    name: Literal["constant"]
-
-
-class CosineConfig(Section):
-    name: Literal["cosine"]
-    min_lr: NonNegativeFloat = 0.0
-
-
-class OneCycleConfig(Section):
-    name: Literal["one_cycle"]
-    warmup_fraction: Fraction = 0.3
-
-
-class PlateauConfig(Section):
-    name: Literal["plateau"]
-    factor: Fraction = 0.1
-    patience: NonNegativeInt = 10  # epochs without a lower val_loss
-    min_lr: NonNegativeFloat = 0.0
-
-
-class MultiStepConfig(Section):
-    name: Literal["multi_step"]
-    milestones: Annotated[list[PositiveInt], Field(min_length=1)]  # lr falls after each of these epochs
-    factor: Fraction = 0.1
-
-
 class TrainConfig(Section):
     epochs: PositiveInt
     batch_size: PositiveInt = 16  # images in a step, in all processes together
@@ -204,12 +147,6 @@ class TrainConfig(Section):
         if self.batch_size % self.accumulate:
             raise ValueError(f"batch_size {self.batch_size} is not divisible by accumulate {self.accumulate}")
         return self
-
-
-OptimizerConfig = Annotated[SGDConfig | AdamConfig | AdamWConfig, Field(discriminator="name")]
-SchedulerConfig = Annotated[
-    ConstantConfig | CosineConfig | OneCycleConfig | PlateauConfig | MultiStepConfig, Field(discriminator="name")
-]
 
 
 class Config(Section):

@@ -14,7 +14,7 @@ import tifffile
 from support.image_files import GREY, pil, png_by_hand, png_chunk, tif
 
 from datasets.prepare.archive import open_archive
-from images.reading import decode
+from images.reading import decode_image
 from system.errors import ReportedError
 from system.yaml_file import MAX_BYTES, parse_yaml, read_yaml
 
@@ -174,14 +174,16 @@ def refuse_all(cases, work, tell, kind):
 
 
 def test_image_bombs(tell):
-    decode(tif(GREY, compression="deflate"), "x")  # imports aside
-    refuse_all({name: make() for name, make in IMAGES.items()}, lambda data: decode(data, "x"), tell, "images")
+    decode_image(tif(GREY, compression="deflate"), "x")  # imports aside
+    refuse_all({name: make() for name, make in IMAGES.items()}, lambda data: decode_image(data, "x"), tell, "images")
 
 
 def test_text_and_profiles_that_inflate_are_not_even_looked_at(capfd):
     for chunk in (b"zTXtx\0\0", b"iCCPx\0\0", b"iTXtx\0\1\0\0\0"):
         bomb = png_chunk(chunk[:4], chunk[4:] + zeros(2**27))
-        told, seconds, megabytes = measured(lambda data: decode(data, "x"), png_by_hand(4, 5, rows=ROWS, extra=bomb))
+        told, seconds, megabytes = measured(
+            lambda data: decode_image(data, "x"), png_by_hand(4, 5, rows=ROWS, extra=bomb)
+        )
         assert told == "nothing was refused"
         assert seconds < 0.5
         assert megabytes < 100

@@ -15,7 +15,7 @@ from PIL import Image
 from support.image_files import by_cv2, pil, tif
 
 from datasets.check.folder import check
-from images.reading import decode
+from images.reading import decode_image
 from system.errors import DataError
 
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
@@ -75,7 +75,7 @@ def _bmp_header(data):
 
 def outcome(data):
     try:
-        shape = decode(data, "x").shape
+        shape = decode_image(data, "x").shape
     except DataError as error:
         return "refused" if str(error).startswith("x: ") else f"refused without its name: {error}"
     return "whole" if shape[:2] in declared(data) else f"an image of {shape}, declared are {declared(data)}"

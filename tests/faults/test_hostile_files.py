@@ -19,7 +19,7 @@ from datasets.prepare.dsb2018 import prepare
 from datasets.survey import load_training_data
 from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
 from engine.schema.config_file import load_config
-from images.reading import decode
+from images.reading import decode_image
 from saved_run import load_run
 from system.errors import DataError, ReportedError
 from system.names import fault_of
@@ -97,7 +97,7 @@ def test_npy_and_pickles_named_as_images_are_refused(suffix, tmp_path, tell):
     np.save(buffer, np.array([Payload(mark)], object), allow_pickle=True)
     for content in (buffer.getvalue(), pickle.dumps(Payload(mark))):
         with pytest.raises(DataError, match="not a readable image"):
-            decode(content, f"a.{suffix}")
+            decode_image(content, f"a.{suffix}")
     assert not mark.exists()
     tell(f"npy and pickle named .{suffix}", 2, "refused")
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.image_files import DEEP, GREY, PAGES, RGB, palette_image, pil, png_by_hand, png_chunk, tif
 
-from images.reading import MAX_PIXELS, decode, read_image, read_labels, read_mask
+from images.reading import MAX_PIXELS, decode_image, decode_labels, read_image, read_mask
 from system.errors import FileError
 
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
@@ -39,7 +39,7 @@ WHOLE = {
 
 def outcome(data, expected):
     try:
-        found = decode(data, "cut.x")
+        found = decode_image(data, "cut.x")
     except FileError as error:
         return "refused" if error.file == "cut.x" and error.kind == "unreadable" else f"refused otherwise: {error!r}"
     return "whole" if np.array_equal(found, expected) else "partial"
@@ -52,7 +52,7 @@ def needs_imagecodecs(kind):
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a_cut_anywhere_is_refused_or_loses_nothing(kind, capfd):
     whole = WHOLE[kind]
-    expected = None if needs_imagecodecs(kind) else decode(whole, kind)
+    expected = None if needs_imagecodecs(kind) else decode_image(whole, kind)
     places = {len(whole) * part // 40 for part in range(40)} | {len(whole) - lost for lost in range(1, 25)}
     outcomes = [outcome(whole[:place], expected) for place in sorted(places)]
     assert set(outcomes) <= {"refused", "whole"}
@@ -63,7 +63,7 @@ def test_a_cut_anywhere_is_refused_or_loses_nothing(kind, capfd):
 @pytest.mark.parametrize("kind", WHOLE)
 def test_bytes_after_the_end_change_nothing(kind):
     if not needs_imagecodecs(kind):
-        assert outcome(WHOLE[kind] + b"\0" * 100, decode(WHOLE[kind], kind)) == "whole"
+        assert outcome(WHOLE[kind] + b"\0" * 100, decode_image(WHOLE[kind], kind)) == "whole"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("imagecodecs") is None, reason="imagecodecs sees what OpenCV does not")
@@ -72,7 +72,7 @@ def test_a_jpeg_cut_off_and_then_given_an_end_mark_is_refused(kind, capfd):
     whole = WHOLE[kind]
     scan = (whole.index if "progressive" in kind else whole.rindex)(b"\xff\xda") + 14
     for place in np.linspace(scan, len(whole) - 32, 40).astype(int):
-        assert outcome(whole[:place] + b"\xff\xd9", decode(whole, kind)) == "refused"
+        assert outcome(whole[:place] + b"\xff\xd9", decode_image(whole, kind)) == "refused"
     assert capfd.readouterr() == ("", "")
 
 
@@ -84,17 +84,17 @@ def test_a_changed_byte_in_a_png_is_seen(kind):
         damaged = bytearray(whole)
         damaged[place] ^= 4
         with pytest.raises(FileError, match=r"^x: not a readable image: a cut-off or damaged PNG|^x: \d+×\d+ pixels"):
-            decode(bytes(damaged), "x")
+            decode_image(bytes(damaged), "x")
 
 
 def test_missing_rows_behind_right_checksums_are_seen():
     rows = b"".join(b"\0" + row.tobytes() for row in GREY)
-    assert decode(png_by_hand(4, 5, rows=rows), "x")[..., 0].tolist() == GREY.tolist()
+    assert decode_image(png_by_hand(4, 5, rows=rows), "x")[..., 0].tolist() == GREY.tolist()
     for wrong, told in ((rows[:-6], "18 of 24 bytes"), (rows + bytes(10**6), "more than 24 bytes")):
         with pytest.raises(FileError, match=f"its rows inflate to {told}"):
-            decode(png_by_hand(4, 5, rows=wrong), "x")
+            decode_image(png_by_hand(4, 5, rows=wrong), "x")
     with pytest.raises(FileError, match="without pixels"):
-        decode(png_by_hand(4, 5).replace(png_chunk(b"IDAT", zlib.compress(b"")), b""), "x")
+        decode_image(png_by_hand(4, 5).replace(png_chunk(b"IDAT", zlib.compress(b"")), b""), "x")
 
 
 def test_zeroed_strips_of_a_tiff_are_seen():
@@ -104,7 +104,7 @@ def test_zeroed_strips_of_a_tiff_are_seen():
     place = max(whole.find(struct.pack("<HHI", 279, kind, 1)) for kind in (3, 4))
     whole[place + 8 : place + 12] = bytes(4)
     with pytest.raises(FileError, match="damaged TIFF"):
-        decode(bytes(whole), "x")
+        decode_image(bytes(whole), "x")
 
 
 MISLABELLED = {
@@ -129,7 +129,7 @@ MISLABELLED = {
 def test_what_is_no_image_is_refused_by_name(content, tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(content)
-    for read in (read_image, read_mask, read_labels):
+    for read in (read_image, read_mask, lambda path: decode_labels(path.read_bytes(), str(path))):
         with pytest.raises(FileError) as refusal:
             read(path)
         assert str(refusal.value).startswith(f"{path}: not a readable image")
@@ -160,7 +160,7 @@ def test_bombs_are_refused_at_once_and_without_memory(kind):
     tracemalloc.start()
     start = time.perf_counter()
     with pytest.raises(FileError, match=rf"^b: 60000×60000 pixels \(H×W\); at most {MAX_PIXELS}.*data.max_pixels"):
-        decode(BOMBS[kind], "b")
+        decode_image(BOMBS[kind], "b")
     seconds = time.perf_counter() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -170,9 +170,9 @@ def test_bombs_are_refused_at_once_and_without_memory(kind):
 
 def test_the_limit_is_on_pixels_of_each_format():
     for data in (pil(DEEP), pil(RGB, "JPEG"), tif(DEEP), pil(RGB, "BMP")):
-        assert decode(data, "x", max_pixels=20).shape[:2] == (4, 5)
+        assert decode_image(data, "x", max_pixels=20).shape[:2] == (4, 5)
         with pytest.raises(FileError, match="4×5 pixels"):
-            decode(data, "x", max_pixels=19)
+            decode_image(data, "x", max_pixels=19)
 
 
 def test_a_file_too_large_for_the_limit_is_not_even_loaded(tmp_path):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from images.resize import resize_image, resize_labels, resize_map, resize_mask
+from images.resize import resize_image, resize_labels, resize_mask
 
 SIZES = [(96, 96), (50, 75), (300, 260), (128, 400)]
 
@@ -69,5 +69,5 @@ def test_a_channel_and_the_same_size_are_kept():
 def test_maps_are_bilinear():
     ramp = np.linspace(0, 1, 8, dtype=np.float32)[None].repeat(4, 0)
     centres = (np.arange(16) + 0.5) / 2 - 0.5  # of the new pixels, counted in old ones
-    np.testing.assert_allclose(resize_map(ramp, (8, 16))[3], np.interp(centres, np.arange(8), ramp[0]), atol=1e-6)
-    assert resize_map(ramp, (2, 4)).shape == (2, 4)
+    np.testing.assert_allclose(resize_image(ramp, (8, 16))[3], np.interp(centres, np.arange(8), ramp[0]), atol=1e-6)
+    assert resize_image(ramp, (2, 4)).shape == (2, 4)

@@ -40,7 +40,8 @@ def overlay(height=20, width=30):
 
 
 def test_both_outlines_are_drawn_where_they_belong():
-    tile = draw_outlines(overlay())
+    drawn = overlay()
+    tile = draw_outlines(drawn.image, np.dstack([drawn.truth, drawn.prediction]), [TRUTH, PREDICTION])
     assert tile.shape == (TILE, TILE, 3)
     scale, top = TILE / 30, (TILE - round(20 * TILE / 30)) // 2
     for colour, rows, columns in ((TRUTH, (4, 9), (5, 12)), (PREDICTION, (11, 15), (14, 20))):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from inference.tiling import TiledModel, blending_weights, pad_to_tile, predict_strips, predict_tiled, tile_starts
+from inference.tiling import TiledModel, blending_weights, pad_to_tile, predict_strips, tile_starts
 
 
 @pytest.mark.parametrize("length", [16, 17, 28, 29, 40, 100])
@@ -37,16 +37,16 @@ class Local(nn.Module):
 @torch.inference_mode()
 def test_a_pointwise_network_is_exact_at_any_size(size):
     layer = nn.Conv2d(2, 3, 1)
-    image = torch.randn(2, *size)
-    torch.testing.assert_close(predict_tiled(layer, image, tile=(16, 20), overlap=5), layer(image[None])[0])
+    image = torch.randn(1, 2, *size)
+    torch.testing.assert_close(TiledModel(layer, tile=(16, 20), overlap=5)(image), layer(image))
 
 
 @torch.inference_mode()
 def test_borders_of_tiles_weigh_little():
-    model, image = Local(), torch.randn(2, 50, 70)
-    whole = model.layers(image[None])[0]
+    model, image = Local(), torch.randn(1, 2, 50, 70)
+    whole = model.layers(image)
     errors = [
-        (predict_tiled(model, image, tile=(16, 20), overlap=overlap) - whole)[:, 2:-2, 2:-2].abs().mean().item()
+        (TiledModel(model, tile=(16, 20), overlap=overlap)(image) - whole)[..., 2:-2, 2:-2].abs().mean().item()
         for overlap in (0, 8)
     ]
     assert errors[1] < errors[0] / 2

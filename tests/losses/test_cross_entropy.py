@@ -70,8 +70,10 @@ def test_permuted_classes_and_weights_give_the_same():
 
 
 def test_alpha_is_for_masks():
-    with pytest.raises(ValueError, match="alpha must be a number from 0 to 1; got 2"):
-        FocalLoss(alpha=2)
+    for outside in (2, -0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=f"alpha must be a number from 0 to 1; got {outside}"):
+            FocalLoss(alpha=outside)
+    assert [FocalLoss(alpha=inside).alpha for inside in (0, 0.5, 1, None)] == [0, 0.5, 1, None]
     with pytest.raises(ValueError, match=r"for class indices .* give weight instead"):
         FocalLoss(alpha=0.25)(*multiclass_inputs())
 

@@ -11,27 +11,12 @@ from losses.rules import (
     check_arguments,
     check_choice,
     check_only_masks,
-    check_range,
     kept_channels,
 )
 
 
-@pytest.mark.parametrize(
-    ("allowed", "inside", "outside", "words"),
-    [
-        (NON_NEGATIVE, [0, 0.5, 1e9], [-1e-9, float("nan")], "from 0"),
-        (POSITIVE, [1e-9, 3], [0, -1, float("nan")], "above 0"),
-        (FRACTION, [0, 0.5, 1], [-0.1, 1.1, float("nan")], "from 0 to 1"),
-    ],
-)
-def test_ranges(allowed, inside, outside, words):
-    assert all(allowed.holds(number) for number in inside)
-    assert not any(allowed.holds(number) for number in outside)
-    assert str(allowed) == words
-    check_range("gamma", None, allowed)
-    check_range("gamma", inside[0], allowed)
-    with pytest.raises(ValueError, match=f"gamma must be a number {words}; got {outside[0]}"):
-        check_range("gamma", outside[0], allowed)
+def test_ranges_in_words():
+    assert [str(allowed) for allowed in (NON_NEGATIVE, POSITIVE, FRACTION)] == ["from 0", "above 0", "from 0 to 1"]
 
 
 def test_choices():

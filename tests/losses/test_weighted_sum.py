@@ -53,9 +53,9 @@ def test_a_loss_given_twice_is_numbered():
     assert loss.terms["TverskyLoss_2"].alpha == 0.9
 
 
-def test_class_weights_reach_the_terms_that_take_them_and_have_none():
-    terms = [{"name": "CrossEntropyLoss"}, {"name": "DiceLoss", "weight": [0, 1, 1]}, {"name": "LovaszSoftmaxLoss"}]
-    loss = build_loss("WeightedSumLoss", terms=terms, weight=[1, 2, 3])
+def test_each_term_has_its_own_class_weights():
+    weighted = [{"name": "CrossEntropyLoss", "weight": [1, 2, 3]}, {"name": "DiceLoss", "weight": [0, 1, 1]}]
+    loss = build_loss("WeightedSumLoss", terms=[*weighted, {"name": "LovaszSoftmaxLoss"}])
     assert loss.terms["CrossEntropyLoss"].weight == (1, 2, 3)
     assert loss.terms["DiceLoss"].weight == (0, 1, 1)
     logits, target = multiclass_inputs()

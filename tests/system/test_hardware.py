@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from system.hardware import CPU_FEATURES, computes_in_bf16, cpu_features, default_precision, describe_device
+from system.hardware import CPU_FEATURES, cpu_features, default_precision, describe_device
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_a_cpu_computes_in_bf16_with_either_feature(monkeypatch, has, precision)
         monkeypatch.setattr(torch.cpu, function, lambda name=name: name in has, raising=False)
     assert cpu_features() == has
     assert default_precision("cpu") == precision
-    assert not computes_in_bf16("mps")
+    assert default_precision("mps") == "fp32"
 
 
 def test_a_feature_that_this_pytorch_cannot_look_for_is_left_out(monkeypatch):

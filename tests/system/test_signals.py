@@ -6,12 +6,12 @@ import signal
 import pytest
 
 from system.errors import Stopped, run_script
-from system.signals import NAMES, StopSignals
+from system.signals import NUMBERS, StopSignals
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_at_once_before_the_first_step_and_deferred_after(name):
-    number = getattr(signal, name)
+@pytest.mark.parametrize("number", NUMBERS)
+def test_at_once_before_the_first_step_and_deferred_after(number):
+    name = signal.Signals(number).name
     before = signal.getsignal(number)
     with StopSignals(), pytest.raises(Stopped, match=f"stopped by {name} before the first step"):
         os.kill(os.getpid(), number)

@@ -10,7 +10,7 @@ from support.config_files import GOOD, load
 
 from engine.schema.loss_arguments import loss_arguments
 from images.class_maps import class_indices
-from metrics import IGNORE_INDEX, SegmentationCounts
+from metrics import SegmentationCounts
 from system.void import VOID
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,5 +42,5 @@ def test_images_losses_and_metrics_mean_the_same_pixels(tmp_path):
     prediction = torch.tensor([[[[True, True, True]], [[False, False, False]]]])
     counts.update(prediction, torch.from_numpy(target)[None].long())
     assert target.tolist() == [[0, 255, 1]]
-    assert loss_arguments(loss, void=True)["ignore_index"] == IGNORE_INDEX == VOID == 255
+    assert loss_arguments(loss, void=True)["ignore_index"] == VOID == 255
     assert counts.per_image().tolist() == [[[1, 1, 0], [0, 0, 1]]]  # TP, FP, FN: the void pixel is in none
