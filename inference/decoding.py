@@ -1,12 +1,13 @@
-"""Maps of one image → its objects: a label map, and a confidence for each object.
+"""Turns the maps of one image into its objects: a label map, and a confidence for each object.
 
-Every decoder finds one seed per object and floods the foreground from the seeds (scikit-image's watershed, Beucher and
-Lantuéjoul 1979). What no seed reaches is dropped, as are objects below an area; holes are filled; labels are numbered
-in raster order.
+Every method finds one seed per object and floods the foreground from the seeds (scikit-image's watershed, Beucher and
+Lantuéjoul 1979). Foreground that no seed reaches is dropped. Objects below an area are dropped too, holes are filled,
+and labels are numbered in raster order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -15,15 +16,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Decoding:
-    """The parameters of decoding.
+    """The method and the parameters of decoding.
 
     Attributes:
+        method: a key of `METHODS`.
         foreground_threshold: probability in (0, 1) above which a pixel belongs to an object.
-        seed_threshold: of the map that seeds are taken from, in (0, 1).
-        min_seed: pixels that a seed has at least.
-        min_area: pixels that an object has at least.
+        seed_threshold: in (0, 1), of the map that seeds are taken from. `watershed` and `components` do not use it.
+        min_seed: number of pixels that a seed has at least.
+        min_area: number of pixels that an object has at least.
     """
 
+    method: str = "distance"
     foreground_threshold: float = 0.5
     seed_threshold: float = 0.4
     min_seed: int = 3
@@ -35,7 +38,7 @@ class Objects:
     """The objects of one image.
 
     Attributes:
-        labels: [H, W] int32, 0 is background, then 1 … n in raster order.
+        labels: [H, W] int32; 0 is background, then 1 … n in raster order.
         confidences: [n] float32 in (0, 1], the mean probability of the foreground over each object.
     """
 
@@ -43,71 +46,107 @@ class Objects:
     confidences: np.ndarray
 
 
-def decode_distance(probability: np.ndarray, distance: np.ndarray, how: Decoding) -> Objects:
-    """Seeds are the components in which the distance lies above `seed_threshold`; the flood follows its slope.
+@dataclass(frozen=True)
+class Landscape:
+    """What a flood needs.
 
-    Args:
-        probability: [H, W] float32 in [0, 1], of the foreground.
-        distance: [H, W] float32, 0 at the border of an object and 1 in its middle; see `tasks.distance_maps`.
+    Attributes:
+        foreground, seeds: [H, W] bool. The components of `seeds` are the seeds.
+        height: [H, W] float32. The flood rises from the seeds; None says that the seeds are the objects already.
     """
+
+    foreground: np.ndarray
+    seeds: np.ndarray
+    height: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of decoding.
+
+    Attributes:
+        landscape: (maps [C, H, W] float32, parameters) → what is flooded. The first map is the probability of the
+            foreground.
+        defaults: the parameters that it has unless others are given.
+        connectivity: 4 or 8, of the pixels of a seed.
+    """
+
+    landscape: Callable[[np.ndarray, Decoding], Landscape]
+    defaults: Decoding
+    connectivity: int = 4
+
+
+def _by_distance(maps: np.ndarray, how: Decoding) -> Landscape:
+    """Maps: foreground, and distance (0 at the border of an object, 1 in its middle; see `tasks.distance_maps`)."""
+    probability, distance = maps
     foreground = probability > how.foreground_threshold
-    return _flood(probability, -distance, foreground & (distance > how.seed_threshold), foreground, how)
+    return Landscape(foreground, foreground & (distance > how.seed_threshold), -distance)
 
 
-def decode_border(probability: np.ndarray, border: np.ndarray, how: Decoding) -> Objects:
-    """Seeds are the components in which p(1 − b) lies above `seed_threshold`; the flood follows its slope.
-
-    Args:
-        probability, border: [H, W] float32 in [0, 1], of the foreground and of borders between objects.
-    """
+def _by_border(maps: np.ndarray, how: Decoding) -> Landscape:
+    """Maps: foreground p, and border b between objects. Seeds lie where p(1 − b) is high."""
+    probability, border = maps
     foreground, inside = probability > how.foreground_threshold, probability * (1 - border)
-    return _flood(probability, -inside, foreground & (inside > how.seed_threshold), foreground, how)
+    return Landscape(foreground, foreground & (inside > how.seed_threshold), -inside)
 
 
-def decode_mask(probability: np.ndarray, how: Decoding) -> Objects:
-    """Seeds are the tops of the mask's distance transform, at least one pixel above their surroundings."""
+def _by_watershed(maps: np.ndarray, how: Decoding) -> Landscape:
+    """Seeds are the tops of the mask's distance transform that rise at least one pixel above their surroundings."""
     from skimage.morphology import h_maxima
 
-    foreground = probability > how.foreground_threshold
+    foreground = maps[0] > how.foreground_threshold
     depth = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, 5)
     depth = cv2.GaussianBlur(depth, (0, 0), 1)
-    seeds = foreground & (h_maxima(depth, 1) > 0)
-    return _flood(probability, -depth, seeds, foreground, how, min_seed=1, connectivity=8)
+    return Landscape(foreground, foreground & (h_maxima(depth, 1) > 0), -depth)
 
 
-def decode_components(probability: np.ndarray, how: Decoding) -> Objects:
+def _by_components(maps: np.ndarray, how: Decoding) -> Landscape:
     """Each component of the mask is an object."""
-    foreground = probability > how.foreground_threshold
-    return _finished(_components(foreground, connectivity=4), probability, how)
+    foreground = maps[0] > how.foreground_threshold
+    return Landscape(foreground, foreground, None)
 
 
-def _components(mask: np.ndarray, *, connectivity: int, min_area: int = 1) -> np.ndarray:
-    """[H, W] bool → [H, W] int32, the components of at least so many pixels, in raster order; others are 0."""
+METHODS = {
+    "distance": Method(_by_distance, Decoding("distance")),
+    "border": Method(_by_border, Decoding("border", seed_threshold=0.5)),
+    "watershed": Method(_by_watershed, Decoding("watershed", min_seed=1), connectivity=8),
+    "components": Method(_by_components, Decoding("components", min_seed=1)),
+}
+
+
+def decode(maps: np.ndarray, how: Decoding) -> Objects:
+    """Finds the objects of one image.
+
+    Args:
+        maps: [C, H, W] float32. The first is the probability of the foreground; the method says what the second is,
+            and `watershed` and `components` use the first only.
+    """
+    method = METHODS[how.method]
+    landscape = method.landscape(maps, how)
+    markers = components(landscape.seeds, connectivity=method.connectivity, min_area=how.min_seed)
+    return finished(flooded(landscape, markers), maps[0], how)
+
+
+def components(mask: np.ndarray, *, connectivity: int, min_area: int = 1) -> np.ndarray:
+    """Numbers the components of [H, W] bool that have at least so many pixels: [H, W] int32, in raster order."""
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=connectivity)
     kept = statistics[:, cv2.CC_STAT_AREA] >= min_area
     kept[0] = False
     return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels] if count > 1 else labels
 
 
-def _flood(
-    probability: np.ndarray,
-    height: np.ndarray,
-    seeds: np.ndarray,
-    foreground: np.ndarray,
-    how: Decoding,
-    *,
-    min_seed: int | None = None,
-    connectivity: int = 4,
-) -> Objects:
+def flooded(landscape: Landscape, markers: np.ndarray) -> np.ndarray:
+    """Floods the foreground from markers [H, W] int32, and returns the same kind."""
+    if landscape.height is None:
+        return markers
     from skimage.segmentation import watershed
 
-    markers = _components(seeds, connectivity=connectivity, min_area=how.min_seed if min_seed is None else min_seed)
-    return _finished(watershed(height, markers, mask=foreground, connectivity=1), probability, how)
+    return watershed(landscape.height, markers, mask=landscape.foreground, connectivity=1)
 
 
-def _finished(labels: np.ndarray, probability: np.ndarray, how: Decoding) -> Objects:
+def finished(labels: np.ndarray, probability: np.ndarray, how: Decoding) -> Objects:
     """Drops small objects, fills holes, numbers the rest in raster order, and takes their confidences."""
-    labels = _without_holes(labels)
+    labels = without_holes(labels)
     areas = np.bincount(labels.ravel())
     kept = areas >= how.min_area
     kept[0] = False
@@ -120,8 +159,8 @@ def _finished(labels: np.ndarray, probability: np.ndarray, how: Decoding) -> Obj
     return Objects(numbers[labels], (sums[order] / areas[order]).astype(np.float32))
 
 
-def _without_holes(labels: np.ndarray) -> np.ndarray:
-    """Background that a single object encloses becomes a part of it."""
+def without_holes(labels: np.ndarray) -> np.ndarray:
+    """Makes background that a single object encloses a part of this object."""
     background = (labels == 0).astype(np.uint8)
     count, regions, _, _ = cv2.connectedComponentsWithStats(background, connectivity=4)
     if count <= 2:

@@ -1,38 +1,48 @@
-"""The target `border`: background, interior and border between touching objects, three classes from label maps."""
+"""The task `border`: the foreground, and the borders between cells that touch or nearly touch."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
 
-from tasks.multiclass import BACKGROUND
-from tasks.softmax import SoftmaxTask
-from tasks.task import TaskOptions
-from tasks.truth import Truth
+from tasks.instance import InstanceTask, mean_where
 
-
-class Border(SoftmaxTask):
-    """Makes the borders after the resizing, because they are a pixel or two wide and would break or vanish in it."""
-
-    reads = "labels"
-
-    @classmethod
-    def for_truth(cls, truth: Truth, options: TaskOptions) -> Border:
-        return cls((BACKGROUND, "interior", "border"), truth, options)
-
-    def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
-        """Turns [H, W, 1] instance ids into [H, W, 1] uint8 {0, 1, 2}. The radius grows with the magnification."""
-        return border_classes(truth[..., 0], max(1.0, self.options.border_radius * magnification))[..., None]
+# Borders are less than one pixel in a hundred; without this weight they are not learnt in a short training.
+POS_WEIGHT = 8.0
 
 
-def border_classes(labels: np.ndarray, radius: float) -> np.ndarray:
-    """Turns instance ids into 0 background, 1 interior and 2 border between touching or close instances.
+class Border(InstanceTask):
+    """The second channel is a sigmoid for the border, which may lie on cells and on the background between them.
+
+    The winners of the 2018 Data Science Bowl trained on such borders beside the bodies of the nuclei. They are made
+    after the resizing, because they are a few pixels wide and would break or vanish in it.
+    """
+
+    term = "border"
+
+    def separation(self, labels: np.ndarray, magnification: float) -> np.ndarray:
+        return border_map(labels, max(1.0, self.options.border_radius * magnification)).astype(np.uint8)
+
+    @staticmethod
+    def term_loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        """Returns the weighted cross-entropy plus 1 − Dice, whose sums are pooled over the batch."""
+        truth = target * valid
+        weight = logits.new_tensor(POS_WEIGHT)
+        entropy = F.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight, reduction="none")
+        p = logits.sigmoid() * valid
+        dice = (2 * (p * truth).sum() + 1) / (p.sum() + truth.sum() + 1)
+        return mean_where(entropy, valid) + 1 - dice
+
+
+def border_map(labels: np.ndarray, radius: float) -> np.ndarray:
+    """Says which pixels are border between touching or close instances.
 
     A pixel, of an instance or of the background, belongs to the border if at least two instances have a pixel at a
     distance of at most `radius` from it. The distance is Euclidean, between pixel centres; a pixel is at distance 0
     from its own instance. In terms of the weight map of the U-Net paper (Ronneberger et al. 2015, Eq. 2), these are the
-    pixels whose distances d1 and d2 to the two nearest cells are both at most `radius`. The winners of the 2018 Data
-    Science Bowl trained on such borders as a class of their own, beside the bodies of the nuclei.
+    pixels whose distances d1 and d2 to the two nearest cells are both at most `radius`.
 
     Args:
         labels: [H, W] integers, 0 is background.
@@ -40,7 +50,7 @@ def border_classes(labels: np.ndarray, radius: float) -> np.ndarray:
             the gaps of one pixel between instances.
 
     Returns:
-        [H, W] uint8.
+        [H, W] bool.
     """
     reach = int(radius)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
@@ -48,4 +58,4 @@ def border_classes(labels: np.ndarray, radius: float) -> np.ndarray:
     ids = labels.astype(np.float64)  # this dtype holds every id exactly, and OpenCV can filter it
     highest = cv2.dilate(ids, disc)
     lowest = cv2.erode(np.where(ids == 0, np.inf, ids), disc)
-    return np.where((highest > 0) & (highest != lowest), 2, labels > 0).astype(np.uint8)
+    return (highest > 0) & (highest != lowest)

@@ -29,6 +29,9 @@ class SigmoidTask(Task):
     def pixel_counts(self, target: np.ndarray) -> np.ndarray:
         return np.append((target == 1).sum(axis=(0, 1)), np.count_nonzero(target[..., 0] != VOID))
 
+    def maps(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid()
+
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
         """Returns sigmoid(logits) > threshold; the threshold is 0.5 by default."""
         threshold = self.checked_threshold(threshold)

@@ -31,6 +31,9 @@ class SoftmaxTask(Task):
         counts = np.bincount(target.ravel(), minlength=VOID + 1)[: len(self.classes)]
         return np.append(counts, counts.sum())
 
+    def maps(self, logits: Tensor) -> Tensor:
+        return logits.softmax(1)
+
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
         """Returns the class of the largest logit as one-hot: exactly one of the K channels is true at each pixel."""
         self.checked_threshold(threshold)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from metrics import ConfusionMatrix, SegmentationCounts
 from tasks.truth import Truth
@@ -21,11 +21,11 @@ class TaskOptions:
 
     Attributes:
         mask_threshold: where soft masks are cut, as a share of the file's full range; None refuses soft masks.
-        border_radius: the radius of `tasks.border.border_classes`, in pixels of the network's input.
+        border_radius: the radius of `tasks.border.border_map`, in pixels of the network's input.
     """
 
     mask_threshold: float | None = None
-    border_radius: float = 1.5  # this reaches diagonal neighbours, so that interiors do not even touch at their corners
+    border_radius: float = 2.5
 
 
 DEFAULTS = TaskOptions()
@@ -34,12 +34,13 @@ DEFAULTS = TaskOptions()
 class Task(ABC):
     """Turns truth into targets, and logits into predictions and scores.
 
-    An encoded target is uint8 in memory, where 255 is void: masks [H, W, K] {0, 1}, or class indices [H, W, 1].
+    An encoded target is uint8 in memory, where 255 is void: masks [H, W, K] {0, 1}, class indices [H, W, 1], or what
+    `tasks.instance.InstanceTask` describes. A network has C channels: as many as classes, unless `channels` has more.
 
     Attributes:
         reads: the folder of the truth below the data folder, "masks" or "labels".
         background: whether channel 0 is the background. Means over classes, files and pictures leave it out.
-        classes: names of the K channels.
+        classes: names of the K classes.
         truth: how the files of the truth are read; None if there is no data folder, as in prediction.
         options: see `TaskOptions`.
     """
@@ -60,6 +61,11 @@ class Task(ABC):
         """
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the C channels of the network."""
+        return self.classes
+
+    @property
     def has_void(self) -> bool:
         """True if targets may hold pixels of unknown class, 255."""
         return self.truth is not None and self.truth.void is not None
@@ -78,11 +84,11 @@ class Task(ABC):
             magnification: number of pixels of `truth` per pixel of the network's input, along a side.
 
         Returns:
-            The encoded target, [H, W, K] or [H, W, 1] uint8; see `Task`.
+            The encoded target, [H, W, channels] uint8; see `Task`.
         """
 
     def to_tensor(self, target: np.ndarray) -> Tensor:
-        """Turns an encoded target into what losses and scores use: float32 [K, H, W] or int64 [H, W]; 255 is void."""
+        """Turns an encoded target into what losses and scores use: float32 [C, H, W] or int64 [H, W]; 255 is void."""
         return self.batch_to_tensor(torch.from_numpy(np.ascontiguousarray(target))[None])[0]
 
     @abstractmethod
@@ -97,9 +103,17 @@ class Task(ABC):
     def pixel_counts(self, target: np.ndarray) -> np.ndarray:
         """Counts the pixels of an encoded target: those of each class, then all that are not void. [K + 1] int64."""
 
+    def whole_loss(self, loss: nn.Module) -> nn.Module:
+        """Returns the loss of all channels, given the configured one: (logits [N, C, *space], target) → scalar."""
+        return loss
+
+    @abstractmethod
+    def maps(self, logits: Tensor) -> Tensor:
+        """Turns logits [N, C, *space] into maps in [0, 1] of the same shape, such as probabilities."""
+
     @abstractmethod
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
-        """Turns logits [N, K, *space] into the prediction, bool of the same shape.
+        """Turns logits [N, C, *space] into the prediction, [N, K, *space] bool.
 
         Args:
             threshold: as `checked_threshold` returns it; None stands for the default.
