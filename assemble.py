@@ -5,8 +5,10 @@ train.py, val.py, predict.py and the benchmarks build here what they use. All ot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from datasets.balance import balanced_weights
 from datasets.fingerprint import fingerprint
 from datasets.folder import DataFolder, list_folder
 from datasets.loading.device_samples import keep_on_device
-from datasets.loading.loaders import scoring_loader, training_loader
+from datasets.loading.loaders import scoring_loader, stretch, training_loader
 from datasets.prepare.synthetic import write_synthetic
 from datasets.survey import TrainingData, load_training_data
 from engine.device import Runtime, choose_runtime
@@ -29,12 +31,14 @@ from engine.runs.resume import require_same_config
 from engine.schema.config import Config
 from engine.schema.loss_arguments import loss_arguments
 from engine.training import Training
+from inference.decoding import METHODS, Decoding
+from inference.object_scores import ObjectScores, epochs_between_decodes
 from inference.tiling import TiledModel
 from losses import DeepSupervisionLoss, build_loss
 from models import build_model
 from system.errors import CheckpointError, ConfigError
 from system.seeding import seed_everything
-from tasks import load_task
+from tasks import TASKS, load_task
 from tasks.task import Task, TaskOptions
 
 if TYPE_CHECKING:
@@ -76,6 +80,8 @@ def continued(config: Config, state: Mapping | None, ranks: Ranks) -> Config:
     begun = begun.with_on_device(begun.data.on_device is True)  # False for runs that are older than this key
     if config.data.on_device == "auto":
         config = config.with_on_device(begun.data.on_device)
+    if config.train.decode_every == "auto":
+        config = config.with_decode_every(begun.train.decode_every)
     processes = state["machine"].get("processes", 1), ranks.count
     require_same_config(begun.model_dump(), config.model_dump(), processes=processes)
     return config
@@ -87,7 +93,7 @@ def data_folder(config: Config, root: Path) -> DataFolder:
 
 
 def task_type(config: Config) -> type[Task]:
-    return load_task(config.task, config.data.target)
+    return load_task(config.task)
 
 
 def task_options(config: Config) -> TaskOptions:
@@ -118,9 +124,14 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingD
 
 
 def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
-    """Returns the configuration with `true` or `false` in place of `data.on_device: auto`."""
+    """Returns the configuration with values in place of `data.on_device: auto` and `train.decode_every: auto`."""
     wanted, window = config.data.on_device, config.data.window
-    return config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
+    config = config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
+    if config.train.decode_every == "auto":
+        trained = len(data.train) * config.data.crops_per_image * math.prod(window)
+        scored = sum(math.prod(data.val.size_of(index)) for index in range(len(data.val)))
+        config = config.with_decode_every(epochs_between_decodes(trained=trained, scored=scored, on_gpu=where.on_cuda))
+    return config
 
 
 def loaders(
@@ -165,7 +176,7 @@ def network(config: Config, data: TrainingData, root: Path, *, resumed: bool = F
         resumed: a checkpoint will replace the weights, so `model.weights` need not be read.
     """
     seed_everything(config.seed)
-    model = untrained_network(config, len(data.task.classes), data.reader.channels)
+    model = untrained_network(config, len(data.task.channels), data.reader.channels)
     if config.model.weights and not resumed:
         left_out = load_weights(model, root / config.model.weights)
         heads = ", ".join(left_out) or "none"
@@ -174,11 +185,11 @@ def network(config: Config, data: TrainingData, root: Path, *, resumed: bool = F
     return model
 
 
-def untrained_network(config: Config, classes: int, channels: int) -> nn.Module:
-    """Builds the configured network for these numbers of classes and image channels, with random weights."""
+def untrained_network(config: Config, outputs: int, channels: int) -> nn.Module:
+    """Builds the configured network for these numbers of output and image channels, with random weights."""
     return build_model(
         config.model.name,
-        num_classes=classes,
+        num_classes=outputs,
         input_channels=channels,
         filters=config.model.filters,
         deep_supervision=config.model.deep_supervision,
@@ -203,7 +214,7 @@ def criterion(config: Config, data: TrainingData) -> DeepSupervisionLoss:
     part = config.loss.balanced_part
     weight = balanced_weights(data.pixels[part], classes) if part else None
     arguments = loss_arguments(config.loss, void=data.task.has_void, weight=weight)
-    return DeepSupervisionLoss(build_loss(config.loss.name, **arguments))
+    return DeepSupervisionLoss(data.task.whole_loss(build_loss(config.loss.name, **arguments)))
 
 
 def training(
@@ -219,8 +230,18 @@ def training(
         steps_per_epoch=steps_per_epoch,
         **config.scheduler.arguments(),
     )
-    clip_norm = config.train.clip_norm
-    return Training(model, loss, optimizer, schedule, data.task, where, ranks, seed=config.seed, clip_norm=clip_norm)
+    return Training(
+        model,
+        loss,
+        optimizer,
+        schedule,
+        data.task,
+        where,
+        ranks,
+        seed=config.seed,
+        clip_norm=config.train.clip_norm,
+        best=config.best,
+    )
 
 
 def constants(config: Config, data: TrainingData, root: Path) -> dict[str, object]:
@@ -232,6 +253,24 @@ def constants(config: Config, data: TrainingData, root: Path) -> dict[str, objec
         "normalisation": data.normalise.to_dict(),
         "data": fingerprint(root / config.data.root, data.split, data.train, data.val),
     }
+
+
+def object_scores(config: Config, data: TrainingData, epoch: int, ranks: Ranks = ALONE) -> ObjectScores | None:
+    """Returns a new scorer of the cells of this rank's share of the validation part.
+
+    It is None if the task does not separate cells, or if this epoch does not score them.
+    """
+    every = config.train.decode_every
+    if not TASKS[config.task].instances or ((epoch - 1) % every and epoch < config.train.epochs):
+        return None
+    labels = (data.val.labels(index) for index in stretch(len(data.val), ranks.rank, ranks.count))
+    return ObjectScores(data.task, labels, decoding(config))
+
+
+def decoding(config: Config) -> Decoding | None:
+    """Returns how the maps of a run become cells; None if its task has no cells."""
+    method = config.decode_method
+    return method and replace(METHODS[method].defaults, **config.decode.given())
 
 
 def memory_advice(config: Config, ranks: Ranks) -> AbstractContextManager[None]:

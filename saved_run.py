@@ -66,7 +66,8 @@ def open_run(
     try:
         config = Config.model_validate(state["config"])
         reader = ImageReader.from_dict(state["reader"])
-        model = untrained_network(config, len(state["classes"]), reader.channels)
+        task = task_type(config)(state["classes"], options=task_options(config))
+        model = untrained_network(config, len(task.channels), reader.channels)
         model.load_state_dict(state["model"])
         normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
         batch_size = config.train.micro_batch_size(max(1, int(state["machine"].get("processes", 1))))
@@ -81,7 +82,7 @@ def open_run(
             raise ConfigError(str(error)) from error
     predictor = Predictor(
         model=scoring_network(config, where.place(model).eval()),
-        task=task_type(config)(state["classes"], options=task_options(config)),
+        task=task,
         reader=reader,
         normalise=normalise,
         size=config.data.height_width,

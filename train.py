@@ -78,7 +78,7 @@ def train(
     with train_loader, assemble.memory_advice(config, ranks):
         while not training.history.is_over(epochs=epochs, patience=patience):
             losses = train_epoch(training, train_loader, after_step=checkpoints.after_step)
-            counts = data.task.counts()
+            counts, objects = data.task.counts(), assemble.object_scores(config, data, training.progress.epoch, ranks)
             val_losses = evaluate(
                 scoring_model,
                 val_loader,
@@ -86,16 +86,17 @@ def train(
                 criterion=training.criterion,
                 runtime=runtime,
                 decide=data.task.decide,
+                objects=objects,
                 on_logits=checkpoints.after_scoring_step,
                 ranks=ranks,
             )
-            training.end_epoch(losses, val_losses, counts)
+            training.end_epoch(losses, val_losses, counts, objects)
             print(training.history.line(epochs), flush=True)
             checkpoints.after_epoch()
     if len(training.history.rows) < epochs:
-        print(f"stop    val_iou has not risen for {patience} epochs")
+        print(f"stop    {config.best} has not risen for {patience} epochs")
     best = training.history.best
-    print(f"best    val_iou {best['val_iou']:.4f}, epoch {best['epoch']}, {run.path / 'best.pth'}")
+    print(f"best    {config.best} {best[config.best]:.4f}, epoch {best['epoch']}, {run.path / 'best.pth'}")
 
 
 if __name__ == "__main__":

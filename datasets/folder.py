@@ -16,6 +16,8 @@ from system.errors import FileError
 from tasks.task import DEFAULTS, Task, TaskOptions
 from tasks.truth import ClassMaps, LabelMaps, MaskFiles, Truth
 
+CELL = "cell"  # the class of label maps, unless a single folder of masks beside them names it
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -24,11 +26,13 @@ class Sample:
     Attributes:
         truth: one file per class in the order of the folder's classes, where None is an empty mask; or one class map;
             or one label map.
+        labels: the label map of the image, if the folder has one, whatever the task reads.
     """
 
     id: str
     image: Path
     truth: tuple[Path | None, ...]
+    labels: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,10 @@ def list_folder(
     elif errors:
         raise refusal(root, errors)
     path = lambda file: None if file is None else root / file
-    samples = (Sample(i, root / image, tuple(path(of.get(i)) for of in files)) for i, image in listing.images.items())
+    samples = [
+        Sample(i, root / image, tuple(path(of.get(i)) for of in files), path(listing.labels.get(i)))
+        for i, image in listing.images.items()
+    ]
     return DataFolder(task, tuple(samples))
 
 
@@ -80,7 +87,8 @@ def _truth(listing: Listing, task_type: type[Task], options: TaskOptions) -> tup
     """How the truth of the folder is read, and id → file for each of its channels."""
     root, described = listing.root, listing.description
     if task_type.reads == "labels":
-        return LabelMaps(root / "labels"), [listing.labels]
+        classes = tuple(listing.masks) if len(listing.masks) == 1 else (CELL,)
+        return LabelMaps(root / "labels", classes), [listing.labels]
     if listing.class_maps:
         maps = ClassMaps(root / NAME, described.classes, described.class_map_palette, described.void)
         return maps, list(listing.masks.values())[:1]

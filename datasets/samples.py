@@ -14,7 +14,8 @@ from datasets.crop import random_crop
 from datasets.folder import Sample, read_sample
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
-from images.resize import resize_image
+from images.reading import decode_labels, read_bytes
+from images.resize import resize_image, resize_labels
 from system.seeding import sample_seed
 from tasks.task import Task
 
@@ -59,6 +60,20 @@ class Samples:
         height, width = self.size or image.shape[:2]
         magnification = math.sqrt(image.shape[0] * image.shape[1] / (height * width))
         return image, self.task.encode(truth, magnification=magnification)
+
+    def labels(self, index: int, *, at_file_size: bool = False) -> np.ndarray:
+        """The label map of `samples[index]`, read again: [H, W] integers, as the network sees it or at its own size.
+
+        Raises:
+            FileError: the file cannot be used.
+        """
+        sample = self.samples[index]
+        labels = decode_labels(
+            read_bytes(sample.labels, max_pixels=self.reader.max_pixels),
+            str(sample.labels),
+            max_pixels=self.reader.max_pixels,
+        )
+        return labels if at_file_size or self.size is None else resize_labels(labels, self.size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Image [H, W, C] uint8 and encoded target (see `Task`) as the network sees them."""

@@ -19,7 +19,7 @@ if typing.TYPE_CHECKING:
     from torch import Tensor, nn
 
     from engine.device import Runtime
-    from engine.progress import Counts, MeanLosses
+    from engine.progress import MeanLosses, Pooled
 
 T = TypeVar("T")
 
@@ -230,7 +230,7 @@ class Ranks:
         distributed.all_reduce(common, distributed.ReduceOp.MIN)
         return common > 0
 
-    def pool(self, losses: MeanLosses, counts: Counts) -> None:
+    def pool(self, losses: MeanLosses, *counts: Pooled) -> None:
         """Gives `losses` and `counts` on every rank what all ranks have added, in the order of the ranks."""
         if self.alone:
             return
@@ -238,9 +238,11 @@ class Ranks:
 
         from engine.progress import merged
 
-        shares = self.gathered({"losses": losses.state_dict(), "counts": counts.state_dict()})
-        losses.load_state_dict(merged(share["losses"] for share in shares), device=torch.device("cpu"))
-        counts.load_state_dict(merged(share["counts"] for share in shares))
+        shares = self.gathered([one.state_dict() for one in (losses, *counts)])
+        pooled = [merged(states) for states in zip(*shares, strict=True)]
+        losses.load_state_dict(pooled[0], device=torch.device("cpu"))
+        for one, state in zip(counts, pooled[1:], strict=True):
+            one.load_state_dict(state)
 
     def share_buffers(self, model: nn.Module) -> None:
         """Copies the running statistics of the first rank to all ranks.

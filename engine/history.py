@@ -10,9 +10,14 @@ class History:
     """Collects one row per epoch for log.csv (reproducible to the byte) and for timing.csv (not reproducible).
 
     It also runs the clock that timing.csv needs.
+
+    Args:
+        score: the column whose highest value makes an epoch the best. An epoch may have no value in it, but the first
+            has one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, score: str = "val_iou") -> None:
+        self.score = score
         self.rows: list[dict[str, float]] = []
         self.timing: list[dict[str, float]] = []
         self._started, self._trained, self._images, self._waited = 0.0, 0.0, 0, 0.0
@@ -63,8 +68,9 @@ class History:
 
     @property
     def best(self) -> Mapping[str, float]:
-        """The row with the highest val_iou; of equal rows, the first."""
-        return max(self.rows, key=lambda row: row["val_iou"])
+        """The row with the highest score; of equal rows, the first."""
+        scored = [row for row in self.rows if row.get(self.score) is not None]
+        return max(scored, key=lambda row: row[self.score])
 
     @property
     def newest_is_best(self) -> bool:
@@ -78,9 +84,10 @@ class History:
         """Returns the line that describes the newest epoch on a terminal."""
         row, timing = self.rows[-1], self.timing[-1]
         seconds = timing["train_seconds"] + timing["val_seconds"]
+        cells = f"val_ap_50 {row['val_ap_50']:.4f}  " if "val_ap_50" in row else ""
         return (
             f"epoch {row['epoch']:3d}/{epochs}  lr {row['lr']:.2e}  loss {row['loss']:.4f}  iou {row['iou']:.4f}  "
-            f"val_loss {row['val_loss']:.4f}  val_iou {row['val_iou']:.4f}  val_dice {row['val_dice']:.4f}  "
+            f"val_loss {row['val_loss']:.4f}  val_iou {row['val_iou']:.4f}  val_dice {row['val_dice']:.4f}  {cells}"
             f"{seconds:.1f} s, {timing['waiting_share']:.0%} of training waited for data"
             f"{'  best' if self.newest_is_best else ''}"
         )

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from engine.device import Runtime
 from engine.distributed import ALONE, Ranks
-from engine.progress import Counts, MeanLosses
+from engine.progress import Counts, MeanLosses, ObjectCounts
 from engine.training import Criterion, Training
 
 
@@ -69,6 +69,7 @@ def evaluate(
     criterion: Criterion | None = None,
     runtime: Runtime,
     decide: Callable[[Tensor], Tensor],
+    objects: ObjectCounts | None = None,
     on_logits: Callable[[Tensor], None] = lambda logits: None,
     ranks: Ranks = ALONE,
 ) -> dict[str, float]:
@@ -78,10 +79,11 @@ def evaluate(
     set. All use the running statistics of the first rank.
 
     Args:
-        model: [N, C, H, W] → logits [N, K, H, W] in eval mode.
+        model: images [N, C, H, W] → logits [N, C, H, W], in eval mode.
         criterion: computes the loss. Without it the result is empty.
-        decide: logits [N, K, *space] → bool predictions of the same shape, such as `Task.decide`.
-        on_logits: called with the logits of each batch, [N, K, H, W] float32 on the device.
+        decide: logits [N, C, *space] → bool predictions [N, K, *space], such as `Task.decide`.
+        objects: scores the cells of each image, too.
+        on_logits: called with the logits of each batch, [N, C, H, W] float32 on the device.
 
     Returns:
         The mean loss per image as "loss", and the terms of a weighted sum by their names.
@@ -97,6 +99,8 @@ def evaluate(
         if criterion is not None:
             losses.add(criterion(logits, target), criterion.term_values, images=len(images))
         counts.update(decide(logits), target)
+        if objects is not None:
+            objects.update(logits)
         on_logits(logits)
-    ranks.pool(losses, counts)
+    ranks.pool(losses, counts, *([] if objects is None else [objects]))
     return {} if criterion is None else losses.compute("validation")

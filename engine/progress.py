@@ -21,16 +21,28 @@ class Scores(Protocol):
     def columns(self) -> dict[str, float]: ...
 
 
-class Counts(Protocol):
+class Pooled(Protocol):
+    """An object whose state the ranks can put together, see `merged`."""
+
+    def state_dict(self) -> dict: ...
+
+    def load_state_dict(self, state: Mapping) -> None: ...
+
+
+class Counts(Pooled, Protocol):
     """An object that counts hard predictions, such as `metrics.SegmentationCounts`."""
 
     def update(self, prediction: Tensor, target: Tensor) -> None: ...
 
     def compute(self) -> Scores: ...
 
-    def state_dict(self) -> dict: ...
 
-    def load_state_dict(self, state: Mapping) -> None: ...
+class ObjectCounts(Pooled, Protocol):
+    """An object that finds and counts the cells of whole images, such as `inference.object_scores.ObjectScores`."""
+
+    def update(self, logits: Tensor) -> None: ...
+
+    def columns(self) -> dict[str, float]: ...
 
 
 class MeanLosses:

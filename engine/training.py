@@ -14,7 +14,7 @@ from engine.divergence import UpdateGuard, WatchedStep
 from engine.history import History
 from engine.loss_scaling import build_loss_scaling
 from engine.optimisers import Schedule
-from engine.progress import Counts, EpochProgress
+from engine.progress import Counts, EpochProgress, ObjectCounts
 from system.errors import DivergedError
 from system.seeding import seed_step
 from tasks.task import Task
@@ -46,6 +46,7 @@ class Training:
         seed: the seed of the network's own randomness, such as dropout. Each step of each epoch gets its own seed
             from it.
         clip_norm: the largest allowed 2-norm of the gradient. A larger gradient is scaled down to it.
+        best: the column of log.csv whose highest value makes an epoch the best.
     """
 
     def __init__(
@@ -60,13 +61,14 @@ class Training:
         *,
         seed: int = 0,
         clip_norm: float | None = None,
+        best: str = "val_iou",
     ) -> None:
         self.model = self.network = model
         self.criterion, self.optimizer, self.schedule, self.task = criterion, optimizer, schedule, task
         self.runtime, self.ranks, self.seed, self.clip_norm = runtime, ranks, seed, clip_norm
         self.scaling = build_loss_scaling(runtime, optimizer)
         self.guard = UpdateGuard(optimizer, deferred=runtime.on_cuda)
-        self.history = History()
+        self.history = History(best)
         self.progress = EpochProgress(task.counts(by_class=False))
 
     def begin(self, *, sync_batch_norm: bool = False) -> None:
@@ -131,15 +133,23 @@ class Training:
         epoch, step = self.progress.epoch, self.progress.steps
         self.guard.check(WatchedStep(epoch, step, images, target, lr, loss, norm, terms, finite, scale))
 
-    def end_epoch(self, losses: Mapping[str, float], val_losses: Mapping[str, float], val_counts: Counts) -> None:
+    def end_epoch(
+        self,
+        losses: Mapping[str, float],
+        val_losses: Mapping[str, float],
+        val_counts: Counts,
+        val_objects: ObjectCounts | None = None,
+    ) -> None:
         """Adds the epoch to the history, moves the schedule on, and gets ready for the next epoch.
 
         Args:
             losses, val_losses: what `train_epoch` and `evaluate` returned.
-            val_counts: what `evaluate` counted.
+            val_counts, val_objects: what `evaluate` counted.
         """
         self.schedule.after_epoch(val_losses["loss"])
         scores, val_scores = (counts.compute().columns() for counts in (self.progress.counts, val_counts))
+        if val_objects is not None:
+            val_scores |= val_objects.columns()
         self.history.add(self.schedule.lr, losses, scores, val_losses, val_scores)
         self.progress = EpochProgress(self.task.counts(by_class=False), epoch=len(self.history.rows) + 1)
 

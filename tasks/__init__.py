@@ -17,43 +17,41 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """Says where a task is, and what its losses receive.
+    """Says where a task is, what its losses receive, and how its cells can be found.
 
     Attributes:
         target: "mask": one sigmoid channel, whose target is float {0, 1}; "masks": K such channels; "indices": K
             softmax channels, whose target is class indices.
         where: "module:Class", which is imported when a run needs it; or the class itself.
+        methods: names of `inference.decoding.METHODS` that turn the maps of the task into cells. The first is the
+            default.
+        instances: whether the task separates cells. Its training then scores cells, too.
     """
 
     target: str
     where: str | type[Task]
+    methods: tuple[str, ...] = ()
+    instances: bool = False
 
 
-# (`task`, `data.target`) of a configuration → the task.
-TASKS: dict[tuple[str, str], TaskEntry] = {
-    ("binary", "masks"): TaskEntry("mask", "tasks.binary:Binary"),
-    ("multilabel", "masks"): TaskEntry("masks", "tasks.multilabel:Multilabel"),
-    ("multiclass", "masks"): TaskEntry("indices", "tasks.multiclass:Multiclass"),
-    ("multiclass", "border"): TaskEntry("indices", "tasks.border:Border"),
+MASK_METHODS = ("watershed", "components")
+
+# `task` of a configuration → the task.
+TASKS: dict[str, TaskEntry] = {
+    "binary": TaskEntry("mask", "tasks.binary:Binary", MASK_METHODS),
+    "multilabel": TaskEntry("masks", "tasks.multilabel:Multilabel"),
+    "multiclass": TaskEntry("indices", "tasks.multiclass:Multiclass"),
+    "distance": TaskEntry("mask", "tasks.distance:Distance", ("distance", *MASK_METHODS), instances=True),
+    "border": TaskEntry("mask", "tasks.border:Border", ("border", *MASK_METHODS), instances=True),
 }
 
 
-def load_task(name: str, target: str) -> type[Task]:
-    """Returns the class of the task that a configuration chooses with `task: name` and `data.target: target`."""
-    where = TASKS[name, target].where
+def load_task(name: str) -> type[Task]:
+    """Returns the class of the task that a configuration chooses with `task: name`."""
+    where = TASKS[name].where
     return load(where) if isinstance(where, str) else where
-
-
-def task_names() -> list[str]:
-    """Returns the allowed values of `task`, in the order of the table."""
-    return list(dict.fromkeys(name for name, _ in TASKS))
-
-
-def target_names() -> list[str]:
-    """Returns the allowed values of `data.target`, in the order of the table."""
-    return list(dict.fromkeys(target for _, target in TASKS))
 
 
 def tasks_with(targets: typing.Container[str]) -> list[str]:
     """Returns the names of the tasks whose losses receive one of these kinds of targets, in the order of the table."""
-    return list(dict.fromkeys(name for (name, _), entry in TASKS.items() if entry.target in targets))
+    return [name for name, entry in TASKS.items() if entry.target in targets]

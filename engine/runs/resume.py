@@ -60,7 +60,7 @@ def restore(run: RunFolder, training: Training, state: Mapping, constants: Mappi
     epochs = [config["train"]["epochs"] for config in (state["config"], constants["config"])]
     training.load_state_dict(state, epochs_changed=epochs[0] != epochs[1])
     if training.ranks.is_first:
-        run.rewrite_derived(state)
+        run.rewrite_derived(training.history, state)
     steps = f" and {training.progress.steps} steps" if training.progress.steps else ""
     print(f"resume  after epoch {state['epoch']}{steps}, with {state['machine']['threads']} CPU threads")
     if epochs[0] != epochs[1]:

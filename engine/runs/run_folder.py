@@ -6,7 +6,7 @@ log.csv       one row per epoch, reproducible to the byte
 timing.csv    seconds and images per second of each epoch
 last.pth      the newest checkpoint; both tables, and best.pth if its epoch is the best, can be rewritten from it
 previous.pth  the checkpoint before it
-best.pth      the state after the epoch with the highest val_iou
+best.pth      the state after the epoch with the highest score
 val/          what val.py writes: scores.csv, masks/<class>/<id>.png, overlays/
 """
 
@@ -121,10 +121,12 @@ class RunFolder:
             print(f"damaged {error.args[0].split(';')[0]}; going on from previous.pth, epoch {state['epoch']}")
             return state
 
-    def rewrite_derived(self, state: dict) -> None:
-        """Rewrites best.pth and the tables from the checkpoint `state`, because a stop may come between two writes."""
-        history = History()
-        history.load(state["history"], state["timing"])
+    def rewrite_derived(self, history: History, state: dict) -> None:
+        """Rewrites best.pth and the tables, because a stop may come between two writes.
+
+        Args:
+            history: the history in the checkpoint `state`.
+        """
         if not history.rows:
             return
         self._write_tables(history)

@@ -18,12 +18,12 @@ from pydantic import (
     model_validator,
 )
 
-from engine.schema.choices import name_in
+from engine.schema.choices import name_in, shown, suggestion
 from engine.schema.losses import LossConfig
 from engine.schema.optimisers import Fraction, OptimizerConfig, SchedulerConfig
 from engine.schema.section import Section
 from models import FILTERS, MODELS
-from tasks import TASKS, target_names, task_names
+from tasks import TASKS
 
 
 def _check_size(size: object) -> object:
@@ -48,14 +48,18 @@ def _auto_or(allowed: Callable[[object], bool], expected: str) -> BeforeValidato
     return BeforeValidator(check)
 
 
-TaskName = Annotated[str, name_in(task_names)]
-TargetName = Annotated[str, name_in(target_names)]
+TaskName = Annotated[str, name_in(lambda: list(TASKS))]
 ModelName = Annotated[str, name_in(lambda: list(MODELS))]
 Size = Annotated[int | list[int], BeforeValidator(_check_size)]
 Workers = Annotated[
     int | Literal["auto"],
     _auto_or(lambda value: type(value) is int and value >= 0, "a whole number greater than or equal to 0"),
 ]
+Rhythm = Annotated[
+    int | Literal["auto"],
+    _auto_or(lambda value: type(value) is int and value >= 1, "a whole number greater than or equal to 1"),
+]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is bool, "true or false")]
 
 
@@ -68,8 +72,7 @@ class DataConfig(Section):
     channels: Literal["auto", 1, 3] = "auto"
     intensity: Literal["native", "image", "run"] = "native"
     mask_threshold: Fraction | None = None  # where soft masks are cut, as a share of their full range
-    target: TargetName = "masks"  # border: background, interior and border, made from labels/
-    border_radius: Annotated[float, Field(ge=1)] = 1.5  # in pixels of the network's input
+    border_radius: Annotated[float, Field(ge=1)] = 2.5  # of task: border, in pixels of the network's input
     max_pixels: PositiveInt = 2**28
     normalise: Literal["dataset", "imagenet"] = "dataset"
     val_fraction: Fraction = 0.2
@@ -96,6 +99,19 @@ class DataConfig(Section):
     @property
     def tile_overlap(self) -> int:
         return self.overlap if self.overlap is not None else min(self.tile) // 2
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_target(cls, keys: object) -> object:
+        """Reads the configuration of a run that was begun when this section had the key `target`."""
+        if not isinstance(keys, dict) or "target" not in keys:
+            return keys
+        if keys["target"] != "masks":
+            raise ValueError(
+                f"target: {keys['target']} is gone, and with it its three softmax classes; set task: border, "
+                "or task: distance, and a loss for masks such as BCEDiceLoss, and train anew"
+            )
+        return {key: value for key, value in keys.items() if key not in ("target", "border_radius")}
 
     @model_validator(mode="after")
     def _one_geometry(self) -> DataConfig:
@@ -125,13 +141,29 @@ class ModelConfig(Section):
         return self
 
 
+class DecodeConfig(Section):
+    """How maps become cells. A key that is not given has the default of its method."""
+
+    method: str | None = None  # None: the first method of the task
+    foreground_threshold: Fraction | None = None  # a pixel above this probability belongs to a cell
+    seed_threshold: Fraction | None = None  # cells grow from where the task's second map lies above this
+    min_seed: Count | None = None  # pixels of a seed
+    min_area: Count | None = None  # pixels of a cell
+
+    def given(self) -> dict[str, float]:
+        """Returns the parameters that are given, without the method."""
+        return self.model_dump(exclude={"method"}, exclude_none=True)
+
+
 class TrainConfig(Section):
     epochs: PositiveInt
     batch_size: PositiveInt = 16  # images in a step, in all processes together
     accumulate: PositiveInt = 1  # number of micro-batches in each process's share of a batch
     sync_batch_norm: bool = False  # batch norm uses the images of all processes
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
-    early_stopping: PositiveInt | None = None  # stop after this many epochs without a better val_iou
+    best: Literal["auto", "val_iou", "val_dice", "val_ap_50", "val_ap"] = "auto"  # best.pth has the highest
+    decode_every: Rhythm = "auto"  # score the cells of the validation part in every n-th epoch
+    early_stopping: PositiveInt | None = None  # stop after this many epochs without a better score
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16 is for GPUs without bf16
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     workers: Workers = "auto"  # number of processes that read and augment
@@ -161,26 +193,52 @@ class Config(Section):
     optimizer: OptimizerConfig
     scheduler: SchedulerConfig
     train: TrainConfig
+    decode: DecodeConfig = DecodeConfig()
 
     @property
     def target(self) -> str:
         """The kind of target that the losses of the task receive; see `tasks.TaskEntry`."""
-        return TASKS[self.task, self.data.target].target
+        return TASKS[self.task].target
+
+    @property
+    def best(self) -> str:
+        """The column of log.csv whose highest value chooses best.pth."""
+        if self.train.best != "auto":
+            return self.train.best
+        return "val_ap_50" if TASKS[self.task].instances else "val_iou"
+
+    @property
+    def decode_method(self) -> str | None:
+        """The method that turns maps into cells; None if the task has no cells."""
+        return self.decode.method or next(iter(TASKS[self.task].methods), None)
 
     def with_on_device(self, on_device: bool) -> Config:
         """Returns the configuration with this value of `data.on_device`, on which the random draws depend."""
         return self.model_copy(update={"data": self.data.model_copy(update={"on_device": on_device})})
 
+    def with_decode_every(self, epochs: int) -> Config:
+        """Returns the configuration with this value of `train.decode_every`, on which log.csv depends."""
+        return self.model_copy(update={"train": self.train.model_copy(update={"decode_every": epochs})})
+
     @model_validator(mode="after")
     def _loss_fits_task(self) -> Config:
-        if (self.task, self.data.target) not in TASKS:
-            fitting = " or ".join(task for task, target in TASKS if target == self.data.target)
-            raise ValueError(
-                f"data.target: {self.data.target} belongs to task: {fitting}; got task: {self.task}, "
-                f"set task: {fitting}, or another data.target"
-            )
         if problem := self.loss.why_unfit(self.target):
             raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _cells_fit_task(self) -> Config:
+        methods, separating = TASKS[self.task].methods, [name for name, entry in TASKS.items() if entry.instances]
+        if self.decode != DecodeConfig() and not methods:
+            able = ", ".join(name for name, entry in TASKS.items() if entry.methods)
+            raise ValueError(f"decode: task {self.task} has no cells; leave the section out, or set task: {able}")
+        if (method := self.decode.method) is not None and method not in methods:
+            raise ValueError(f"decode.method: got {shown(method)}; {suggestion(method, methods)}")
+        if self.best.startswith("val_ap") and self.task not in separating:
+            raise ValueError(
+                f"train.best: {self.best} needs the scores of cells, which task {' and '.join(separating)} have; "
+                f"got task: {self.task}, set train.best: val_iou"
+            )
         return self
 
     @model_validator(mode="after")
