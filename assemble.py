@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ from engine.runs.resume import require_same_config
 from engine.schema.config import Config
 from engine.schema.loss_arguments import loss_arguments
 from engine.training import Training
-from inference.decoding import METHODS, Decoding
+from inference.decoding import Decoding, decoding_by
 from inference.object_scores import ObjectScores, epochs_between_decodes
 from inference.tiling import TiledModel
 from losses import DeepSupervisionLoss, build_loss
@@ -270,7 +269,7 @@ def object_scores(config: Config, data: TrainingData, epoch: int, ranks: Ranks =
 def decoding(config: Config) -> Decoding | None:
     """Returns how the maps of a run become cells; None if its task has no cells."""
     method = config.decode_method
-    return method and replace(METHODS[method].defaults, **config.decode.given())
+    return method and decoding_by(method, **config.decode.given())
 
 
 def memory_advice(config: Config, ranks: Ranks) -> AbstractContextManager[None]:

@@ -3,6 +3,7 @@
 from saved_run import load_run
 predictor = load_run("outputs/demo")
 masks = predictor(image)
+cells = predictor.cells(image)
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from assemble import scoring_network, task_options, task_type, untrained_network
+from assemble import decoding, scoring_network, task_options, task_type, untrained_network
 from engine.device import choose_runtime
 from engine.runs.run_folder import RunFolder
 from engine.schema.config import Config
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
-from inference.predictor import Predictor
+from inference.decode_file import NAME, ChosenDecoding, read_decoding
+from inference.ensemble import ensemble
+from inference.predictor import ImagePredictor, Predictor
+from inference.symmetries import SymmetricModel
 from models import prune
 from system.errors import CheckpointError, ConfigError
 from system.names import faults_of_classes
+from tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -37,14 +42,30 @@ class SavedRun:
 
 
 def load_run(
-    path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
-) -> Predictor:
-    """Loads the `best.pth` of a run, ready to predict. Arguments and errors are those of `open_run`."""
-    return open_run(path, device=device, precision=precision, depth=depth).predictor
+    *paths: Path | str,
+    device: str | None = None,
+    precision: str | None = None,
+    depth: int | None = None,
+    tta: bool = False,
+) -> ImagePredictor:
+    """Loads the `best.pth` of a run, ready to predict; several runs of one task predict together, see `Ensemble`.
+
+    Arguments and errors are those of `open_run`.
+
+    Raises:
+        ConfigError: the runs differ in their task or in their classes.
+    """
+    members = [open_run(path, device=device, precision=precision, depth=depth, tta=tta).predictor for path in paths]
+    return ensemble(members, [str(path) for path in paths])
 
 
 def open_run(
-    path: Path | str, *, device: str | None = None, precision: str | None = None, depth: int | None = None
+    path: Path | str,
+    *,
+    device: str | None = None,
+    precision: str | None = None,
+    depth: int | None = None,
+    tta: bool = False,
 ) -> SavedRun:
     """Opens a run with the network of its `best.pth`.
 
@@ -53,9 +74,10 @@ def open_run(
         device, precision: replace those that the run was configured with.
         depth: prunes a UNet++ that was trained with deep supervision to 1 … 4 levels below the first; see
             `models.prune`.
+        tta: averages over the symmetries of the network's input, see `inference.symmetries`.
 
     Raises:
-        ConfigError: the network cannot be pruned to this depth.
+        ConfigError: the network cannot be pruned to this depth, or the run's decode.yaml cannot be used.
         CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, or names classes that no
             folder can have.
     """
@@ -72,7 +94,7 @@ def open_run(
         normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
         batch_size = config.train.micro_batch_size(max(1, int(state["machine"].get("processes", 1))))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic raises a ValueError
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
     where = choose_runtime(device or config.train.device, precision or config.train.precision)
     if depth is not None:
@@ -80,13 +102,21 @@ def open_run(
             model = prune(model, depth)
         except (TypeError, ValueError) as error:
             raise ConfigError(str(error)) from error
+    network = where.place(model).eval()
     predictor = Predictor(
-        model=scoring_network(config, where.place(model).eval()),
+        model=scoring_network(config, SymmetricModel(network, task) if tta else network),
         task=task,
         reader=reader,
         normalise=normalise,
         size=config.data.height_width,
         runtime=where,
         epoch=epoch,
+        decoding=chosen_decoding(config, folder.path),
     )
     return SavedRun(folder, config, predictor, batch_size)
+
+
+def chosen_decoding(config: Config, run: Path) -> ChosenDecoding | None:
+    """Returns how the maps of a run become cells: as its decode.yaml says or, without this file, its configuration."""
+    how = decoding(config)
+    return how and (read_decoding(run / NAME, TASKS[config.task].methods) or ChosenDecoding(how))

@@ -1,6 +1,7 @@
-"""Scores a run and writes its predicted masks. Everything comes from the run folder.
+"""Scores a run and writes its predicted masks and cells. Everything comes from the run folder.
 
 python val.py --run outputs/demo
+python val.py --run outputs/demo --tune
 python val.py --run outputs/demo --split all --threshold 0.4
 """
 
@@ -8,11 +9,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+import typing
 from functools import partial
 from pathlib import Path
 
 from system.command_line import fraction
 from system.errors import DataError, run_script
+
+if typing.TYPE_CHECKING:
+    from torch.utils.data import DataLoader
+
+    from datasets.samples import Samples
+    from saved_run import SavedRun
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -23,48 +31,79 @@ def main() -> None:
     parser.add_argument("--split", choices=("val", "train", "all"), default="val", help="default: %(default)s")
     threshold_help = "a pixel belongs to a class above this probability (default: 0.5); multiclass runs have none"
     parser.add_argument("--threshold", type=partial(fraction, option="--threshold"), help=threshold_help)
+    tune_help = "first choose the parameters of decoding by the cells of the validation part, for <run>/decode.yaml"
+    parser.add_argument("--tune", action="store_true", help=tune_help)
+    parser.add_argument("--tta", action="store_true", help="average over flips and, for squares, quarter turns")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
-    validate(arguments.run, part=arguments.split, threshold=arguments.threshold)
+    if arguments.tune:
+        tune(arguments.run, tta=arguments.tta)
+    validate(arguments.run, part=arguments.split, threshold=arguments.threshold, tta=arguments.tta)
 
 
-def validate(run_path: Path, *, part: str = "val", threshold: float | None = None) -> Path:
+def tune(run_path: Path, *, tta: bool = False) -> Path:
+    """Chooses the parameters of decoding by the cells of the validation part, and returns the file that it writes.
+
+    Raises:
+        ConfigError: the task of the run has no cells.
+        DataError: the data folder has no label maps.
+    """
+    from tempfile import TemporaryDirectory
+
+    from engine.loops import evaluate
+    from inference.decode_file import NAME, ChosenDecoding, write_decoding
+    from inference.tuning import StoredMaps, tuned
+    from saved_run import open_run
+
+    saved = open_run(run_path, tta=tta)
+    predictor, start = saved.predictor, saved.predictor.require_cells().how
+    samples, loader = part_of(saved, "val")
+    if without := [sample.id for sample in samples.samples if sample.labels is None]:
+        raise DataError(f"{saved.config.data.root}: --tune needs label maps, such as labels/{without[0]}.png")
+    with TemporaryDirectory() as folder:
+        images = StoredMaps(Path(folder), samples.task, partial(samples.labels, at_file_size=True))
+        evaluate(
+            predictor.model,
+            loader,
+            samples.task.counts(),
+            runtime=predictor.runtime,
+            decide=samples.task.decide,
+            on_logits=images.add,
+        )
+        best, found, before = tuned(images, start)
+    path = saved.folder.path / NAME
+    chosen = ChosenDecoding(best, tuned_on="val", epoch=predictor.epoch)
+    write_decoding(path, chosen, scores={"mean_ap": found, "mean_ap_before": before})
+    print(f"tuned   {best}\n        mean AP .50 to .95 on the validation part {before:.4f} → {found:.4f}; wrote {path}")
+    return path
+
+
+def validate(run_path: Path, *, part: str = "val", threshold: float | None = None, tta: bool = False) -> Path:
     """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
-    from assemble import data_folder
-    from datasets.loading.loaders import scoring_loader
-    from datasets.samples import Samples
-    from datasets.split import read_split, select
     from engine.loops import evaluate
     from inference.report import ScoreReport
     from saved_run import open_run
     from system.files import staged_folder
 
-    saved = open_run(run_path)
-    run, config, predictor = saved.folder, saved.config, saved.predictor
+    saved = open_run(run_path, tta=tta)
+    run, predictor = saved.folder, saved.predictor
     print(f"run     {run.path}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
-
     threshold = predictor.task.checked_threshold(threshold)
-    folder = data_folder(config, ROOT)
-    task, decide = folder.task, partial(folder.task.decide, threshold=threshold)
-    if task.classes != predictor.classes:
-        raise DataError(
-            f"{config.data.root}: classes {', '.join(task.classes)}, but {run.path} was trained with "
-            f"{', '.join(predictor.classes)}; restore the folder and its dataset.yaml, or train anew"
-        )
-    split = read_split(run.path / "split.csv", [sample.id for sample in folder.samples])
-    samples = Samples(select(folder.samples, split, part), predictor.reader, task, size=predictor.size)
-    loader = scoring_loader(
-        samples, predictor.normalise, batch_size=saved.batch_size, pin_memory=predictor.runtime.on_cuda
-    )
-    print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)
+    samples, loader = part_of(saved, part)
+    decide, decoding = partial(samples.task.decide, threshold=threshold), predictor.decoding
+    if decoding:
+        print(f"decode  {decoding.describe(epoch=predictor.epoch)}")
 
     if moved := run.move_aside(part):
         print(f"moved   the earlier results to {moved}")
-    network_size = task.counts()
+    network_size = samples.task.counts()
     with staged_folder(run.path / part) as results:
-        report = ScoreReport(results, samples, decide=decide)
+        report = ScoreReport(results, samples, decide=decide, decoding=decoding and decoding.how)
         evaluate(predictor.model, loader, network_size, runtime=predictor.runtime, decide=decide, on_logits=report.add)
         report.finish(network_size.table())
+        report.write_summary(
+            run=str(run.path), epoch=predictor.epoch, part=part, threshold=threshold, decoding=decoding
+        )
     for name, counts in (("network size", network_size), ("image size", report.counts)):
         scores = counts.compute()
         print(
@@ -73,8 +112,38 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
         )
         if len(scores.per_class) > 1:
             print("        IoU of", ", ".join(f"{label} {own['iou']:.4f}" for label, own in scores.per_class.items()))
-    print(f"wrote   {run.path / part}: scores.csv, masks/, overlays/contact_sheet.png")
+    if report.objects:
+        print(report.cells_line())
+        if decoding.tuned_on and part in (decoding.tuned_on, "all"):
+            print("        the decoding was tuned on images that are scored here, so these scores are too high")
+    print(f"wrote   {run.path / part}: {', '.join(report.contents)}")
     return run.path / part
+
+
+def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader]:
+    """Returns the samples of one part of a run's data, and the loader that scores them.
+
+    Raises:
+        DataError: the classes of the data folder are no longer those of the run.
+    """
+    from assemble import data_folder
+    from datasets.loading.loaders import scoring_loader
+    from datasets.samples import Samples
+    from datasets.split import read_split, select
+
+    config, predictor = saved.config, saved.predictor
+    folder = data_folder(config, ROOT)
+    if folder.task.classes != predictor.classes:
+        raise DataError(
+            f"{config.data.root}: classes {', '.join(folder.task.classes)}, but {saved.folder.path} was trained with "
+            f"{', '.join(predictor.classes)}; restore the folder and its dataset.yaml, or train anew"
+        )
+    split = read_split(saved.folder.path / "split.csv", [sample.id for sample in folder.samples])
+    samples = Samples(select(folder.samples, split, part), predictor.reader, folder.task, size=predictor.size)
+    on_cuda = predictor.runtime.on_cuda
+    loader = scoring_loader(samples, predictor.normalise, batch_size=saved.batch_size, pin_memory=on_cuda)
+    print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)
+    return samples, loader
 
 
 if __name__ == "__main__":

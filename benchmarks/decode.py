@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from images.reading import decode_labels, read_bytes
-from inference.decoding import METHODS, decode
+from inference.decoding import decode, decoding_by
 from metrics import InstanceCounts
 from tasks.border import border_map
 from tasks.distance_maps import distance_map
@@ -44,7 +44,7 @@ def main() -> None:
         for name, second in SECOND.items():
             maps = np.stack([labels > 0, second(labels)]).astype(np.float32)
             started = time.perf_counter()
-            objects = decode(maps, METHODS[name].defaults)
+            objects = decode(maps, decoding_by(name))
             seconds[name] += time.perf_counter() - started
             counts[name].update(labels, objects.labels)
     objects = sum(image.true for image in counts["distance"].images)

@@ -58,7 +58,6 @@ class FirstChannel(nn.Module):
 def main() -> None:
     path, side = sys.argv[1], int(sys.argv[2])
     from images.normalise import IMAGENET
-    from inference.masks import masks_of_strips
     from inference.tiling import TiledModel
     from tasks.binary import Binary
 
@@ -72,7 +71,7 @@ def main() -> None:
         if path == "ours":  # this is what `Predictor.masks` does
             model = TiledModel(network, tile=(TILE, TILE), overlap=OVERLAP)
             strips = model.strips(torch.from_numpy(image).permute(2, 0, 1), device="cpu", prepare=IMAGENET.planes)
-            masks = masks_of_strips(strips, (1, side, side), decide)
+            masks = np.concatenate([decide(strip[None])[0].numpy() for strip in strips], axis=1)
         else:
             logits = sliding_window_inference(
                 IMAGENET(image)[None], (TILE, TILE), 4, network, overlap=OVERLAP / TILE, mode="gaussian"

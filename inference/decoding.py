@@ -7,8 +7,8 @@ and labels are numbered in raster order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 
 import cv2
 import numpy as np
@@ -31,6 +31,26 @@ class Decoding:
     seed_threshold: float = 0.4
     min_seed: int = 3
     min_area: int = 10
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if a value lies outside its range."""
+        if self.method not in METHODS:
+            raise ValueError(f"method {self.method!r} is unknown; allowed are {', '.join(METHODS)}")
+        for name in ("foreground_threshold", "seed_threshold"):
+            value = getattr(self, name)
+            if type(value) is not float or not 0 < value < 1:
+                raise ValueError(f"{name}: got {value!r}; give a number between 0 and 1, without both ends")
+        for name in ("min_seed", "min_area"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name}: got {value!r}; give a whole number of pixels from 1")
+
+    def __str__(self) -> str:
+        """Returns the method and the parameters as one line for a terminal."""
+        unused = () if METHODS[self.method].uses_seed_threshold else ("seed_threshold",)
+        names = [one.name for one in fields(self)[1:] if one.name not in unused]
+        values = [f"{name} {getattr(self, name)}" for name in names]
+        return f"by {self.method}: {', '.join(values)}"
 
 
 @dataclass(frozen=True)
@@ -67,13 +87,15 @@ class Method:
     Attributes:
         landscape: (maps [C, H, W] float32, parameters) → what is flooded. The first map is the probability of the
             foreground.
-        defaults: the parameters that it has unless others are given.
+        defaults: its own defaults, where they differ from those of `Decoding`.
         connectivity: 4 or 8, of the pixels of a seed.
+        uses_seed_threshold: whether seeds are where a map lies above `seed_threshold`.
     """
 
     landscape: Callable[[np.ndarray, Decoding], Landscape]
-    defaults: Decoding
+    defaults: Mapping[str, float] = field(default_factory=dict)
     connectivity: int = 4
+    uses_seed_threshold: bool = True
 
 
 def _by_distance(maps: np.ndarray, how: Decoding) -> Landscape:
@@ -106,12 +128,17 @@ def _by_components(maps: np.ndarray, how: Decoding) -> Landscape:
     return Landscape(foreground, foreground, None)
 
 
-METHODS = {
-    "distance": Method(_by_distance, Decoding("distance")),
-    "border": Method(_by_border, Decoding("border", seed_threshold=0.5)),
-    "watershed": Method(_by_watershed, Decoding("watershed", min_seed=1), connectivity=8),
-    "components": Method(_by_components, Decoding("components", min_seed=1)),
+METHODS: dict[str, Method] = {
+    "distance": Method(_by_distance),
+    "border": Method(_by_border, {"seed_threshold": 0.5}),
+    "watershed": Method(_by_watershed, {"min_seed": 1}, connectivity=8, uses_seed_threshold=False),
+    "components": Method(_by_components, {"min_seed": 1}, uses_seed_threshold=False),
 }
+
+
+def decoding_by(method: str, **given: float) -> Decoding:
+    """Returns the parameters of a method: those that are given, and its defaults for the others."""
+    return Decoding(method, **METHODS[method].defaults | given)
 
 
 def decode(maps: np.ndarray, how: Decoding) -> Objects:

@@ -1,4 +1,4 @@
-"""Finds the image files that predict.py reads, and writes the folder of their masks."""
+"""Finds the image files that predict.py reads, and writes the folder of their masks and cells."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ import yaml
 
 from images.reading import EXTENSIONS
 from images.writing import encode_png
+from inference.cell_files import CellFiles
 from inference.class_files import ClassFiles, class_colours
-from inference.overlays import PREDICTION, draw_contours, stretched
+from inference.overlays import PREDICTION, draw_cells, draw_contours, stretched
+from inference.predictor import Prediction
 from system.errors import ConfigError
 from system.files import write_bytes, write_text
 from system.yaml_file import read_yaml
 from tasks.task import Task
 
+COLOURS = 7  # that people can distinguish; neighbouring cells rarely have the same
 DESCRIPTION, SOURCES = "prediction.yaml", "sources.csv"
 
 
@@ -53,10 +56,17 @@ def find_images(inputs: Sequence[str], out: Path) -> list[Path]:
 
 
 class PredictionFolder:
-    """Owns the masks of every image (see `ClassFiles`) and `overlays/<stem>.png` below one folder."""
+    """Owns the results of every image below one folder: masks, cells and `overlays/<stem>.png`.
 
-    def __init__(self, path: Path, task: Task) -> None:
+    Args:
+        path: the folder to write to.
+        task: names the classes, see `ClassFiles`.
+        cells: whether there are cells, see `CellFiles`.
+    """
+
+    def __init__(self, path: Path, task: Task, *, cells: bool) -> None:
         self.path, self.files = path, ClassFiles(path, task)
+        self.cells = CellFiles(path) if cells else None
 
     def require_same(self, **origin: object) -> None:
         """Notes where the masks come from. Earlier results in the folder must have the same origin.
@@ -92,13 +102,23 @@ class PredictionFolder:
         return self.path / "overlays" / f"{stem}.png"
 
     def is_done(self, stem: str) -> bool:
-        return all(path.exists() for path in [*self.files.paths(stem), self._overlay(stem)])
+        cells = [] if self.cells is None else self.cells.paths(stem)
+        return all(path.exists() for path in [*self.files.paths(stem), *cells, self._overlay(stem)])
 
-    def write(self, stem: str, image: np.ndarray, masks: np.ndarray) -> None:
-        """Writes the results of one image: image [H, W, C] uint8 and masks [K, H, W] bool."""
-        self.files.write(stem, masks)
-        overlay, drawn = stretched(image), masks[self.files.channels]
-        colours = class_colours(len(drawn)) if len(drawn) > 1 else [PREDICTION]
-        for mask, colour in zip(drawn, colours, strict=True):
-            draw_contours(overlay, mask, colour, thickness=1 + max(mask.shape) // 1500)
+    def write(self, stem: str, image: np.ndarray, prediction: Prediction) -> None:
+        """Writes the results of one image [H, W, C] uint8."""
+        self.files.write(stem, prediction.masks)
+        overlay, drawn = stretched(image), prediction.masks[self.files.channels]
+        thickness = 1 + max(image.shape) // 1500
+        if self.cells is not None:
+            self.cells.write(stem, prediction.objects)
+            draw_cells(overlay, prediction.objects.labels, class_colours(COLOURS), thickness=thickness)
+        else:
+            colours = class_colours(len(drawn)) if len(drawn) > 1 else [PREDICTION]
+            for mask, colour in zip(drawn, colours, strict=True):
+                draw_contours(overlay, mask, colour, thickness=thickness)
         write_bytes(self._overlay(stem), encode_png(overlay))
+
+    def write_summary(self, stems: Sequence[str]) -> int | None:
+        """Writes images.csv for these images; returns the number of their cells, or None if the task has none."""
+        return None if self.cells is None else self.cells.write_summary(stems)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from images.resize import resize_image, resize_mask
+from images.resize import resize_image, resize_labels, resize_mask
 from inference.class_files import class_colours
 
 Colour = tuple[int, int, int]  # RGB
@@ -19,7 +19,12 @@ MARGIN, LINE, BACKGROUND, INK = 8, 22, 24, (235, 235, 235)
 
 @dataclass(frozen=True)
 class Overlay:
-    """One image of a sheet. `image` is [H, W, C] uint8 with C 1 or 3; truth and prediction are [H, W, K] {0, 1}."""
+    """One image of a sheet.
+
+    Attributes:
+        image: [H, W, C] uint8 with C 1 or 3.
+        truth, prediction: masks [H, W, K] {0, 1}, or label maps [H, W].
+    """
 
     caption: str
     image: np.ndarray
@@ -27,20 +32,23 @@ class Overlay:
     prediction: np.ndarray
 
 
-def draw_outlines(image: np.ndarray, masks: np.ndarray, colours: Sequence[Colour]) -> np.ndarray:
-    """Draws an image, centred and with stretched contrast, and the outlines of masks: [TILE, TILE, 3] uint8 RGB.
+def draw_outlines(image: np.ndarray, shapes: Sequence[np.ndarray], colours: Sequence[Colour]) -> np.ndarray:
+    """Draws an image, centred and with stretched contrast, and outlines on it: [TILE, TILE, 3] uint8 RGB.
 
     Args:
         image: [H, W, C] uint8, C 1 or 3.
-        masks: [H, W, K] {0, 1}.
-        colours: the K colours of the outlines.
+        shapes: masks [H, W] uint8 or bool, or label maps [H, W] of wider integers.
+        colours: the colour of the outlines of each of them.
     """
     height, width = image.shape[:2]
     scale = TILE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     picture = stretched(resize_image(image, size))
-    for k, colour in enumerate(colours):
-        draw_contours(picture, resize_mask(masks[..., k], size), colour)
+    for shape, colour in zip(shapes, colours, strict=True):
+        if shape.dtype.itemsize == 1:
+            draw_contours(picture, resize_mask(shape, size), colour)
+        else:
+            draw_cells(picture, resize_labels(shape, size), [colour])
     tile = np.full((TILE, TILE, 3), BACKGROUND, np.uint8)
     top, left = (TILE - size[0]) // 2, (TILE - size[1]) // 2
     tile[top : top + size[0], left : left + size[1]] = picture
@@ -58,6 +66,24 @@ def draw_contours(picture: np.ndarray, mask: np.ndarray, colour: Colour, *, thic
     """Draws the outlines of a mask [H, W] {0, 1} into [H, W, 3] uint8 RGB."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, contours, -1, colour, thickness)
+
+
+def draw_cells(picture: np.ndarray, labels: np.ndarray, colours: Sequence[Colour], *, thickness: int = 1) -> None:
+    """Draws one outline per cell, inside of it, into [H, W, 3] uint8 RGB. The colours repeat from label to label.
+
+    Args:
+        labels: [H, W] integers, 0 is background.
+        thickness: width of the lines in pixels.
+    """
+    edge = np.zeros(labels.shape, np.uint8)
+    for near, far in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        differs = labels[near] != labels[far]
+        edge[near] |= differs
+        edge[far] |= differs
+    if thickness > 1:
+        edge = cv2.dilate(edge, np.ones((thickness, thickness), np.uint8))
+    drawn = (edge > 0) & (labels > 0)
+    picture[drawn] = np.array(colours, np.uint8)[labels[drawn] % len(colours)]
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]], classes: Sequence[str] = ()) -> np.ndarray:
@@ -91,10 +117,12 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]], classes: Sequen
 def _tiles(overlay: Overlay, *, several: bool) -> list[tuple[str, np.ndarray]]:
     """Returns the caption and the picture of each tile that a sheet shows for one image."""
     if not several:
-        both = np.dstack([overlay.truth, overlay.prediction])
+        both = [shapes if shapes.ndim == 2 else shapes[..., 0] for shapes in (overlay.truth, overlay.prediction)]
         return [(overlay.caption, draw_outlines(overlay.image, both, [TRUTH, PREDICTION]))]
     colours = class_colours(overlay.truth.shape[-1])
-    truth, prediction = (draw_outlines(overlay.image, masks, colours) for masks in (overlay.truth, overlay.prediction))
+    truth, prediction = (
+        draw_outlines(overlay.image, np.moveaxis(masks, 2, 0), colours) for masks in (overlay.truth, overlay.prediction)
+    )
     return [(f"truth  {overlay.caption}", truth), ("prediction", prediction)]
 
 

@@ -1,53 +1,69 @@
-"""A predictor turns an image into masks with a trained network. `saved_run.load_run` makes one from a run folder."""
+"""A predictor turns an image into masks and cells. `saved_run.load_run` makes one from the folder of a run."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.device import Runtime
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from images.resize import resize_image
-from inference.masks import masks_at_size, masks_of_strips
+from inference.at_size import at_size
+from inference.decode_file import ChosenDecoding
+from inference.decoding import Objects, decode
 from models import fold_batch_norm
+from system.errors import ConfigError
+from tasks import TASKS
 from tasks.task import Task
 
 
 @dataclass(frozen=True)
-class Predictor:
-    """A trained network, together with the steps that its training applied to every image.
+class Prediction:
+    """What a predictor finds in one image.
 
     Attributes:
-        model: [N, C, h, w] → logits. If the run was trained on crops, the model takes one image of any size and works
-            in tiles. val.py scores with it, as train.py does; masks come from `folded`.
-        task: what the channels of the logits mean.
-        reader, normalise, size: the steps from a file to the network's input; `size` is None after training on crops.
-        runtime: where the network computes, and in which precision.
-        epoch: the epoch after which the weights were saved.
+        masks: [K, H, W] bool, one channel per class; see `ImagePredictor.masks`.
+        objects: the cells; None if the task has none.
     """
 
-    model: nn.Module
+    masks: np.ndarray
+    objects: Objects | None
+
+
+class ImagePredictor(ABC):
+    """Turns images into masks and cells. A subclass computes the logits.
+
+    Attributes:
+        task: what the channels of the logits mean.
+        reader: turns images as files hold them into those that the first network sees.
+        decoding: how maps become cells; None if the task has none.
+        members: the predictors of single runs.
+    """
+
     task: Task
     reader: ImageReader
-    normalise: Normalisation
-    size: tuple[int, int] | None
-    runtime: Runtime
-    epoch: int
+    decoding: ChosenDecoding | None
+    members: tuple[Predictor, ...]
+
+    @abstractmethod
+    def strips(self, image: np.ndarray) -> Iterator[Tensor]:
+        """Yields the logits of an image at its own size, in strips [C, rows, W] float32 from top to bottom.
+
+        Args:
+            image: [H, W, channels] as a file holds it, of any dtype.
+        """
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the K channels."""
+        """Names of the K classes."""
         return self.task.classes
-
-    @cached_property
-    def folded(self) -> nn.Module:
-        """`model` with its batch norm folded into the convolutions; it computes the same function faster."""
-        return fold_batch_norm(self.model)
 
     def __call__(self, image: np.ndarray, *, threshold: float | None = None) -> dict[str, np.ndarray]:
         """Returns the masks of one image, {class: [H, W] bool}. In a multiclass run exactly one is true at each pixel.
@@ -61,33 +77,119 @@ class Predictor:
             ConfigError: a threshold is given for a multiclass run.
             ValueError: the image has another shape, or pixels that are not finite numbers.
         """
-        image = image[..., None] if image.ndim == 2 else image
-        if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
-            raise ValueError(f"an image [H, W] or [H, W, C] with 1, 3 or 4 channels is expected, got {image.shape}")
-        if not np.isfinite(image).all():
-            raise ValueError("the image has pixels that are NaN or infinite")
-        masks = self.masks(self.reader.convert(image[..., :3]), threshold=threshold)
-        return dict(zip(self.classes, masks, strict=True))
+        return dict(zip(self.classes, self.masks(image, threshold=threshold), strict=True))
 
-    @torch.inference_mode()
     def masks(self, image: np.ndarray, *, threshold: float | None = None) -> np.ndarray:
         """Returns the masks of one image, [K, H, W] bool, with one channel per name in `classes`.
 
         A binary run has one channel. A multilabel run has several, which may overlap. A multiclass run has several, of
-        which exactly one is true at each pixel; the first of them is the background.
-
-        Args:
-            image: [H, W, channels] uint8, as `reader` returns it.
-            threshold: see `__call__`.
+        which exactly one is true at each pixel; the first of them is the background. Arguments and errors are those of
+        `__call__`.
         """
-        decide = partial(self.task.decide, threshold=self.task.checked_threshold(threshold))
-        size = image.shape[:2]
+        threshold = self.task.checked_threshold(threshold)
+        strips = self.strips(checked(image))
+        return np.concatenate([self._masks_of(strip, threshold) for strip in strips], axis=1)
+
+    def maps(self, image: np.ndarray) -> np.ndarray:
+        """Returns the maps of one image, [C, H, W] float32 in [0, 1], such as the probability of each class.
+
+        The channels are those of `task.channels`. The image and the errors are those of `__call__`.
+        """
+        return np.concatenate([self._maps_of(strip) for strip in self.strips(checked(image))], axis=1)
+
+    def cells(self, image: np.ndarray) -> Objects:
+        """Returns the cells of one image: `labels` [H, W] int32, where 0 is background, and `confidences` [n] float32.
+
+        The image and the errors are those of `__call__`.
+
+        Raises:
+            ConfigError: the task of the run has no cells.
+        """
+        return decode(self.maps(image), self.require_cells().how)
+
+    def require_cells(self) -> ChosenDecoding:
+        """Returns how maps become cells.
+
+        Raises:
+            ConfigError: the task has no cells.
+        """
+        if self.decoding is None:
+            able = ", ".join(name for name, entry in TASKS.items() if entry.methods)
+            raise ConfigError(f"the task of this run has masks but no cells; cells come from task: {able}")
+        return self.decoding
+
+    def predict(self, image: np.ndarray, *, threshold: float | None = None) -> Prediction:
+        """Returns the masks and the cells of one image. Arguments and errors are those of `__call__`."""
+        threshold, image, top = self.task.checked_threshold(threshold), checked(image), 0
+        masks = np.empty((len(self.classes), *image.shape[:2]), bool)
+        maps = None if self.decoding is None else np.empty((len(self.task.channels), *image.shape[:2]), np.float32)
+        for strip in self.strips(image):
+            rows = np.s_[:, top : (top := top + strip.shape[1])]
+            masks[rows] = self._masks_of(strip, threshold)
+            if maps is not None:
+                maps[rows] = self._maps_of(strip)
+        return Prediction(masks, None if maps is None else decode(maps, self.decoding.how))
+
+    def _masks_of(self, logits: Tensor, threshold: float | None) -> np.ndarray:
+        return self.task.decide(logits[None], threshold)[0].cpu().numpy()
+
+    def _maps_of(self, logits: Tensor) -> np.ndarray:
+        return self.task.maps(logits[None])[0].cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Predictor(ImagePredictor):
+    """A trained network, together with the steps that its training applied to every image.
+
+    Attributes:
+        model: [N, C, h, w] → logits. If the run was trained on crops, the model takes one image of any size and works
+            in tiles. val.py scores with it, as train.py does; masks come from `folded`.
+        reader, normalise, size: the steps from a file to the network's input; `size` is None after training on crops.
+        runtime: where the network computes, and in which precision.
+        epoch: the epoch after which the weights were saved.
+    """
+
+    model: nn.Module
+    task: Task
+    reader: ImageReader
+    normalise: Normalisation
+    size: tuple[int, int] | None
+    runtime: Runtime
+    epoch: int
+    decoding: ChosenDecoding | None = None
+
+    @property
+    def members(self) -> tuple[Predictor, ...]:
+        return (self,)
+
+    @cached_property
+    def folded(self) -> nn.Module:
+        """`model` with its batch norm folded into the convolutions; it computes the same function faster."""
+        return fold_batch_norm(self.model)
+
+    @torch.inference_mode()
+    def strips(self, image: np.ndarray) -> Iterator[Tensor]:
+        image = self.reader.convert(image)
         with self.runtime.autocast():
             if self.size is None:
                 prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
                 pixels = torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1)
-                strips = self.folded.strips(pixels, device=self.runtime.device, prepare=prepare)
-                return masks_of_strips(strips, (len(self.classes), *size), decide)
-            images = self.normalise(resize_image(image, self.size))[None]
-            logits = self.folded(self.runtime.move_images(images))[0].float()
-        return masks_at_size(logits, size, decide).numpy()
+                yield from self.folded.strips(pixels, device=self.runtime.device, prepare=prepare)
+            else:
+                images = self.normalise(resize_image(image, self.size))[None]
+                logits = self.folded(self.runtime.move_images(images))[0].float()
+                yield at_size(logits, image.shape[:2])
+
+
+def checked(image: np.ndarray) -> np.ndarray:
+    """Returns an image [H, W] or [H, W, C] as [H, W, 1 or 3]; an alpha channel is left out.
+
+    Raises:
+        ValueError: the image has another shape, or pixels that are not finite numbers.
+    """
+    image = image[..., None] if image.ndim == 2 else image
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
+        raise ValueError(f"an image [H, W] or [H, W, C] with 1, 3 or 4 channels is expected, got {image.shape}")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise ValueError("the image has pixels that are NaN or infinite")
+    return image[..., :3]

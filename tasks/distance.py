@@ -37,4 +37,8 @@ class Distance(InstanceTask):
         return mean_where((logits - target).square(), valid)
 
     def maps(self, logits: Tensor) -> Tensor:
-        return torch.cat([logits[:, :1].sigmoid(), logits[:, 1:].clamp(0, 1)], dim=1)
+        """Returns the probability of the foreground, and the distance, which a linear output may miss, in [0, 1]."""
+        return torch.cat([super().maps(logits[:, :1]), logits[:, 1:].clamp(0, 1)], dim=1)
+
+    def logits(self, maps: Tensor) -> Tensor:
+        return torch.cat([super().logits(maps[:, :1]), maps[:, 1:]], dim=1)

@@ -11,6 +11,8 @@ from torch import Tensor
 from system.void import VOID
 from tasks.task import Task
 
+SMALLEST = 1e-6  # a probability that becomes a finite logit
+
 
 class SigmoidTask(Task):
     """Uses a mask for each class. A pixel may belong to several classes."""
@@ -31,6 +33,9 @@ class SigmoidTask(Task):
 
     def maps(self, logits: Tensor) -> Tensor:
         return logits.sigmoid()
+
+    def logits(self, maps: Tensor) -> Tensor:
+        return maps.logit(eps=SMALLEST)
 
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
         """Returns sigmoid(logits) > threshold; the threshold is 0.5 by default."""

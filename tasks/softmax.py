@@ -8,6 +8,7 @@ from torch import Tensor
 
 from system.errors import ConfigError
 from system.void import VOID
+from tasks.sigmoid import SMALLEST
 from tasks.task import Task
 
 
@@ -33,6 +34,9 @@ class SoftmaxTask(Task):
 
     def maps(self, logits: Tensor) -> Tensor:
         return logits.softmax(1)
+
+    def logits(self, maps: Tensor) -> Tensor:
+        return maps.clamp(min=SMALLEST).log()
 
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
         """Returns the class of the largest logit as one-hot: exactly one of the K channels is true at each pixel."""

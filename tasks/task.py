@@ -112,6 +112,10 @@ class Task(ABC):
         """Turns logits [N, C, *space] into maps in [0, 1] of the same shape, such as probabilities."""
 
     @abstractmethod
+    def logits(self, maps: Tensor) -> Tensor:
+        """Turns maps, such as the mean of those of several networks, back into logits; the inverse of `maps`."""
+
+    @abstractmethod
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
         """Turns logits [N, C, *space] into the prediction, [N, K, *space] bool.
 

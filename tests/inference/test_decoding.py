@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.prepare.drawing import make_sample
-from inference.decoding import METHODS, Decoding, decode
+from inference.decoding import METHODS, Decoding, decode, decoding_by
 from metrics import InstanceCounts
 from tasks.border import border_map
 from tasks.distance_maps import distance_map
@@ -24,7 +24,7 @@ def ap_of(method):
     for index in range(6):
         labels = make_sample(7, index, size=128).labels
         maps = np.stack([labels > 0, SECOND[method](labels)]).astype(np.float32)
-        counts.update(labels, decode(maps, METHODS[method].defaults).labels)
+        counts.update(labels, decode(maps, decoding_by(method)).labels)
     scores = counts.compute()
     return [scores["ap_50"], scores["ap_70"], scores["ap_90"]]
 
@@ -79,5 +79,5 @@ def test_holes_are_filled_and_bays_and_neighbours_are_not():
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shape", [(1, 1), (2, 5), (20, 30)])
 def test_nothing_is_found_where_nothing_is(method, shape):
-    objects = decode(np.zeros((2, *shape), np.float32), METHODS[method].defaults)
+    objects = decode(np.zeros((2, *shape), np.float32), decoding_by(method))
     assert (objects.labels.shape, objects.labels.max(), len(objects.confidences)) == (shape, 0, 0)

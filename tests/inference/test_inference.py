@@ -1,12 +1,10 @@
 """Logits → masks and pictures."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 
-from inference.masks import masks_at_size, masks_of_strips
+from inference.at_size import at_size
 from inference.overlays import PREDICTION, TILE, TRUTH, Overlay, contact_sheet, draw_outlines
 from inference.report import _best_median_worst
 from tasks.multilabel import Multilabel
@@ -17,19 +15,12 @@ DECIDE = Multilabel(("a", "b")).decide
 def test_masks_come_at_the_size_of_the_image():
     logits = torch.full((2, 8, 8), -4.0)
     logits[0, 2:6, 2:6] = 4.0
-    masks = masks_at_size(logits, (32, 24), DECIDE)
+    masks = DECIDE(at_size(logits, (32, 24))[None])[0]
     assert (masks.shape, masks.dtype) == ((2, 32, 24), torch.bool)
     rows, columns = np.nonzero(masks[0].numpy())
     assert (rows.mean(), columns.mean()) == pytest.approx((15.5, 11.5))  # centred, as in the logits
     assert masks[0].sum().item() == pytest.approx(16 * 12, abs=12)
     assert not masks[1].any()
-
-
-def test_masks_of_strips_are_those_of_the_whole():
-    logits = torch.randn(2, 9, 5)
-    strips = logits.split([4, 4, 1], dim=1)
-    decide = partial(DECIDE, threshold=0.3)
-    assert np.array_equal(masks_of_strips(strips, (2, 9, 5), decide), decide(logits[None])[0].numpy())
 
 
 def overlay(height=20, width=30):
@@ -41,7 +32,7 @@ def overlay(height=20, width=30):
 
 def test_both_outlines_are_drawn_where_they_belong():
     drawn = overlay()
-    tile = draw_outlines(drawn.image, np.dstack([drawn.truth, drawn.prediction]), [TRUTH, PREDICTION])
+    tile = draw_outlines(drawn.image, [drawn.truth[..., 0], drawn.prediction[..., 0]], [TRUTH, PREDICTION])
     assert tile.shape == (TILE, TILE, 3)
     scale, top = TILE / 30, (TILE - round(20 * TILE / 30)) // 2
     for colour, rows, columns in ((TRUTH, (4, 9), (5, 12)), (PREDICTION, (11, 15), (14, 20))):
