@@ -195,16 +195,16 @@ def test_void_needs_a_loss_that_can_leave_it_out(run_main, small_config, tmp_pat
 @pytest.mark.parametrize("geometry", ["size: 32", "crop: 16"])
 def test_borders_from_label_maps(run_main, small_config, tmp_path, geometry):
     root = write_synthetic_set(tmp_path / "inputs" / "cells")
-    data = f"data={{root: {root}, {geometry}, target: border, border_radius: 2.0}}"
-    changes = [data, "task=multiclass", "loss={name: CrossEntropyLoss, class_weights: balanced_val}"]
-    code, out, err = run_main(train, "--config", small_config, *changes)
+    data = f"data={{root: {root}, {geometry}, border_radius: 2.0}}"
+    code, out, err = run_main(train, "--config", small_config, data, "task=border")
     assert code == 0, err
-    assert "; classes: background " in out
+    assert "; foreground: nucleus " in out
     run = tmp_path / "outputs" / "small"
     (row,) = rows_of(run / "log.csv")
-    assert 0 <= float(row["val_iou_border"]) <= 1
+    assert 0 <= float(row["val_ap_50"]) <= 1
+    assert float(row["loss"]) == pytest.approx(float(row["foreground"]) + float(row["border"]), abs=2e-6)
     assert run_main(val, "--run", run)[0] == 0
-    assert sorted(path.name for path in (run / "val" / "masks").iterdir()) == ["border", "interior"]
+    assert sorted(path.name for path in (run / "val" / "masks").iterdir()) == ["nucleus"]
 
 
 def write_synthetic_set(root):
@@ -216,8 +216,12 @@ def test_a_task_that_does_not_fit_the_data_or_the_target(run_main, small_config,
     root = write_class_maps(tmp_path / "inputs" / "maps")
     refused = [
         ([f"data.root={root}"], 3, "class maps of 3 classes (background, rim, core); set task: multiclass"),
-        (["data.target=border"], 2, "set task: multiclass"),
-        (["data.target=border", "task=multiclass", "loss={name: CrossEntropyLoss}"], 3, "no label map"),
+        (["data.target=border", "task=multiclass"], 2, "target: border is gone, and with it its three softmax classes"),
+        (["task=border"], 3, "no label map"),
+        (["task=multiclass", "loss={name: CrossEntropyLoss}", "decode.min_area=5"], 2, "task multiclass has no cells"),
+        (["decode.method=distance"], 2, "'distance' (text); allowed: watershed, components"),
+        (["decode.seed_threshold=1.0"], 2, "decode.seed_threshold (command line): got 1.0"),
+        (["train.best=val_ap_50"], 2, "needs the scores of cells, which task distance and border have"),
         (["loss={name: CrossEntropyLoss, class_weights: balanced}"], 2, "task: binary has one; leave it out"),
         (["task=multilabel", "loss.class_weights=balanced"], 2, "losses that take it: BCEWithLogitsLoss, "),
         (["loss.class_weights=yes"], 2, "allowed: balanced, balanced_val"),

@@ -44,7 +44,7 @@ def copies_of_an_epoch(loss, task, *, model=None, clip_norm=None, scaled=False):
     channels = 1 if task == "binary" else 3
     model = RUNTIME.place(model or nn.Conv2d(3, channels, 1))
     optimizer = Fused(model.parameters())
-    means = load_task(task, "masks")([str(channel) for channel in range(channels)])
+    means = load_task(task)([str(channel) for channel in range(channels)])
     training = training_of(model, optimizer, loss, runtime=RUNTIME, task=means, clip_norm=clip_norm)
     training.scaling = DynamicLossScaling(optimizer, META) if scaled else LossScaling()
     training.guard = UpdateGuard(optimizer, deferred=True, on_bad_step=pytest.fail)

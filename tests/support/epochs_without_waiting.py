@@ -84,7 +84,7 @@ def train(device, *, loss, task, network=None, precision="fp32", optimizer="Adam
     network = {"name": "UNet"} | (network or {})
     model = runtime.place(build_model(num_classes=shape[1], filters=(4, 4, 4), **network))
     optimizer = build_optimizer(optimizer, model.parameters(), lr=1e-3)
-    means = load_task(task, "masks")([str(channel) for channel in range(shape[1])])
+    means = load_task(task)([str(channel) for channel in range(shape[1])])
     training = training_of(model, optimizer, build_loss(**loss), runtime=runtime, task=means, clip_norm=clip_norm)
     training.guard = UpdateGuard(optimizer, deferred=True)
 

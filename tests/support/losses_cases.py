@@ -60,7 +60,7 @@ def every_choice():
 
 def _is_allowed(section, loss, task, channels):
     try:
-        return section(**loss).why_unfit(TASKS[task, "masks"].target, channels=channels) is None
+        return section(**loss).why_unfit(TASKS[task].target, channels=channels) is None
     except ValidationError:
         return False
 

@@ -13,11 +13,11 @@ import predict
 import train
 import val
 from saved_run import load_run
-from tasks import TASKS, TaskEntry, target_names, task_names
+from tasks import TASKS, TaskEntry
 from tasks.binary import Binary
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = {name for key in TASKS for name in key} - {"masks"}  # "masks" is a folder, too
+NAMES = set(TASKS)
 
 
 def comparisons(source):
@@ -63,12 +63,11 @@ class Eroded(Binary):
 
 def test_a_new_task_is_a_class_and_a_line_of_the_table(monkeypatch, run_main, small_config, tmp_path):
     root = write_set(tmp_path / "inputs" / "cells")
-    words = ["--config", small_config, f"data.root={root}", "data.target=eroded"]
+    words = ["--config", small_config, f"data.root={root}", "task=eroded"]
     code, _, err = run_main(train, *words)
     assert code == 2
-    assert "data.target (command line): got 'eroded'" in err  # the control: without the line it is unknown
-    monkeypatch.setitem(TASKS, ("binary", "eroded"), TaskEntry("mask", Eroded))
-    assert (task_names(), target_names()) == (["binary", "multilabel", "multiclass"], ["masks", "border", "eroded"])
+    assert "task (command line): got 'eroded'" in err  # the control: without the line it is unknown
+    monkeypatch.setitem(TASKS, "eroded", TaskEntry("mask", Eroded))
 
     code, out, err = run_main(train, *words, "train.epochs=2")
     assert code == 0, err
@@ -87,13 +86,11 @@ def test_a_new_task_is_a_class_and_a_line_of_the_table(monkeypatch, run_main, sm
     predictor = load_run(run)
     assert isinstance(predictor.task, Eroded)
     assert list(predictor(np.zeros((32, 32, 3), np.uint8))) == ["nucleus"]
-    assert torch.load(run / "best.pth", weights_only=True)["config"]["data"]["target"] == "eroded"
+    assert torch.load(run / "best.pth", weights_only=True)["config"]["task"] == "eroded"
 
 
 def test_a_loss_that_does_not_fit_a_new_task_is_refused(monkeypatch, run_main, small_config):
-    monkeypatch.setitem(TASKS, ("binary", "eroded"), TaskEntry("mask", Eroded))
-    words = ["--config", small_config, "data.target=eroded", "loss={name: CrossEntropyLoss}"]
+    monkeypatch.setitem(TASKS, "eroded", TaskEntry("mask", Eroded))
+    words = ["--config", small_config, "task=eroded", "loss={name: CrossEntropyLoss}"]
     code, _, err = run_main(train, *words)
     assert (code, "loss CrossEntropyLoss is for task multiclass" in err) == (2, True), err
-    code, _, err = run_main(train, "--config", small_config, "data.target=eroded", "task=multilabel")
-    assert (code, "data.target: eroded belongs to task: binary; got task: multilabel" in err) == (2, True), err

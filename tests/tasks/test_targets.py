@@ -13,7 +13,7 @@ from images.image_reader import ImageReader
 from system.errors import DataError
 from tasks import load_task
 from tasks.binary import Binary
-from tasks.border import Border, border_classes
+from tasks.border import Border, border_map
 from tasks.multiclass import Multiclass
 from tasks.multilabel import Multilabel
 from tasks.task import TaskOptions
@@ -33,8 +33,8 @@ def class_maps(root, maps, text, *, suffix="png"):
     return root
 
 
-def samples_of(root, task, size=None, *, target="masks", border_radius=1.5):
-    folder = list_folder(root, load_task(task, target), TaskOptions(border_radius=border_radius))
+def samples_of(root, task, size=None, *, border_radius=1.5):
+    folder = list_folder(root, load_task(task), TaskOptions(border_radius=border_radius))
     return folder, Samples(folder.samples, ImageReader(), folder.task, size=size)
 
 
@@ -155,13 +155,14 @@ def test_borders_of_a_set_are_made_after_resizing_and_grow_with_the_image(tmp_pa
     (root / "labels").mkdir()
     labels = np.repeat(np.array([[1] * 32 + [2] * 32], np.uint8), 64, axis=0)
     cv2.imwrite(str(root / "labels" / "cell_00.png"), labels)
-    folder, samples = samples_of(root, "multiclass", (16, 16), target="border", border_radius=1)
-    assert folder.task.classes == ("background", "interior", "border")
-    assert samples[0][1][3, :, 0].tolist() == [1] * 7 + [2] * 2 + [1] * 7
-    at_file_size = samples.at_file_size(0)[1][3, :, 0]
-    assert np.flatnonzero(at_file_size == 2).tolist() == list(range(28, 36))  # the same two columns, four times as wide
-    before = np.unique(LabelMaps(root).resize(border_classes(labels, 1)[..., None], (16, 16)))
-    assert before.tolist() == [1]  # what resizing borders would leave of them
+    folder, samples = samples_of(root, "border", (16, 16), border_radius=1)
+    assert (folder.task.classes, folder.task.channels) == (("nucleus",), ("nucleus", "border"))
+    assert samples[0][1][..., 0].all()
+    assert samples[0][1][3, :, 1].tolist() == [0] * 7 + [1] * 2 + [0] * 7
+    at_file_size = samples.at_file_size(0)[1][3, :, 1]
+    assert np.flatnonzero(at_file_size).tolist() == list(range(28, 36))  # the same two columns, four times as wide
+    before = np.unique(LabelMaps(root).resize(border_map(labels, 1)[..., None].astype(np.uint8), (16, 16)))
+    assert before.tolist() == [0]  # what resizing borders would leave of them
     (root / "labels" / "cell_00.png").unlink()
     with pytest.raises(DataError, match=r"cell_00\.png: no label map .*labels/cell_00\.\*"):
         list_folder(root, Border)
@@ -172,4 +173,4 @@ def test_a_label_map_of_another_size_is_told(tmp_path):
     (root / "labels").mkdir()
     cv2.imwrite(str(root / "labels" / "cell_00.png"), np.zeros((8, 9), np.uint8))
     with pytest.raises(DataError, match=r"labels/cell_00\.png: 8×9 pixels, but .*images/cell_00\.png has 32×32"):
-        samples_of(root, "multiclass", target="border")[1][0]
+        samples_of(root, "border")[1][0]

@@ -50,7 +50,7 @@ def root(tmp_path, task):
 
 
 def loader_of(root, task, *, size, crop, crops_per_image=1, channels=3, **more):
-    folder = list_folder(root, load_task(task, "masks"))
+    folder = list_folder(root, load_task(task))
     samples = Samples(folder.samples, ImageReader(channels=channels), folder.task, size=size)
     normalise = IMAGENET if channels == 3 else IMAGENET_GREY
     more = {"augment": True, "on_device": True, "batch_size": 4, "seed": 5, "workers": 0} | more
@@ -126,7 +126,7 @@ def test_windows_are_the_host_s_flipped_and_turned(root, task):
 
 @pytest.mark.parametrize("task", ["binary"], indirect=True)
 def test_the_eight_elements_are_the_symmetries_of_the_square(root, task):
-    folder = list_folder(root, load_task(task, "masks"))
+    folder = list_folder(root, load_task(task))
     samples = Samples(folder.samples[:1], ImageReader(), folder.task, size=(3, 3))
     images, targets = DeviceSamples(samples, (3, 3), CPU).windows([0] * 8, [(0, 0)] * 8, np.arange(8))
     for array, turned in zip(samples[0], (images, targets), strict=True):
@@ -167,7 +167,7 @@ def test_what_is_sent_arrives():
 
 @pytest.mark.parametrize("task", ["binary"], indirect=True)
 def test_auto_is_for_cuda_and_for_sets_that_fit_into_a_quarter_of_its_free_memory(root, task, monkeypatch):
-    folder = list_folder(root, load_task(task, "masks"))
+    folder = list_folder(root, load_task(task))
     samples = Samples(folder.samples, ImageReader(), folder.task, size=None)
     needed = sum(max(24, height) * max(24, width) * (3 + 1) for height, width in SIZES)
     assert DeviceSamples(samples, (24, 24), CPU).nbytes == needed

@@ -85,7 +85,7 @@ def test_lists_and_numbers_where_a_loss_takes_either(tmp_path):
 @pytest.mark.parametrize("section", ["{{name: {}}}", "{{terms: [{{name: {}}}]}}"])
 def test_a_loss_that_does_not_fit_the_task_is_refused_with_those_that_do(tmp_path, name, task, section):
     overrides = GOOD, f"task={task}", f"loss={section.format(name)}"
-    fitting = [other for other, entry in LOSSES.items() if TASKS[task, "masks"].target in entry.fits]
+    fitting = [other for other, entry in LOSSES.items() if TASKS[task].target in entry.fits]
     if name in fitting:
         load(tmp_path, *overrides)
     else:
@@ -165,7 +165,7 @@ def test_mistakes_in_a_loss(tmp_path, overrides, told):
 def test_what_does_not_fit_three_channels(tmp_path, loss, task, told):
     config = load(tmp_path, GOOD, f"loss={loss}", f"task={task}") if told.startswith(("classes", "ignore")) else None
     problem = (
-        config.loss.why_unfit(TASKS[task, "masks"].target, channels=3)
+        config.loss.why_unfit(TASKS[task].target, channels=3)
         if config
         else complaint(tmp_path, GOOD, f"loss={loss}", f"task={task}")
     )
