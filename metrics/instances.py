@@ -1,7 +1,7 @@
-"""Scores of objects: average precision, F1, panoptic quality, aggregated Jaccard index, counts.
+"""Scores of objects: average precision, F1, panoptic quality, aggregated Jaccard index, and errors of the count.
 
-Scores are pooled over a set, from counts that are divided once, and given as the mean over its images too. The two
-differ, because an image with many objects weighs more in the first.
+A set has two kinds of scores: pooled scores, from counts that are added up and divided once, and means over its images.
+The two kinds differ, because an image with many objects weighs more in the first.
 """
 
 from __future__ import annotations
@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import fsum, nan
+from statistics import fmean
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from metrics.aggregated_jaccard import aji_plus_terms, aji_terms
 from metrics.matching import Overlap, match_labels
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of the 2018 Data Science Bowl
@@ -19,174 +24,209 @@ THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of the 
 
 @dataclass(frozen=True)
 class ImageCounts:
-    """What one image adds to the scores of a set.
+    """Holds what one image adds to the scores of a set.
 
     Attributes:
-        hits: [10] int64, matches at each of `THRESHOLDS`.
-        true, predicted: objects.
-        iou: sum of the IoU of the matches at 0.5.
-        aji, aji_plus: (intersection, union) in pixels, see `aji_terms` and `aji_plus_terms`.
-        true_areas: [true] int64, in pixels.
-        found: [true] bool, whether the object has a match at 0.5.
+        hits: [10] int64, the number of matches at each of `THRESHOLDS`.
+        iou: the sum of the IoU of the matches at 0.5.
+        aji: the intersection and the union of `aji_terms` in pixels.
+        aji_plus: the intersection and the union of `aji_plus_terms` in pixels.
+        true_areas: [T] int64, the area of each true object in pixels.
+        found: [T] bool, whether the true object has a match at 0.5.
+        areas: [P] int64, the area of each predicted object in pixels.
+        matched: [P] bool, whether the predicted object has a match at 0.5.
     """
 
     hits: np.ndarray
-    true: int
-    predicted: int
     iou: float
     aji: tuple[int, int]
     aji_plus: tuple[int, int]
     true_areas: np.ndarray
     found: np.ndarray
+    areas: np.ndarray
+    matched: np.ndarray
+
+    @property
+    def true(self) -> int:
+        """The number of true objects."""
+        return len(self.true_areas)
+
+    @property
+    def predicted(self) -> int:
+        """The number of predicted objects."""
+        return len(self.areas)
 
 
 def count_image(overlap: Overlap) -> ImageCounts:
-    """The counts of one image."""
-    iou = overlap.iou
-    matched = overlap.matches(0.5)
-    found = np.zeros(len(overlap.true_ids), bool)
-    found[overlap.pairs[matched, 0]] = True
+    """Counts the objects of one image."""
+    iou, matches = overlap.iou, overlap.matches(0.5)
+    found, matched = np.zeros(len(overlap.true_ids), bool), np.zeros(len(overlap.ids), bool)
+    found[overlap.pairs[matches, 0]] = matched[overlap.pairs[matches, 1]] = True
     return ImageCounts(
         hits=np.array([np.count_nonzero(iou > threshold) for threshold in THRESHOLDS], np.int64),
-        true=len(overlap.true_ids),
-        predicted=len(overlap.ids),
-        iou=float(iou[matched].sum()),
+        iou=fsum(iou[matches].tolist()),
         aji=aji_terms(overlap),
         aji_plus=aji_plus_terms(overlap),
         true_areas=overlap.true_areas,
         found=found,
+        areas=overlap.areas,
+        matched=matched,
     )
-
-
-def aji_terms(overlap: Overlap) -> tuple[int, int]:
-    """Intersection and union of the aggregated Jaccard index (Kumar et al. 2017, Algorithm 1).
-
-    Each true object takes the predicted one with the largest IoU, which others may take too; predicted objects that
-    nobody takes are added to the union.
-    """
-    order = np.lexsort((-overlap.iou, overlap.pairs[:, 0]))
-    first = order[np.unique(overlap.pairs[order, 0], return_index=True)[1]]
-    return _aggregated(overlap, first)
-
-
-def aji_plus_terms(overlap: Overlap) -> tuple[int, int]:
-    """The same with partners that are one to one and have the largest total IoU (Graham et al. 2019)."""
-    from scipy.optimize import linear_sum_assignment
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    true, iou = len(overlap.true_ids), overlap.iou
-    rows, columns = overlap.pairs[:, 0], overlap.pairs[:, 1]
-    size = true + len(overlap.ids)
-    groups = connected_components(coo_array((np.ones(len(rows)), (rows, true + columns)), shape=(size, size)))[1]
-    chosen = []
-    order = np.argsort(groups[rows], kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(groups[rows][order])) + 1) if len(order) else ():
-        if len(members) == 1:
-            chosen.append(members[0])
-            continue
-        own_rows, row = np.unique(rows[members], return_inverse=True)
-        own_columns, column = np.unique(columns[members], return_inverse=True)
-        table = np.zeros((len(own_rows), len(own_columns)))
-        table[row, column] = iou[members]
-        number = dict(zip(zip(row.tolist(), column.tolist(), strict=True), members.tolist(), strict=True))
-        pairs = zip(*(found.tolist() for found in linear_sum_assignment(table, maximize=True)), strict=True)
-        chosen += [number[pair] for pair in pairs if pair in number]
-    return _aggregated(overlap, np.array(chosen, np.int64))
-
-
-def _aggregated(overlap: Overlap, chosen: np.ndarray) -> tuple[int, int]:
-    """Sums over the chosen pairs, and over the objects without a partner."""
-    rows, columns = overlap.pairs[chosen, 0], overlap.pairs[chosen, 1]
-    shared = int(overlap.shared[chosen].sum())
-    united = int(overlap.true_areas[rows].sum() + overlap.areas[columns].sum()) - shared
-    alone = np.ones(len(overlap.true_ids), bool), np.ones(len(overlap.ids), bool)
-    alone[0][rows], alone[1][columns] = False, False
-    return shared, united + int(overlap.true_areas[alone[0]].sum() + overlap.areas[alone[1]].sum())
 
 
 class InstanceCounts:
     """Adds up the objects of a set, image by image, and divides once.
 
-    An image without a true object scores 1 where nothing is predicted, and 0 where something is.
+    True and predicted objects match at a threshold t where their IoU is greater than t, see `metrics.match_labels`. An
+    image without a true object scores 1 if nothing is predicted there, and 0 if something is.
+
+    Attributes:
+        images: the counts of each image, in the order of the updates.
     """
 
     def __init__(self) -> None:
         self.images: list[ImageCounts] = []
 
     def update(self, truth: np.ndarray, prediction: np.ndarray, *, void: np.ndarray | None = None) -> None:
-        """Adds an image; arguments as of `metrics.match_labels`."""
+        """Adds an image. Arguments and errors are those of `metrics.match_labels`."""
         self.images.append(count_image(match_labels(truth, prediction, void=void)))
 
-    def compute(self) -> dict[str, float]:
-        """Name → score of the set, pooled; `…_per_image` is the mean over the images.
+    def state_dict(self) -> dict[str, Tensor]:
+        """Returns what was added so far, for a checkpoint or for another process.
 
-        `ap_50` … `ap_95` are TP / (TP + FP + FN) at each threshold, `ap` is their mean, `f1_50` … are
-        2TP / (2TP + FP + FN); `precision_50`, `recall_50`; `pq` = `sq` · `dq` at 0.5; `aji`, `aji_plus`. `bowl` is the
-        mean over images of `ap`. `count_error` is |predicted − true| / true over the set, `count_bias` the same with
-        its sign, and `count_error_per_image` the mean over the images that have objects.
+        The first dimension of each tensor runs over the images or over their objects. So the tensors of two states,
+        put one after the other, are the state of the images of both.
+        """
+        state = {
+            "objects": np.array([(image.true, image.predicted) for image in self.images], np.int64).reshape(-1, 2),
+            "hits": np.array([image.hits for image in self.images], np.int64).reshape(-1, len(THRESHOLDS)),
+            "iou": np.array([image.iou for image in self.images], np.float64),
+            "aji": np.array([image.aji for image in self.images], np.int64).reshape(-1, 2),
+            "aji_plus": np.array([image.aji_plus for image in self.images], np.int64).reshape(-1, 2),
+            "true_areas": self._of_all("true_areas", np.int64),
+            "found": self._of_all("found", bool),
+            "areas": self._of_all("areas", np.int64),
+            "matched": self._of_all("matched", bool),
+        }
+        return {name: torch.from_numpy(array) for name, array in state.items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Replaces what was added so far by what `state_dict` returned."""
+        arrays = {name: tensor.cpu().numpy() for name, tensor in state.items()}
+        true_ends, ends = np.cumsum(arrays["objects"], axis=0).T
+        true_areas, found = (np.split(arrays[name], true_ends) for name in ("true_areas", "found"))
+        areas, matched = (np.split(arrays[name], ends) for name in ("areas", "matched"))
+        self.images = [
+            ImageCounts(
+                hits=arrays["hits"][k],
+                iou=float(arrays["iou"][k]),
+                aji=tuple(arrays["aji"][k].tolist()),
+                aji_plus=tuple(arrays["aji_plus"][k].tolist()),
+                true_areas=true_areas[k],
+                found=found[k],
+                areas=areas[k],
+                matched=matched[k],
+            )
+            for k in range(len(arrays["iou"]))
+        ]
+
+    def compute(self) -> dict[str, float]:
+        """Returns name → score of the set. Scores are in [0, 1] unless another range is given.
+
+        - `ap_50` … `ap_95`: average precision TP / (TP + FP + FN) at each of `THRESHOLDS`, and `ap`, the mean of these
+          ten (Caicedo et al. 2019). This is not the average precision of COCO, which is an area under a curve.
+        - `f1_50` … `f1_95`: 2TP / (2TP + FP + FN).
+        - `precision_50` = TP / (TP + FP) and `recall_50` = TP / (TP + FN).
+        - `pq` = `sq` · `dq`: panoptic quality at 0.5 (Kirillov et al. 2019). `sq` is the mean IoU of the matches, 0 if
+          there are none, and `dq` equals `f1_50`.
+        - `aji` and `aji_plus`: aggregated Jaccard index (Kumar et al. 2017; Graham et al. 2019).
+        - `true_objects` and `predicted_objects`: their numbers, ≥ 0.
+        - `count_bias`: (predicted − true) / true of the whole set, ≥ −1, and `count_error`, its absolute value. Without
+          a true object both are 1 if something is predicted, and 0 if nothing is.
+        - `ap_50_per_image`, `f1_50_per_image`, `pq_per_image`, `aji_per_image`, `aji_plus_per_image`: means over the
+          images.
+        - `bowl`: the mean over the images of `ap`, the score of the 2018 Data Science Bowl.
+        - `count_error_per_image`: the mean of `count_error` over the images that have true objects, ≥ 0.
 
         Raises:
             ValueError: no image was added.
         """
         if not self.images:
             raise ValueError("no image was added, there is nothing to score")
-        scores = _scores(self.images)
-        tables = [_scores([image]) for image in self.images]
-        counted = [table for table, image in zip(tables, self.images, strict=True) if image.true]
-        scores |= {
-            f"{name}_per_image": float(np.mean([table[name] for table in tables]))
-            for name in ("ap_50", "f1_50", "pq", "aji", "aji_plus")
-        }
-        scores["bowl"] = float(np.mean([table["ap"] for table in tables]))
-        errors = [table["count_error"] for table in counted]
-        return scores | {"count_error_per_image": float(np.mean(errors)) if errors else 0.0}
+        scores, tables = _scores(self.images), self.table()
+        for name in ("ap_50", "f1_50", "pq", "aji", "aji_plus"):
+            scores[f"{name}_per_image"] = fmean(table[name] for table in tables)
+        scores["bowl"] = fmean(table["ap"] for table in tables)
+        errors = [table["count_error"] for table in tables if table["true_objects"]]
+        return scores | {"count_error_per_image": fmean(errors) if errors else 0.0}
 
     def table(self) -> list[dict[str, float]]:
-        """The scores of each image, in the order of the updates."""
+        """Returns the scores of each image, in the order of the updates.
+
+        They are those of `compute` for a set of this one image, without the means over images.
+        """
         return [_scores([image]) for image in self.images]
 
-    def recall_by_area(self, limits: Sequence[float]) -> Mapping[str, tuple[int, float]]:
-        """Size class of true objects → how many there are, and the share that has a match at 0.5.
+    def by_area(self, limits: Sequence[float]) -> dict[str, dict[str, float]]:
+        """Returns the scores of small and of large objects, pooled over the set: name of a size class → name → score.
+
+        TP and FN of a class are the true objects of this class with and without a match at 0.5. FP are the predicted
+        objects without a match whose own area lies in the class. A predicted object with a match counts in the class of
+        its true object, whatever its own area is. COCO's evaluation by area does the same (Lin et al. 2014).
+
+        - `true_objects`: the number of true objects in the class, TP + FN.
+        - `recall_50`: TP / (TP + FN); NaN if the class has no true object.
+        - `ap_50`: TP / (TP + FP + FN); NaN if all three are 0.
 
         Args:
-            limits: areas in pixels between the classes, rising.
+            limits: the areas in pixels that separate the classes, rising. Areas outside void pixels are compared. An
+                object whose area equals a limit is in the class above it.
+
+        Raises:
+            ValueError: there is no limit, or the limits do not rise.
         """
-        areas = np.concatenate([image.true_areas for image in self.images] or [np.zeros(0, np.int64)])
-        found = np.concatenate([image.found for image in self.images] or [np.zeros(0, bool)])
-        number = np.digitize(areas, limits)
-        names = [f"< {limits[0]:g}", *(f"{a:g} – {b:g}" for a, b in pairwise(limits))]
-        names.append(f"≥ {limits[-1]:g}")
-        return {
-            name: (int((number == k).sum()), float(found[number == k].mean()) if (number == k).any() else float("nan"))
-            for k, name in enumerate(names)
-        }
+        if not len(limits) or any(low >= high for low, high in pairwise(limits)):
+            raise ValueError(f"limits are {list(limits)}: give at least one area in pixels, each larger than the last")
+        found, matched = self._of_all("found", bool), self._of_all("matched", bool)
+        true_class = np.digitize(self._of_all("true_areas", np.int64), limits)
+        false_class = np.digitize(self._of_all("areas", np.int64)[~matched], limits)
+        names = [f"< {limits[0]:g}", *(f"{a:g} – {b:g}" for a, b in pairwise(limits)), f"≥ {limits[-1]:g}"]
+        classes = {}
+        for number, name in enumerate(names):
+            true = int(np.count_nonzero(true_class == number))
+            hits = int(np.count_nonzero(found & (true_class == number)))
+            either = true + int(np.count_nonzero(false_class == number))
+            recall, ap = hits / true if true else nan, hits / either if either else nan
+            classes[name] = {"true_objects": true, "recall_50": recall, "ap_50": ap}
+        return classes
+
+    def _of_all(self, name: str, dtype: type) -> np.ndarray:
+        """Returns an attribute of `ImageCounts` that has a value for each object, of all images: [objects]."""
+        return np.concatenate([np.zeros(0, dtype), *(getattr(image, name) for image in self.images)])
 
 
 def _scores(images: Sequence[ImageCounts]) -> dict[str, float]:
-    hits = np.sum([image.hits for image in images], axis=0)
-    true, predicted = (sum(getattr(image, name) for image in images) for name in ("true", "predicted"))
-    ap = [_share(tp, true + predicted - tp) for tp in hits.tolist()]
-    scores = {f"ap_{round(100 * t)}": value for t, value in zip(THRESHOLDS, ap, strict=True)}
-    scores |= {
-        f"f1_{round(100 * t)}": _share(2 * tp, true + predicted)
-        for t, tp in zip(THRESHOLDS, hits.tolist(), strict=True)
-    }
-    tp = int(hits[0])
+    """Returns the pooled scores of images by name, see `InstanceCounts.compute`."""
+    hits = np.sum([image.hits for image in images], axis=0).tolist()
+    true, predicted = sum(image.true for image in images), sum(image.predicted for image in images)
     empty = true + predicted == 0
-    dq, sq = _share(2 * tp, true + predicted), sum(image.iou for image in images) / tp if tp else float(empty)
-    aji, aji_plus = ([sum(getattr(image, name)[k] for image in images) for k in (0, 1)] for name in ("aji", "aji_plus"))
+    percent = [round(100 * threshold) for threshold in THRESHOLDS]
+    ap = {f"ap_{t}": _share(tp, true + predicted - tp) for t, tp in zip(percent, hits, strict=True)}
+    f1 = {f"f1_{t}": _share(2 * tp, true + predicted) for t, tp in zip(percent, hits, strict=True)}
+    tp = hits[0]
+    sq = fsum(image.iou for image in images) / tp if tp else float(empty)
     bias = (predicted - true) / true if true else float(predicted > 0)
     return {
-        "ap": float(np.mean(ap)),
-        **scores,
+        "ap": fmean(ap.values()),
+        **ap,
+        **f1,
         "precision_50": _share(tp, predicted) if predicted else float(empty),
         "recall_50": _share(tp, true) if true else float(empty),
-        "pq": dq * sq,
+        "pq": sq * f1["f1_50"],
         "sq": sq,
-        "dq": dq,
-        "aji": _share(*aji),
-        "aji_plus": _share(*aji_plus),
+        "dq": f1["f1_50"],
+        "aji": _share(*np.sum([image.aji for image in images], axis=0).tolist()),
+        "aji_plus": _share(*np.sum([image.aji_plus for image in images], axis=0).tolist()),
         "true_objects": true,
         "predicted_objects": predicted,
         "count_error": abs(bias),
@@ -195,5 +235,5 @@ def _scores(images: Sequence[ImageCounts]) -> dict[str, float]:
 
 
 def _share(part: float, whole: float) -> float:
-    """part / whole; 1 where both are 0: nothing was to be found and nothing was."""
+    """Returns part / whole, or 1 if both are 0: nothing was to be found, and nothing was found."""
     return part / whole if whole else 1.0

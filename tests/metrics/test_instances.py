@@ -1,12 +1,15 @@
-"""Scores of objects: counted by hand, and against definitions written out pair by pair."""
+"""Scores of objects, counted by hand; test_every_pair.py has them against their definitions written out."""
 
-import itertools
+from math import isnan
 
 import numpy as np
 import pytest
+import torch
+from support.label_maps import random_pair
 
-from metrics import InstanceCounts, match_labels
-from metrics.instances import THRESHOLDS, aji_plus_terms, aji_terms
+from engine.progress import merged
+from metrics import InstanceCounts
+from metrics.instances import THRESHOLDS
 
 
 def row(*ids):
@@ -53,51 +56,68 @@ def test_pooled_and_per_image_are_two_numbers():
     assert scores["ap_50_per_image"] == scores["bowl"] == pytest.approx(1 / 2)
 
 
-def test_a_partner_that_two_may_take_and_one_may_not():
-    """Two true objects below one predicted: AJI lets both take it, AJI+ does not."""
-    overlap = match_labels(row(1, 1, 2), row(5, 5, 5))
-    assert aji_terms(overlap) == (3, 3 + 3)
-    assert aji_plus_terms(overlap) == (2, 3 + 1)
-
-
-def written_out(truth, prediction):
-    """AJI and AJI+ as their papers have them, over all pairs and all assignments."""
-    true_masks = [truth == i for i in np.unique(truth) if i]
-    masks = [prediction == i for i in np.unique(prediction) if i]
-    iou = np.array([[(t & p).sum() / (t | p).sum() for p in masks] for t in true_masks]).reshape(len(true_masks), -1)
-
-    def ratio(partners):
-        inter = sum((true_masks[t] & masks[p]).sum() for t, p in partners)
-        union = sum((true_masks[t] | masks[p]).sum() for t, p in partners)
-        union += sum(true_masks[t].sum() for t in set(range(len(true_masks))) - {t for t, _ in partners})
-        return inter, union + sum(masks[p].sum() for p in set(range(len(masks))) - {p for _, p in partners})
-
-    best = [(t, int(iou[t].argmax())) for t in range(len(true_masks)) if masks and iou[t].max() > 0]
-    size = max(len(true_masks), len(masks))
-    padded = np.zeros((size, size))
-    padded[: iou.shape[0], : iou.shape[1]] = iou
-    orders = itertools.permutations(range(size))
-    chosen = max(orders, key=lambda order: sum(padded[t, p] for t, p in enumerate(order)))
-    return ratio(best), ratio([(t, p) for t, p in enumerate(chosen) if padded[t, p] > 0])
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_aggregated_indices_agree_with_their_definitions(seed):
-    rng = np.random.default_rng(seed)
-    truth, found = (np.kron(rng.integers(0, 5, (4, 4)), np.ones((3, 3), int)) for _ in range(2))
-    truth, found = truth[:, :10], np.roll(found, 1, axis=1)[:, :10]
-    overlap = match_labels(truth, found)
-    aji, aji_plus = written_out(truth, found)
-    assert aji_terms(overlap) == aji
-    ours = aji_plus_terms(overlap)
-    assert ours[0] / ours[1] == pytest.approx(aji_plus[0] / aji_plus[1])
-
-
-def test_recall_by_area():
-    truth = row(1, 2, 2, 2, 0, 3, 3)
+def test_scores_by_area():
+    """Areas 1, 3 and 2 are true; one object is missed, one is found, one is found by half, which is no match."""
+    truth = row(1, 2, 2, 2, 0, 3, 3, 0, 0, 0, 0)
+    found = row(0, 2, 2, 2, 2, 3, 0, 0, 8, 8, 8)  # areas 4 (IoU 3/4), 1 (IoU 1/2) and 3 (IoU 0)
     counts = InstanceCounts()
-    counts.update(truth, row(0, 2, 2, 2, 0, 3, 0))
-    assert counts.recall_by_area([2, 3]) == {"< 2": (1, 0.0), "2 – 3": (1, 0.0), "≥ 3": (1, 1.0)}
+    counts.update(truth, found)
+    assert counts.by_area([2, 3]) == {
+        "< 2": {"true_objects": 1, "recall_50": 0, "ap_50": 0},  # FN 1; FP 3, of area 1
+        "2 – 3": {"true_objects": 1, "recall_50": 0, "ap_50": 0},  # FN 3
+        "≥ 3": {"true_objects": 1, "recall_50": 1, "ap_50": 1 / 2},  # TP 2; FP 8
+    }
+    large = counts.by_area([4])["≥ 4"]  # the prediction of area 4 counts with the object that it matches
+    assert large["true_objects"] == 0
+    assert isnan(large["recall_50"])
+    assert isnan(large["ap_50"])
+    assert counts.by_area([2.5])["< 2.5"] == {"true_objects": 2, "recall_50": 0, "ap_50": 0}
+
+
+def test_areas_leave_void_pixels_out():
+    counts = InstanceCounts()
+    counts.update(row(1, 1, 1), row(5, 5, 5), void=row(0, 0, 1).astype(bool))
+    assert counts.by_area([3])["< 3"] == {"true_objects": 1, "recall_50": 1, "ap_50": 1}
+
+
+@pytest.mark.parametrize("limits", [[], [3, 3], [4, 2]])
+def test_limits_that_are_no_classes_are_refused(limits):
+    with pytest.raises(ValueError, match="give at least one area in pixels, each larger than the last"):
+        InstanceCounts().by_area(limits)
+
+
+def counts_of(*seeds):
+    counts = InstanceCounts()
+    for seed in seeds:
+        truth, found, void = random_pair(seed)
+        counts.update(truth, found, void=void)
+    return counts
+
+
+@pytest.mark.parametrize("shares", [[range(20), range(20, 40)], [range(0, 40, 2), range(1, 40, 2)], [(), range(40)]])
+def test_the_shares_of_two_processes_are_the_whole(shares, tmp_path):
+    for number, share in enumerate(shares):
+        torch.save(counts_of(*share).state_dict(), tmp_path / f"{number}.pth")
+    states = [torch.load(tmp_path / f"{number}.pth", weights_only=True) for number in range(2)]
+    together = InstanceCounts()
+    together.load_state_dict(merged(states))
+    whole = counts_of(*shares[0], *shares[1])
+    assert together.compute() == whole.compute()
+    assert together.compute() == counts_of(*range(40)).compute()  # the order of the images changes nothing
+    assert together.table() == whole.table()
+    assert together.by_area([5, 9]) == whole.by_area([5, 9])
+    assert len(together.images) == 40
+
+
+def test_a_state_replaces_what_was_added():
+    counts, more = counts_of(0, 1), counts_of(2, 3, 4)
+    before = more.compute()
+    counts.load_state_dict(more.state_dict())
+    assert counts.compute() == before
+    counts.update(*random_pair(5)[:2])
+    assert (len(counts.images), len(more.images)) == (4, 3)
+    counts.load_state_dict(merged([InstanceCounts().state_dict(), InstanceCounts().state_dict()]))
+    assert counts.images == []
 
 
 def test_nothing_to_score():
