@@ -208,7 +208,7 @@ def criterion(config: Config, data: TrainingData) -> DeepSupervisionLoss:
         ConfigError: the loss does not fit the classes, or cannot leave the void pixels of the data out.
     """
     classes = data.task.classes
-    if problem := config.loss.why_unfit(config.target, channels=len(classes)):
+    if problem := config.loss.why_unfit(config.task, channels=len(classes)):
         raise ConfigError(problem)
     part = config.loss.balanced_part
     weight = balanced_weights(data.pixels[part], classes) if part else None

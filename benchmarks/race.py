@@ -29,6 +29,7 @@ from engine.loops import evaluate, train_epoch
 from engine.schema.config import Config
 from engine.schema.config_file import load_config
 from system.errors import ConfigError, run_script
+from tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -114,7 +115,7 @@ def plain_epoch(config: Config, *, device: str) -> Callable[[], None]:
 
 
 def _load(config: Config) -> TrainingData:
-    if config.data.height_width is None or config.target != "mask":
+    if config.data.height_width is None or TASKS[config.task].target != "mask" or TASKS[config.task].instances:
         raise ConfigError(f"{config.name}: only binary runs of whole images (data.size) can be compared")
     return assemble.training_data(config, ROOT)
 

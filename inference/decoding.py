@@ -117,6 +117,8 @@ def _by_watershed(maps: np.ndarray, how: Decoding) -> Landscape:
     from skimage.morphology import h_maxima
 
     foreground = maps[0] > how.foreground_threshold
+    if foreground.all():  # there is no background to measure a distance to
+        return Landscape(foreground, foreground, None)
     depth = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, 5)
     depth = cv2.GaussianBlur(depth, (0, 0), 1)
     return Landscape(foreground, foreground & (h_maxima(depth, 1) > 0), -depth)

@@ -13,7 +13,7 @@ FILES = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 def test_how_many_there_are():
-    names = ["demo", "dsb2018", "dsb2018_96", "dsb2018_96_fast", "dsb2018_border", "my_images", "stains"]
+    names = ["demo", "dsb2018", "dsb2018_96", "dsb2018_96_fast", "dsb2018_cells", "my_images", "stains"]
     assert [path.stem for path in FILES] == names
 
 
@@ -44,11 +44,8 @@ def test_the_classic_recipe_is_the_published_one():
     assert (config.data.val_fraction, config.data.split_seed) == (0.2, 41)
 
 
-def test_the_border_recipe_has_the_losses_that_its_header_says():
-    path = ROOT / "configs" / "dsb2018_border.yaml"
-    config = load_config(path)
-    assert (config.task, config.data.target, config.data.size) == ("multiclass", "border", 96)
-    assert [term.name for term in config.loss.terms] == ["CrossEntropyLoss", "MultiClassDiceLoss"]
-    assert config.loss.terms[1].weight == [0, 1, 1]
-    (line,) = re.findall(r"border\.yaml (name=.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    assert load_config(path, shlex.split(line)).loss.name == "LovaszSoftmaxLoss"
+def test_the_recipe_for_cells_takes_both_tasks():
+    path = ROOT / "configs" / "dsb2018_cells.yaml"
+    assert (load_config(path).task, load_config(path).best) == ("distance", "val_ap_50")
+    (line,) = re.findall(r"cells\.yaml (name=.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert load_config(path, shlex.split(line)).task == "border"

@@ -48,7 +48,7 @@ def test_the_configuration_explained_is_valid_and_names_every_key(tmp_path):
     config = load_config(tmp_path / "x.yaml").model_dump()
     written = parse_yaml(block, "docs/reference.md")
     assert set(written) == set(config)
-    for section in ("data", "model", "train"):
+    for section in ("data", "model", "train", "decode"):
         assert set(written[section]) == set(config[section])
 
 

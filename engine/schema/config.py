@@ -196,11 +196,6 @@ class Config(Section):
     decode: DecodeConfig = DecodeConfig()
 
     @property
-    def target(self) -> str:
-        """The kind of target that the losses of the task receive; see `tasks.TaskEntry`."""
-        return TASKS[self.task].target
-
-    @property
     def best(self) -> str:
         """The column of log.csv whose highest value chooses best.pth."""
         if self.train.best != "auto":
@@ -222,7 +217,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _loss_fits_task(self) -> Config:
-        if problem := self.loss.why_unfit(self.target):
+        if problem := self.loss.why_unfit(self.task):
             raise ValueError(problem)
         return self
 

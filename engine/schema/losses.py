@@ -9,21 +9,22 @@ from pydantic import BeforeValidator, Field, PositiveFloat, create_model
 from engine.schema.keyword_types import type_of_key
 from engine.schema.section import Section
 from losses import LOSSES, keywords_of, lacks_class_weights, takes_class_weights
-from losses.rules import Target, check_arguments, check_only_masks
+from losses.rules import check_arguments, check_only_masks
 from losses.table import PYTHON_ONLY_KEYWORDS, PYTHON_ONLY_VALUES
-from tasks import tasks_with
+from tasks import TASKS, tasks_with
 
 
 class LossSection(Section):
     name: str
 
-    def why_unfit(self, target: Target, *, channels: int | None = None) -> str | None:
-        """Returns why the loss cannot be used for this kind of target, and which losses can; None if it can be used.
+    def why_unfit(self, task: str, *, channels: int | None = None) -> str | None:
+        """Returns why the loss cannot be used for a task, and which losses can; None if it can be used.
 
         Args:
+            task: a key of `tasks.TASKS`.
             channels: number of channels of the network, one per class; None if the data set has not been read yet.
         """
-        entry, task = LOSSES[self.name], " or ".join(tasks_with([target]))
+        entry, target = LOSSES[self.name], TASKS[task].target
         if target not in entry.fits:
             fitting = [name for name, other in LOSSES.items() if target in other.fits]
             return (
@@ -70,15 +71,14 @@ class ChosenLoss(LossSection):
         """The part of the data whose pixels set the class weights; None if nothing sets them."""
         return {None: None, "balanced": "train", "balanced_val": "val"}[self.class_weights]
 
-    def why_unfit(self, target: Target, *, channels: int | None = None) -> str | None:
-        return self._why_no_class_weights(target) or super().why_unfit(target, channels=channels)
+    def why_unfit(self, task: str, *, channels: int | None = None) -> str | None:
+        return self._why_no_class_weights(task) or super().why_unfit(task, channels=channels)
 
-    def _why_no_class_weights(self, target: Target) -> str | None:
+    def _why_no_class_weights(self, task: str) -> str | None:
         if self.class_weights is None:
             return None
-        if target == "mask":
-            tasks = " or ".join(tasks_with([target]))
-            return f"class_weights balances several classes, and task: {tasks} has one; leave it out"
+        if TASKS[task].target == "mask":
+            return f"class_weights balances several classes, and task: {task} has one; leave it out"
         if any(lacks_class_weights(term["name"], term) for term in terms_of(self.model_dump())):
             return None
         taking = [name for name in LOSSES if takes_class_weights(name)]
@@ -98,9 +98,9 @@ class WeightedSumLossConfig(ChosenLoss):
     name: Literal["WeightedSumLoss"]
     terms: Annotated[list[Term], Field(min_length=1)]
 
-    def why_unfit(self, target: Target, *, channels: int | None = None) -> str | None:
-        problems = (term.why_unfit(target, channels=channels) for term in self.terms)
-        return self._why_no_class_weights(target) or next(filter(None, problems), None)
+    def why_unfit(self, task: str, *, channels: int | None = None) -> str | None:
+        problems = (term.why_unfit(task, channels=channels) for term in self.terms)
+        return self._why_no_class_weights(task) or next(filter(None, problems), None)
 
 
 def _named(loss: object) -> object:

@@ -165,8 +165,6 @@ def test_mistakes_in_a_loss(tmp_path, overrides, told):
 def test_what_does_not_fit_three_channels(tmp_path, loss, task, told):
     config = load(tmp_path, GOOD, f"loss={loss}", f"task={task}") if told.startswith(("classes", "ignore")) else None
     problem = (
-        config.loss.why_unfit(TASKS[task].target, channels=3)
-        if config
-        else complaint(tmp_path, GOOD, f"loss={loss}", f"task={task}")
+        config.loss.why_unfit(task, channels=3) if config else complaint(tmp_path, GOOD, f"loss={loss}", f"task={task}")
     )
     assert told in problem
