@@ -230,7 +230,8 @@ def test_a_task_that_does_not_fit_the_data_or_the_target(run_main, small_config,
         code, _, err = run_main(train, "--config", small_config, *changes)
         assert (code, told in err) == (expected, True), err
     (root / "dataset.yaml").write_text("classes: [background, rim]\npalette: [0, 100]\nvoid: 9\n")
-    code, _, err = run_main(train, "--config", small_config, f"data.root={root}", "task=multiclass", *refused[2][0][2:])
+    loss = "loss={name: CrossEntropyLoss}"
+    code, _, err = run_main(train, "--config", small_config, f"data.root={root}", "task=multiclass", loss)
     assert code == 3
     assert "8 problems" in err
     assert "cell_00.png: values that the palette does not have: 200 in " in err
