@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -21,6 +21,9 @@ from tasks.task import Task
 FOREGROUND = (0.3, 0.4, 0.5, 0.6, 0.7)
 SEEDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 MIN_SEED, MIN_AREA = (1, 3, 6, 12), (5, 10, 20, 40)
+
+
+Images = Iterable[tuple[np.ndarray, np.ndarray]]  # of each image: maps [C, H, W] float32, label map [H, W]; read often
 
 
 class StoredMaps:
@@ -50,7 +53,7 @@ class StoredMaps:
                 yield stored["maps"].astype(np.float32), stored["truth"]
 
 
-def mean_ap(images: StoredMaps, how: Decoding) -> float:
+def mean_ap(images: Images, how: Decoding) -> float:
     """Returns the mean of AP over the thresholds .50 … .95, where each AP is pooled over the images."""
     hits, objects = np.zeros(len(THRESHOLDS), np.int64), 0
     for maps, truth in images:
@@ -60,7 +63,7 @@ def mean_ap(images: StoredMaps, how: Decoding) -> float:
     return float(np.mean(hits / np.maximum(objects - hits, 1)))
 
 
-def tuned(images: StoredMaps, start: Decoding) -> tuple[Decoding, float, float]:
+def tuned(images: Images, start: Decoding) -> tuple[Decoding, float, float]:
     """Searches a small grid for the parameters with the highest `mean_ap`.
 
     Args:
