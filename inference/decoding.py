@@ -107,7 +107,7 @@ def _by_watershed(maps: np.ndarray, how: Decoding) -> Landscape:
 
     foreground = maps[0] > how.foreground_threshold
     depth = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, 5)
-    depth = cv2.GaussianBlur(depth, (0, 0), 1)
+    depth = cv2.GaussianBlur(np.minimum(depth, sum(foreground.shape)), (0, 0), 1)  # infinite where nothing is outside
     return Landscape(foreground, lambda: foreground & (h_maxima(depth, 1) > 0), -depth)
 
 
