@@ -90,8 +90,9 @@ def _number_seeds(maps: np.ndarray, how: Decoding, seeds: np.ndarray, *, block: 
         found = method.landscape(_in_float(maps[(slice(None), *window.slices)]), how).seeds[box.within(window)]
         pixels = np.ascontiguousarray(found).view(np.uint8)
         count, components = cv2.connectedComponents(pixels, connectivity=method.connectivity, ltype=cv2.CV_32S)
-        areas.append(np.bincount(components.ravel()[np.flatnonzero(pixels)], minlength=count)[1:])
-        seeds[box.slices] = seams.add(box, components, count - 1)
+        areas.append(np.bincount(components[found], minlength=count)[1:])
+        first = seams.add(box, components, count - 1)
+        seeds[box.slices] = np.add(components, first, out=components, where=found)
     table, count = seams.joined()
     kept = np.bincount(table, weights=np.concatenate(areas), minlength=count + 1) >= how.min_seed
     kept[0] = False
@@ -116,7 +117,7 @@ class _Image:
         """
         shape = self.seeds.shape
         window = box.grown(halo, shape)
-        markers = self.numbers[self.seeds[window.slices]]
+        markers = self.numbers.take(self.seeds[window.slices])
         if self.how.method == "components":
             return markers[box.within(window)]
         landscape = METHODS[self.how.method].landscape(_in_float(self.maps[(slice(None), *window.slices)]), self.how)
@@ -154,15 +155,16 @@ def _finish(
     areas, sums = np.zeros(count + 1, np.int64), np.zeros(count + 1)
     first = np.full(count + 1, np.iinfo(np.int64).max)  # of each object, its first pixel in raster order
     for box in blocks_of(labels.shape, block):
-        objects = holes.filled(box, np.asarray(labels[box.slices]))
-        labels[box.slices] = objects
-        places = np.flatnonzero(objects)
-        if not len(places):
+        objects = np.array(labels[box.slices])
+        if holes.fill(box, objects):
+            labels[box.slices] = objects
+        inside = objects > 0
+        numbers = objects[inside]
+        if not len(numbers):
             continue
-        numbers, p = objects.ravel()[places], _in_float(probability[box.slices]).ravel()[places]
-        rows, columns = np.divmod(places, box.right - box.left)
+        p, (rows, columns) = _in_float(probability[box.slices][inside]), np.nonzero(inside)
         least = int(numbers.min())
-        numbers = numbers - least
+        numbers = numbers.astype(np.intp) - least
         present = np.s_[least : least + int(numbers.max()) + 1]
         areas[present] += np.bincount(numbers)
         sums[present] += np.bincount(numbers, weights=p)
@@ -174,5 +176,5 @@ def _finish(
     final = np.zeros(count + 1, labels.dtype)
     final[kept] = np.arange(1, len(kept) + 1)
     for box in blocks_of(labels.shape, block):
-        labels[box.slices] = final[labels[box.slices]]
+        labels[box.slices] = final.take(labels[box.slices])
     return Tally((sums[kept] / areas[kept]).astype(np.float32), areas[kept])

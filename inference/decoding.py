@@ -157,17 +157,18 @@ def flooded(landscape: Landscape, markers: np.ndarray, *, origin: tuple[int, int
     """
     if landscape.height is None:
         return markers
-    _, regions = cv2.connectedComponents(landscape.foreground.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
-    seeds = np.flatnonzero(markers)
-    inside, numbers = regions.ravel()[seeds], markers.ravel()[seeds]
-    single = np.zeros(int(regions.max(initial=0)) + 1, markers.dtype)  # of each region, one of its markers
+    foreground = landscape.foreground.view(np.uint8)
+    count, regions = cv2.connectedComponents(foreground, connectivity=4, ltype=cv2.CV_32S)
+    seeds = markers > 0
+    inside, numbers = regions[seeds], markers[seeds]
+    single = np.zeros(count, markers.dtype)  # of each region, one of its markers
     single[inside] = numbers
-    contested = np.zeros(len(single), bool)
+    contested = np.zeros(count, bool)
     contested[inside[single[inside] != numbers]] = True
     single[contested] = 0
-    labels = single[regions]
+    labels = single.take(regions)
     if contested.any():
-        labels += _flood_from_rims(landscape.height, markers, contested[regions], origin)
+        labels += _flood_from_rims(landscape.height, markers, contested.take(regions), origin)
     return labels
 
 

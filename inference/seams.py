@@ -60,8 +60,8 @@ class Seams:
         self._left = np.zeros(0, np.int32)  # the last column of the block to the left
         self._pairs: list[np.ndarray] = [np.zeros((2, 0), np.int32)]
 
-    def add(self, box: Box, components: np.ndarray, count: int) -> np.ndarray:
-        """Takes the components of a block, and returns their provisional numbers as an array of the same kind.
+    def add(self, box: Box, components: np.ndarray, count: int) -> int:
+        """Takes the components of a block; their provisional numbers are theirs plus the number returned.
 
         Args:
             components: [h, w] int32 with numbers 1 … count; 0 is no component.
@@ -69,18 +69,20 @@ class Seams:
         Raises:
             OverflowError: the image has more than 2**31 − 1 components in blocks.
         """
-        if self.count + count > np.iinfo(np.int32).max:
-            raise OverflowError(f"more than {np.iinfo(np.int32).max} components; raise the thresholds of decoding")
-        numbers = np.where(components > 0, components + np.int32(self.count), np.int32(0))
+        first = self.count
         self.count += count
+        if self.count > np.iinfo(np.int32).max:
+            raise OverflowError(f"more than {np.iinfo(np.int32).max} components; raise the thresholds of decoding")
+        numbered = lambda pixels: np.where(pixels > 0, pixels + first, 0)
         if box.left > 0:
-            self._pair(self._left, numbers[:, 0])
-        self._left = numbers[:, -1].copy()
-        self._top[box.left : box.right], self._bottom[box.left : box.right] = numbers[0], numbers[-1]
+            self._pair(self._left, numbered(components[:, 0]))
+        self._left = numbered(components[:, -1])
+        self._top[box.left : box.right] = numbered(components[0])
+        self._bottom[box.left : box.right] = numbered(components[-1])
         if box.right == self.shape[1]:
             self._pair(self._above, self._top)
             self._above[:] = self._bottom
-        return numbers
+        return first
 
     def joined(self) -> tuple[np.ndarray, int]:
         """Returns a table [count + 1] int32 from provisional numbers to those of the whole image, and their number.

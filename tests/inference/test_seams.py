@@ -13,7 +13,7 @@ def joined_in_blocks(mask, block, connectivity):
     seams, found = Seams(mask.shape, connectivity=connectivity), np.zeros(mask.shape, np.int32)
     for box in blocks_of(mask.shape, block):
         count, components = cv2.connectedComponents(mask[box.slices].astype(np.uint8), connectivity=connectivity)
-        found[box.slices] = seams.add(box, components, count - 1)
+        found[box.slices] = np.where(components > 0, components + seams.add(box, components, count - 1), 0)
     table, count = seams.joined()
     return table[found], count
 
