@@ -17,7 +17,7 @@ from inference.decoding import METHODS, Decoding, flooded
 from inference.holes import Holes
 from inference.seams import Box, Seams, blocks_of
 
-BLOCK, HALO = 2048, 64  # pixels
+BLOCK, HALO = 1024, 64  # pixels; larger blocks are slower, because the queue of a flood is longer
 WIDEST = 8  # times the halo is the widest one that a block gets
 
 
