@@ -158,18 +158,20 @@ def _finish(
         objects = np.array(labels[box.slices])
         if holes.fill(box, objects):
             labels[box.slices] = objects
-        inside = objects > 0
-        numbers = objects[inside]
-        if not len(numbers):
+        places = np.flatnonzero(objects > 0)
+        if not len(places):
             continue
-        p, (rows, columns) = _in_float(probability[box.slices][inside]), np.nonzero(inside)
+        numbers, p = objects.take(places), _in_float(probability[box.slices].take(places))
         least = int(numbers.min())
         numbers = numbers.astype(np.intp) - least
-        present = np.s_[least : least + int(numbers.max()) + 1]
-        areas[present] += np.bincount(numbers)
+        found = np.bincount(numbers)
+        present = np.s_[least : least + len(found)]
+        areas[present] += found
         sums[present] += np.bincount(numbers, weights=p)
-        earliest = np.full(len(areas[present]), np.iinfo(np.int64).max)
-        earliest[numbers[::-1]] = ((rows + box.top) * labels.shape[1] + columns + box.left)[::-1]
+        earliest = np.zeros(len(found), np.int64)
+        earliest[numbers[::-1]] = places[::-1]
+        rows, columns = np.divmod(earliest, box.right - box.left)
+        earliest = np.where(found > 0, (rows + box.top) * labels.shape[1] + columns + box.left, first[present])
         np.minimum(first[present], earliest, out=first[present])
     kept = np.flatnonzero(areas >= max(1, how.min_area))
     kept = kept[np.argsort(first[kept])]

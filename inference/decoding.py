@@ -159,8 +159,8 @@ def flooded(landscape: Landscape, markers: np.ndarray, *, origin: tuple[int, int
         return markers
     foreground = landscape.foreground.view(np.uint8)
     count, regions = cv2.connectedComponents(foreground, connectivity=4, ltype=cv2.CV_32S)
-    seeds = markers > 0
-    inside, numbers = regions[seeds], markers[seeds]
+    seeds = np.flatnonzero(markers > 0)
+    inside, numbers = regions.take(seeds), markers.take(seeds)
     single = np.zeros(count, markers.dtype)  # of each region, one of its markers
     single[inside] = numbers
     contested = np.zeros(count, bool)

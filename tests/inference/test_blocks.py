@@ -2,10 +2,12 @@
 
 import tracemalloc
 
+import cv2
 import numpy as np
 import pytest
 from support.label_maps import drawn_labels, maps_of
 
+from inference import blocks
 from inference.blocks import decode_blocks
 from inference.decoding import METHODS, Decoding, decode
 
@@ -51,6 +53,30 @@ def test_no_pixel_differs_in_a_large_image(in_blocks, method):
     whole = decode(maps, how)
     assert whole.labels.max() > 300
     assert_same(in_blocks(maps, how, block=128, halo=32), whole)
+
+
+def random_maps(rng):
+    """[2, h, w] float32 or uint8: noise, smoothed or not, whose seeds and holes have any shape."""
+    size, smooth = rng.integers(1, 90, 2), float(rng.choice([0, 1, 2, 4]))
+    maps = rng.random((2, *size)).astype(np.float32)
+    if smooth:
+        maps = np.stack([cv2.GaussianBlur(one, (0, 0), smooth) for one in maps])
+    maps -= maps.min(axis=(1, 2), keepdims=True)
+    maps /= maps.max(axis=(1, 2), keepdims=True).clip(1e-6)
+    return maps if rng.random() < 0.5 else np.rint(maps * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_maps_with_blocks_of_any_size(in_blocks, monkeypatch, seed):
+    """The halo may grow to the whole image here: noise has floods that run far."""
+    monkeypatch.setattr(blocks, "WIDEST", 1000)
+    rng = np.random.default_rng(seed)
+    maps = random_maps(rng)
+    for method in ("components", "distance", "border"):
+        low, high = rng.choice([0.2, 0.4, 0.5, 0.6]), rng.choice([0.2, 0.4, 0.6, 0.75])
+        how = Decoding(method, low, high, min_seed=int(rng.integers(1, 6)), min_area=int(rng.integers(1, 12)))
+        whole = decode(maps / np.float32(255) if maps.dtype == np.uint8 else maps, how)
+        assert_same(in_blocks(maps, how, block=int(rng.integers(5, 40)), halo=int(rng.integers(1, 20))), whole)
 
 
 def test_without_a_halo_pixels_differ(in_blocks):
