@@ -24,6 +24,7 @@ from benchmarks.decode import SECOND
 from datasets.prepare.drawing import make_sample
 from inference.blocks import Tally, decode_blocks
 from inference.decoding import METHODS, decode
+from system.scratch import array_in_file
 
 PIECE, PIECES = 500, 16  # pixels, no divisor of a block, so that seams lie anywhere in a piece; different pieces
 AT_ONCE = 4096  # the largest side that is decoded at once, too
@@ -48,16 +49,19 @@ def main() -> None:
 def measured(method: str, side: int, folder: Path) -> str:
     """Returns one row of the table."""
     how, shape = METHODS[method].defaults, (side, side)
-    maps = np.memmap(folder / "maps", np.uint8, "w+", shape=(2, *shape))
-    write_maps(maps, method)
-    labels = np.memmap(folder / "labels", np.uint32, "w+", shape=shape)
-    decode(np.zeros((2, 8, 8), np.float32), how)  # imports what it needs
-    with peak_of_anonymous_memory() as peak:
-        started = time.perf_counter()
-        tally = decode_blocks(maps, how, labels, scratch=folder)
-        seconds = time.perf_counter() - started
-    found = f"| {method} | {len(tally.areas):,} | {seconds / side**2 * 1e9:.0f} | {peak[0] / 1e6:.0f} |"
-    return f"{found} {compared(maps, method, labels, tally) if side <= AT_ONCE else '– | –'} |"
+    with (
+        array_in_file(folder / "maps", np.uint8, (2, *shape)) as maps,
+        array_in_file(folder / "labels", np.uint32, shape) as labels,
+    ):
+        write_maps(maps, method)
+        decode(np.zeros((2, 8, 8), np.float32), how)  # imports what it needs
+        with peak_of_anonymous_memory() as peak:
+            started = time.perf_counter()
+            tally = decode_blocks(maps, how, labels, scratch=folder)
+            seconds = time.perf_counter() - started
+        figures = compared(maps, method, labels, tally) if side <= AT_ONCE else "– | –"
+    each, megabytes = seconds / side**2 * 1e9, peak[0] / 1e6
+    return f"| {method} | {len(tally.areas):,} | {each:.0f} | {megabytes:.0f} | {figures} |"
 
 
 def compared(maps: np.ndarray, method: str, labels: np.ndarray, tally: Tally) -> str:

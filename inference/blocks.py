@@ -16,6 +16,7 @@ import numpy as np
 from inference.decoding import METHODS, Decoding, flooded
 from inference.holes import Holes
 from inference.seams import Box, Seams, blocks_of
+from system.scratch import array_in_file
 
 BLOCK, HALO = 1024, 64  # pixels; larger blocks are slower, because the queue of a flood is longer
 WIDEST = 8  # times the halo is the widest one that a block gets
@@ -49,24 +50,26 @@ def decode_blocks(
     Args:
         maps: [C, H, W] uint8, 255 times the maps that `decode` takes, or those maps in float32.
         labels: [H, W] int32 or uint32, is overwritten: 0 is background, then 1 … n in raster order.
-        scratch: an existing folder, for a file of 4 bytes per pixel that is removed at the end.
+        scratch: an existing folder, for a file of 4 bytes per pixel that is removed at the end. Decodings at the same
+            time need different ones.
         block, halo: in pixels; a block is flooded together with the halo around it.
 
     Raises:
+        DiskError: the scratch folder has too little room.
+        ValueError: `labels` has another shape or dtype.
         OverflowError: the seeds or the background have more than 2**31 − 1 components.
     """
-    path = scratch / "seeds.tmp"
-    try:
-        seeds = np.memmap(path, np.int32, "w+", shape=labels.shape)
+    if labels.shape != maps.shape[1:] or labels.dtype not in (np.int32, np.uint32):
+        raise ValueError(f"labels of {maps.shape[1:]} int32 or uint32 are needed, got {labels.shape} {labels.dtype}")
+    holes = Holes(labels.shape)
+    with array_in_file(scratch / "seeds", np.int32, labels.shape) as seeds:
         numbers = _number_seeds(maps, how, seeds, block=block, halo=halo)
         image = _Image(maps, how, seeds, numbers, halo * WIDEST)
-        holes = Holes(labels.shape)
         for box in blocks_of(labels.shape, block):
             objects = image.flood(box, halo)
             holes.add(box, objects)
             labels[box.slices] = objects
-    finally:
-        path.unlink(missing_ok=True)
+        del image, seeds  # Windows removes no file that is mapped
     holes.close()
     for box in blocks_of(labels.shape, block):
         holes.look_around(box, labels)

@@ -171,6 +171,12 @@ def test_whole_seeds_and_whole_objects_count(in_blocks):
         assert (labels.max(), len(tally.areas)) == (0, 0)
 
 
+@pytest.mark.parametrize(("shape", "dtype"), [((20, 31), np.int32), ((20, 30), np.uint16)])
+def test_labels_that_cannot_hold_the_result(tmp_path, shape, dtype):
+    with pytest.raises(ValueError, match="int32 or uint32 are needed"):
+        decode_blocks(np.zeros((2, 20, 30), np.uint8), Decoding(), np.zeros(shape, dtype), scratch=tmp_path)
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("value", [0, 255])
 def test_images_that_are_empty_or_full(in_blocks, method, value):
