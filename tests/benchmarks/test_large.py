@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @pytest.mark.slow
 def test_a_row_of_the_table(tmp_path):
-    method, cells, milliseconds, megabytes, at_once, different = (
+    method, cells, milliseconds, _, megabytes, at_once, different = (
         measured("border", 1300, tmp_path).strip("| ").split(" | ")
     )
     assert (method, different) == ("border", "0")
