@@ -18,7 +18,7 @@ from inference.holes import Holes
 from inference.seams import Box, Seams, blocks_of
 from system.scratch import array_in_file
 
-BLOCK, HALO = 1024, 64  # pixels; larger blocks are slower, because the queue of a flood is longer
+BLOCK, HALO = 512, 64  # pixels; the queue of a flood is longer in larger blocks, and slower
 WIDEST = 8  # times the halo is the widest one that a block gets
 
 
@@ -127,7 +127,7 @@ class _Image:
         unknown = len(self.numbers)  # more than any number of a seed
         if halo < self.widest:
             _mark_edges(markers, landscape.foreground, window, shape, unknown)
-        labels = flooded(landscape, markers, origin=(window.top, window.left))[box.within(window)]
+        labels = flooded(landscape, markers, origin=(window.top, window.left), core=box.within(window))
         beyond = labels == unknown
         if beyond.any():
             rows, columns = (np.flatnonzero(beyond.any(axis=axis)).tolist() for axis in (1, 0))

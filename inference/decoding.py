@@ -146,7 +146,13 @@ def components(mask: np.ndarray, *, connectivity: int, min_area: int = 1) -> np.
     return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels] if count > 1 else labels
 
 
-def flooded(landscape: Landscape, markers: np.ndarray, *, origin: tuple[int, int] = (0, 0)) -> np.ndarray:
+def flooded(
+    landscape: Landscape,
+    markers: np.ndarray,
+    *,
+    origin: tuple[int, int] = (0, 0),
+    core: tuple[slice, slice] = np.s_[:, :],
+) -> np.ndarray:
     """Floods the foreground from markers [H, W] int32, and returns the same kind.
 
     Only components of the foreground with several markers need a flood. Where pixels of seeds are equally high, the
@@ -154,21 +160,23 @@ def flooded(landscape: Landscape, markers: np.ndarray, *, origin: tuple[int, int
 
     Args:
         origin: row and column, in the whole image, of the first pixel.
+        core: the part that is returned.
     """
     if landscape.height is None:
-        return markers
+        return markers[core]
     foreground = landscape.foreground.view(np.uint8)
     count, regions = cv2.connectedComponents(foreground, connectivity=4, ltype=cv2.CV_32S)
     seeds = np.flatnonzero(markers > 0)
     inside, numbers = regions.take(seeds), markers.take(seeds)
     single = np.zeros(count, markers.dtype)  # of each region, one of its markers
     single[inside] = numbers
-    contested = np.zeros(count, bool)
+    contested, needed = np.zeros((2, count), bool)
     contested[inside[single[inside] != numbers]] = True
+    needed[regions[core]] = True
     single[contested] = 0
-    labels = single.take(regions)
+    labels, contested = single.take(regions[core]), contested & needed
     if contested.any():
-        labels += _flood_from_rims(landscape.height, markers, contested.take(regions), origin)
+        labels += _flood_from_rims(landscape.height, markers, contested.take(regions), origin)[core]
     return labels
 
 
