@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from mmap import mmap
 from typing import NamedTuple
 
 import numpy as np
@@ -142,7 +143,7 @@ class Tag(NamedTuple):
 NO_TAG = Tag(value=1, count=0, end=0)  # stands in for an absent tag; 1 is the default orientation
 
 
-def directories(data: bytes) -> Iterator[dict[int, Tag]]:
+def directories(data: bytes | mmap) -> Iterator[dict[int, Tag]]:
     """TIFF file or EXIF block → its directories in their order; each is number of a tag → tag."""
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")

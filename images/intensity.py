@@ -113,9 +113,26 @@ def _is_countable(values: np.ndarray) -> bool:
 
 def _robust_range(values: np.ndarray) -> tuple[float, float]:
     """The 0.1 and 99.9 percentiles of the values; the smallest and the largest value where the two are equal."""
-    low, high = _percentiles_by_counting(values) if _is_countable(values) else _percentiles(values)
+    if _is_countable(values):
+        return range_of_counts(counts_of(values))
+    low, high = _percentiles(values)
     if low == high:  # hardly any pixel differs from the others, and these few pixels are what the image shows
         low, high = values.min(), values.max()
+    return float(low), float(high)
+
+
+def counts_of(values: np.ndarray) -> np.ndarray:
+    """uint8 or uint16 of any shape → how often each possible value occurs, [256 or 65536] int64."""
+    flat, possible = values.reshape(-1), np.iinfo(values.dtype).max + 1
+    parts = (np.bincount(flat[at : at + BLOCK], minlength=possible) for at in range(0, flat.size, BLOCK))
+    return sum(parts, start=np.zeros(possible, np.int64))
+
+
+def range_of_counts(counts: np.ndarray) -> tuple[float, float]:
+    """The limits that `to_uint8` measures in an image, from the counts of its values; equal if it is constant."""
+    low, high = _percentiles_by_counting(counts)
+    if low == high:
+        low, high = np.flatnonzero(counts)[[0, -1]]
     return float(low), float(high)
 
 
@@ -123,14 +140,13 @@ def _percentiles(values: np.ndarray) -> np.ndarray:
     return np.percentile(values.astype(_exact_float(values.dtype)), PERCENTILES)
 
 
-def _percentiles_by_counting(values: np.ndarray) -> list[float]:
+def _percentiles_by_counting(counts: np.ndarray) -> list[float]:
     """The same numbers as those of `_percentiles`, to the bit, without sorting."""
-    flat, possible = values.reshape(-1), np.iinfo(values.dtype).max + 1
-    counts = sum(np.bincount(flat[at : at + BLOCK], minlength=possible) for at in range(0, flat.size, BLOCK))
     up_to, found = np.cumsum(counts), []
+    size = int(up_to[-1])
     for percentile in PERCENTILES:
-        place = percentile / 100 * (flat.size - 1)
-        below, above = np.searchsorted(up_to, [int(place), min(int(place) + 1, flat.size - 1)], side="right").tolist()
+        place = percentile / 100 * (size - 1)
+        below, above = np.searchsorted(up_to, [int(place), min(int(place) + 1, size - 1)], side="right").tolist()
         share = place - int(place)
         # NumPy too interpolates from the nearer end.
         found.append(below + (above - below) * share if share < 0.5 else above - (above - below) * (1 - share))

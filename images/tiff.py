@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from mmap import mmap
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from images.formats import NO_TAG, ORIENTATION, TO_RGB, Refusal, check_palette, check_size, damaged, directories
+from images.formats import NO_TAG, ORIENTATION, TO_RGB, Refusal, Tag, check_palette, check_size, damaged, directories
 from images.jpeg import jpeg_frame
 
 WIDTH, HEIGHT = 256, 257  # numbers of tags
@@ -36,22 +39,44 @@ def read_tiff(data: bytes, *, max_pixels: int, ids: bool) -> tuple[np.ndarray, i
     Raises:
         Refusal: the file is cut off, damaged, too large or a stack, or it has channels or colours that are not read.
     """
+    pages = check_header(data, max_pixels=max_pixels, max_segments=MAX_SEGMENTS)
+    with clear_errors():
+        array = _decode(data, ids)
+    size = (pages[0][HEIGHT].value, pages[0][WIDTH].value)
+    if array.shape not in ((*size, 1), (*size, 3)):
+        raise damaged("TIFF", "its pixels do not fit its header")
+    return array, pages[0].get(ORIENTATION, NO_TAG).value
+
+
+def check_header(data: bytes | mmap, *, max_pixels: int, max_segments: int) -> list[dict[int, Tag]]:
+    """Refuses a TIFF file whose header is damaged or claims too much; returns the directories of its pages.
+
+    Args:
+        max_pixels: as for `read_tiff`.
+        max_segments: the most strips or tiles that a page may have.
+    """
     pages = list(islice(directories(data), MAX_PAGES + 1))
     if len(pages) > MAX_PAGES:
         raise Refusal(f"a stack of more than {MAX_PAGES} pages", fix=SPLIT)
     for tags in pages:
         if (end := max((tag.end for tag in tags.values()), default=0)) > len(data):
             raise damaged("TIFF", f"a tag reaches to byte {end} of {len(data)}")
-        if (segments := max(tags.get(kind, NO_TAG).count for kind in (STRIPS, TILES))) > MAX_SEGMENTS:
-            found = f"{segments} strips or tiles, at most {MAX_SEGMENTS} are read"
+        if (segments := max(tags.get(kind, NO_TAG).count for kind in (STRIPS, TILES))) > max_segments:
+            found = f"{segments} strips or tiles, at most {max_segments} are read"
             raise Refusal(found, fix="save it in larger ones")
         if HEIGHT not in tags or WIDTH not in tags:
             raise damaged("TIFF", "no header")
         check_size(tags[HEIGHT].value, tags[WIDTH].value, max_pixels)
     if not pages:
         raise damaged("TIFF", "without pages")
+    return pages
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turns what tifffile and the decoders raise into a `Refusal`."""
     try:
-        array = _decode(data, ids)
+        yield
     except Refusal:
         raise
     except Exception as error:  # a damaged file makes tifffile raise exceptions of any kind
@@ -59,31 +84,13 @@ def read_tiff(data: bytes, *, max_pixels: int, ids: bool) -> tuple[np.ndarray, i
             found = "compressed in a way that only the package imagecodecs can read"
             raise Refusal(found, fix="install it: pip install imagecodecs") from error
         raise damaged("TIFF", str(error) or type(error).__name__) from error
-    size = (pages[0][HEIGHT].value, pages[0][WIDTH].value)
-    if array.shape not in ((*size, 1), (*size, 3)):
-        raise damaged("TIFF", "its pixels do not fit its header")
-    return array, pages[0].get(ORIENTATION, NO_TAG).value
 
 
 def _decode(data: bytes, ids: bool) -> np.ndarray:
-    import tifffile  # the import takes a third of a second, and only TIFF files need it
-
-    # tifffile's log lines do not name the file. The errors that this project raises do.
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        images = [image for image in file.series if not image.keyframe.is_reduced] or file.series[:1]
-        if len(images) > 1:
-            raise Refusal(f"{len(images)} images in one TIFF", fix="split it into files of one image")
-        image = images[0]
+    with open_tiff(io.BytesIO(data)) as file:
+        image = the_image(file)
+        axes, alpha = check_image(image, data)
         page = image.keyframe
-        _check_planes(file, image)
-        axes = _plane_axes(image)
-        alpha = _check_channels(axes, page)
-        _check_colours(page)
-        for part in image.pages:
-            if part is None:  # tifffile fills such planes with zeros
-                raise Refusal("planes of this TIFF lie in other files", fix="save each image as one file")
-            _check_segments(part, data)
         array = image.asarray(maxworkers=1).reshape([*axes.values()])
         if next(iter(axes)) in "CS":
             array = np.moveaxis(array, 0, -1)
@@ -92,7 +99,40 @@ def _decode(data: bytes, ids: bool) -> np.ndarray:
         return _without_alpha(_values(array, page, ids), alpha)
 
 
-def _check_planes(file: Any, image: Any) -> None:  # noqa: ANN401 - types of tifffile, whose import is slow
+def open_tiff(file: BinaryIO) -> Any:  # noqa: ANN401 - types of tifffile, whose import is slow
+    """An open file → tifffile's object for it."""
+    import tifffile  # the import takes a third of a second, and only TIFF files need it
+
+    # tifffile's log lines do not name the file. The errors that this project raises do.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+    return tifffile.TiffFile(file)
+
+
+def the_image(file: Any) -> Any:  # noqa: ANN401
+    """The one series of tifffile that the file has, without its smaller copies; refuses a file of several images."""
+    images = [image for image in file.series if not image.keyframe.is_reduced] or file.series[:1]
+    if len(images) > 1:
+        raise Refusal(f"{len(images)} images in one TIFF", fix="split it into files of one image")
+    _check_planes(file, images[0])
+    return images[0]
+
+
+def check_image(image: Any, data: bytes | mmap) -> tuple[dict[str, int], bool | None]:  # noqa: ANN401
+    """Refuses a series whose axes, colours or strips are not read; returns the sizes of its axes, and `alpha`.
+
+    `alpha` is True if the last channel is alpha, False if there is none, None if only the values can show which.
+    """
+    axes = _plane_axes(image)
+    alpha = _check_channels(axes, image.keyframe)
+    _check_colours(image.keyframe)
+    for part in image.pages:
+        if part is None:  # tifffile fills such planes with zeros
+            raise Refusal("planes of this TIFF lie in other files", fix="save each image as one file")
+        _check_segments(part, data)
+    return axes, alpha
+
+
+def _check_planes(file: Any, image: Any) -> None:  # noqa: ANN401
     """Refuses a file with fewer planes than its description says: tifffile would read only the first page."""
     promised = [(file.imagej_metadata or {}).get("images", 1) * image.keyframe.size] if file.is_imagej else []
     promised += [math.prod(about.get("shape", ())) for about in file.shaped_metadata or ()]
@@ -145,7 +185,7 @@ def _check_colours(page: Any) -> None:  # noqa: ANN401
         raise Refusal(found, fix="integers and floats are read: convert it first")
 
 
-def _check_segments(page: Any, data: bytes) -> None:  # noqa: ANN401
+def _check_segments(page: Any, data: bytes | mmap) -> None:  # noqa: ANN401
     """Refuses a page whose strips or tiles are not all there."""
     size, key = len(data), page.keyframe
     offsets, counts = page.dataoffsets, page.databytecounts

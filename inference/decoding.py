@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import cv2
 import numpy as np
+
+PERIOD = 4096  # pixels after which the order of equal seeds repeats: more than a block of a large image has
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,19 @@ class Landscape:
     """What a flood needs.
 
     Attributes:
-        foreground, seeds: [H, W] bool. The components of `seeds` are the seeds.
+        foreground: [H, W] bool.
+        find_seeds: returns `seeds`.
         height: [H, W] float32. The flood rises from the seeds; None says that the seeds are the objects already.
     """
 
     foreground: np.ndarray
-    seeds: np.ndarray
+    find_seeds: Callable[[], np.ndarray]
     height: np.ndarray | None
+
+    @cached_property
+    def seeds(self) -> np.ndarray:
+        """[H, W] bool, a part of the foreground. Its components are the seeds."""
+        return self.find_seeds()
 
 
 @dataclass(frozen=True)
@@ -90,26 +99,28 @@ class Method:
         defaults: its own defaults, where they differ from those of `Decoding`.
         connectivity: 4 or 8, of the pixels of a seed.
         uses_seed_threshold: whether seeds are where a map lies above `seed_threshold`.
+        by_pixel: a pixel of the landscape depends on the same pixel of the maps only, not on its surroundings.
     """
 
     landscape: Callable[[np.ndarray, Decoding], Landscape]
     defaults: Mapping[str, float] = field(default_factory=dict)
     connectivity: int = 4
     uses_seed_threshold: bool = True
+    by_pixel: bool = True
 
 
 def _by_distance(maps: np.ndarray, how: Decoding) -> Landscape:
     """Maps: foreground, and distance (0 at the border of an object, 1 in its middle; see `tasks.distance_maps`)."""
     probability, distance = maps
     foreground = probability > how.foreground_threshold
-    return Landscape(foreground, foreground & (distance > how.seed_threshold), -distance)
+    return Landscape(foreground, lambda: foreground & (distance > how.seed_threshold), -distance)
 
 
 def _by_border(maps: np.ndarray, how: Decoding) -> Landscape:
     """Maps: foreground p, and border b between objects. Seeds lie where p(1 − b) is high."""
     probability, border = maps
     foreground, inside = probability > how.foreground_threshold, probability * (1 - border)
-    return Landscape(foreground, foreground & (inside > how.seed_threshold), -inside)
+    return Landscape(foreground, lambda: foreground & (inside > how.seed_threshold), -inside)
 
 
 def _by_watershed(maps: np.ndarray, how: Decoding) -> Landscape:
@@ -117,23 +128,21 @@ def _by_watershed(maps: np.ndarray, how: Decoding) -> Landscape:
     from skimage.morphology import h_maxima
 
     foreground = maps[0] > how.foreground_threshold
-    if foreground.all():  # there is no background to measure a distance to
-        return Landscape(foreground, foreground, None)
     depth = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, 5)
-    depth = cv2.GaussianBlur(depth, (0, 0), 1)
-    return Landscape(foreground, foreground & (h_maxima(depth, 1) > 0), -depth)
+    depth = cv2.GaussianBlur(np.minimum(depth, sum(foreground.shape)), (0, 0), 1)  # infinite where nothing is outside
+    return Landscape(foreground, lambda: foreground & (h_maxima(depth, 1) > 0), -depth)
 
 
 def _by_components(maps: np.ndarray, how: Decoding) -> Landscape:
     """Each component of the mask is an object."""
     foreground = maps[0] > how.foreground_threshold
-    return Landscape(foreground, foreground, None)
+    return Landscape(foreground, lambda: foreground, None)
 
 
 METHODS: dict[str, Method] = {
     "distance": Method(_by_distance),
     "border": Method(_by_border, {"seed_threshold": 0.5}),
-    "watershed": Method(_by_watershed, {"min_seed": 1}, connectivity=8, uses_seed_threshold=False),
+    "watershed": Method(_by_watershed, {"min_seed": 1}, connectivity=8, by_pixel=False, uses_seed_threshold=False),
     "components": Method(_by_components, {"min_seed": 1}, uses_seed_threshold=False),
 }
 
@@ -164,13 +173,53 @@ def components(mask: np.ndarray, *, connectivity: int, min_area: int = 1) -> np.
     return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels] if count > 1 else labels
 
 
-def flooded(landscape: Landscape, markers: np.ndarray) -> np.ndarray:
-    """Floods the foreground from markers [H, W] int32, and returns the same kind."""
+def flooded(
+    landscape: Landscape,
+    markers: np.ndarray,
+    *,
+    origin: tuple[int, int] = (0, 0),
+    core: tuple[slice, slice] = np.s_[:, :],
+) -> np.ndarray:
+    """Floods the foreground from markers [H, W] int32, and returns the same kind.
+
+    Only components of the foreground with several markers need a flood. Where pixels of seeds are equally high, the
+    order is that of their places in the image, so that a block of an image is flooded as the whole image is.
+
+    Args:
+        origin: row and column, in the whole image, of the first pixel.
+        core: the part that is returned.
+    """
     if landscape.height is None:
-        return markers
+        return markers[core]
+    foreground = landscape.foreground.view(np.uint8)
+    count, regions = cv2.connectedComponents(foreground, connectivity=4, ltype=cv2.CV_32S)
+    seeds = np.flatnonzero(markers > 0)
+    inside, numbers = regions.take(seeds), markers.take(seeds)
+    single = np.zeros(count, markers.dtype)  # of each region, one of its markers
+    single[inside] = numbers
+    contested, needed = np.zeros((2, count), bool)
+    contested[inside[single[inside] != numbers]] = True
+    needed[regions[core]] = True
+    single[contested] = 0
+    labels, contested = single.take(regions[core]), contested & needed
+    if contested.any():
+        labels += _flood_from_rims(landscape.height, markers, contested.take(regions), origin)[core]
+    return labels
+
+
+def _flood_from_rims(height: np.ndarray, markers: np.ndarray, mask: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
+    """The watershed of `mask` [H, W] bool from the rims of its markers: the inner pixels of a seed flood nothing."""
     from skimage.segmentation import watershed
 
-    return watershed(landscape.height, markers, mask=landscape.foreground, connectivity=1)
+    seeds = (mask & (markers > 0)).view(np.uint8)
+    inner = cv2.erode(seeds, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))).view(bool)
+    rows, columns = np.nonzero(seeds.view(bool) & ~inner)
+    order = (rows + origin[0]) % PERIOD * PERIOD + (columns + origin[1]) % PERIOD
+    height = height.astype(np.float64)
+    height[rows, columns] *= 1 + order * 2.0**-52  # less than the steps of float32, which the maps have
+    labels = watershed(height, markers, mask=mask & ~inner, connectivity=1)
+    np.copyto(labels, markers, where=inner)
+    return labels
 
 
 def finished(labels: np.ndarray, probability: np.ndarray, how: Decoding) -> Objects:
@@ -192,7 +241,7 @@ def without_holes(labels: np.ndarray) -> np.ndarray:
     """Makes background that a single object encloses a part of this object."""
     background = (labels == 0).astype(np.uint8)
     count, regions, _, _ = cv2.connectedComponentsWithStats(background, connectivity=4)
-    if count <= 2:
+    if count == 1:
         return labels
     edge = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     outside = np.zeros(count, bool)

@@ -5,12 +5,27 @@ Overlapping tiles are blended, and the result comes in strips from top to bottom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 PIXELS_PER_BATCH = 2**18  # pixels of all tiles that go through the network together
+
+
+class RowSource(Protocol):
+    """An image that gives some rows at a time, such as `images.regions.ImageRows`.
+
+    Attributes:
+        shape: (H, W, C).
+    """
+
+    shape: tuple[int, int, int]
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        """Returns the rows `top` to `bottom`, without the last: [rows, W, C] uint8."""
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
@@ -45,7 +60,7 @@ def blending_weights(
 
 def predict_strips(
     model: nn.Module,
-    image: Tensor,
+    image: Tensor | RowSource,
     *,
     tile: tuple[int, int],
     overlap: int,
@@ -56,11 +71,12 @@ def predict_strips(
 
     The tiles have the size that the network was trained with: its up-sampling aligns corners, so its output depends a
     little on the size of its input. Where tiles overlap, their logits are averaged, with less weight near the edge of a
-    tile. The memory, apart from that of the image, grows with the width of the image and not with its height.
+    tile. The memory, apart from that of a tensor, grows with the width of the image and not with its height.
 
     Args:
         model: [N, C, *tile] → [N, K, *tile], in eval mode.
-        image: [C, H, W]; it is mirrored at its edges if it is smaller than a tile.
+        image: [C, H, W], or a source of rows, which are asked for once each, from top to bottom. The image is mirrored
+            at its edges if it is smaller than a tile.
         tile: (height, width) in pixels.
         overlap: smallest overlap of neighbouring tiles in pixels.
         device: the device of the network.
@@ -69,18 +85,33 @@ def predict_strips(
     Yields:
         Strips [K, rows, W] float32 on `device`, from top to bottom. Together they cover the image.
     """
-    height, width = image.shape[1:]
+    height, width = image.shape[1:] if isinstance(image, Tensor) else image.shape[:2]
     columns = blending_weights(max(width, tile[1]), tile[1], overlap, device=device)
     rows = blending_weights(max(height, tile[0]), tile[0], overlap, device=device)
     next_tops = [top for top, _ in rows[1:]] + [height]
     carried = None  # weighted logits of the row of tiles above, where this row overlaps it
-    for (top, weights), next_top in zip(rows, next_tops, strict=True):
-        logits = _predict_row(model, image[:, top : top + tile[0]], columns, tile=tile, prepare=prepare)
+    bands = _bands(image, [top for top, _ in rows], min(height, tile[0]))
+    for (top, weights), next_top, band in zip(rows, next_tops, bands, strict=True):
+        logits = _predict_row(model, band, columns, tile=tile, prepare=prepare)
         logits *= weights[:, None]
         if carried is not None:
             logits[:, : carried.shape[1]] += carried
         yield logits[:, : next_top - top, :width]
         carried = logits[:, next_top - top :]
+
+
+def _bands(image: Tensor | RowSource, tops: Sequence[int], height: int) -> Iterator[Tensor]:
+    """Yields [C, height, W] of the image from each of its rows `tops`, which rise."""
+    if isinstance(image, Tensor):
+        yield from (image[:, top : top + height] for top in tops)
+        return
+    band, bottom = torch.empty(0), tops[0]  # the rows above `bottom` have been read
+    for top in tops:
+        rows = np.require(image.rows(bottom, top + height), requirements=("C", "W"))
+        new = torch.from_numpy(rows).permute(2, 0, 1)
+        band = torch.cat([band[:, top - bottom :], new], dim=1) if bottom > top else new
+        bottom = top + height
+        yield band
 
 
 def _predict_row(
@@ -120,7 +151,7 @@ class TiledModel(nn.Module):
         super().__init__()
         self.model, self.tile, self.overlap = model, tile, overlap
 
-    def strips(self, image: Tensor, **placing: object) -> Iterator[Tensor]:
+    def strips(self, image: Tensor | RowSource, **placing: object) -> Iterator[Tensor]:
         """Calls `predict_strips` with this network, tile and overlap; `placing` is its `device` and its `prepare`."""
         return predict_strips(self.model, image, tile=self.tile, overlap=self.overlap, **placing)
 

@@ -13,7 +13,7 @@ from system.errors import ConfigError, DiskError
 
 
 class FileWriter:
-    """An open file whose `write` always writes everything. This is all that torch.save needs."""
+    """An open file whose `write` always writes everything. torch.save needs no more, and tifffile needs `seek`."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -28,6 +28,14 @@ class FileWriter:
             self.failure = error
             raise
         return len(content)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Goes to a place in the file, and returns its distance from the start in bytes."""
+        return os.lseek(self.descriptor, offset, whence)
+
+    def tell(self) -> int:
+        """Returns the place in the file, in bytes from its start."""
+        return self.seek(0, os.SEEK_CUR)
 
     def flush(self) -> None:
         """There is nothing to do, because there is no buffer."""

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -96,3 +97,32 @@ def test_strips_are_the_image_from_top_to_bottom_prepared_some_tiles_at_a_time(s
     assert len(strips) == len(tile_starts(max(size[0], 16), 16, 5))
     assert {(tiles.dtype, tiles.shape[1:]) for tiles in seen} == {(torch.uint8, (2, 16, 20))}
     assert sum(map(len, seen)) == len(strips) * len(tile_starts(max(size[1], 20), 20, 5))
+
+
+class Rows:
+    """A source of rows that notes what it is asked for."""
+
+    def __init__(self, pixels):
+        self.pixels, self.shape, self.asked = pixels, pixels.shape, []
+
+    def rows(self, top, bottom):
+        self.asked.append((top, bottom))
+        return self.pixels[top:bottom]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 70), (33, 3), (16, 20), (50, 70), (47, 20), (100, 30)])
+@pytest.mark.parametrize("overlap", [0, 5, 14])
+@torch.inference_mode()
+def test_a_source_of_rows_gives_the_same_bits_as_a_tensor(size, overlap):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 2)).astype(np.uint8)
+    pixels.flags.writeable = False  # as those of a file are
+    source = Rows(pixels)
+    model, how = TiledModel(Local(), tile=(16, 20), overlap=overlap), {"device": "cpu", "prepare": lambda t: t / 255}
+    expected = list(model.strips(torch.tensor(pixels).permute(2, 0, 1), **how))
+    found = list(model.strips(source, **how))
+    assert len(found) == len(expected)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+    asked = source.asked
+    assert (asked[0][0], asked[-1][1]) == (0, size[0])
+    assert all(before[1] == after[0] for before, after in pairwise(asked))  # each row once, in order
+    assert max(bottom - top for top, bottom in asked) <= 16

@@ -1,0 +1,29 @@
+"""The benchmark of large images finds the same cells in blocks and at once, and measures memory."""
+
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from benchmarks.large import measured, peak_of_anonymous_memory
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.mark.slow
+def test_a_row_of_the_table(tmp_path):
+    method, cells, milliseconds, _, megabytes, at_once, different = (
+        measured("border", 1300, tmp_path).strip("| ").split(" | ")
+    )
+    assert (method, different) == ("border", "0")
+    assert int(cells.replace(",", "")) == int(at_once.replace(",", "")) > 500
+    assert int(milliseconds) > 0
+    assert int(megabytes) >= 0  # memory that earlier tests gave back is used again
+
+
+def test_the_peak_is_that_of_the_memory_in_between():
+    with peak_of_anonymous_memory() as peak:
+        array = np.ones(10**7)  # 80 MB
+        time.sleep(0.2)
+    assert 70e6 < peak[0] < array.nbytes + 20e6
