@@ -41,7 +41,7 @@ class Decoding:
             raise ValueError(f"method {self.method!r} is unknown; allowed are {', '.join(METHODS)}")
         for name in ("foreground_threshold", "seed_threshold"):
             value = getattr(self, name)
-            if type(value) is not float or not 0 < value < 1:
+            if not isinstance(value, float) or not 0 < value < 1:
                 raise ValueError(f"{name}: got {value!r}; give a number between 0 and 1, without both ends")
         for name in ("min_seed", "min_area"):
             value = getattr(self, name)

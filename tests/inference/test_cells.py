@@ -34,7 +34,7 @@ DISTANCE = decoding_by("distance")
 def logits_of(labels, *, factor=1.0):
     """The logits of a network that makes no mistake, or distances that are too small by a factor."""
     probability = torch.from_numpy(np.where(labels > 0, 4.0, -4.0))
-    return torch.stack([probability, factor * torch.from_numpy(distance_map(labels))]).float()
+    return torch.stack([probability, torch.from_numpy(factor * distance_map(labels)).logit(eps=1e-6)]).float()
 
 
 def drawn(count, size=96):
@@ -124,14 +124,14 @@ def test_the_mean_over_symmetries_is_symmetric(shape):
 
 
 class Constant(nn.Module):
-    """A network whose first logit is the same everywhere, and whose second is the image."""
+    """A network whose first logit is the same everywhere, and whose second map is the image."""
 
     def __init__(self, logit):
         super().__init__()
         self.logit = logit
 
     def forward(self, images):
-        return torch.cat([torch.full_like(images[:, :1], self.logit), images[:, :1]], dim=1)
+        return torch.cat([torch.full_like(images[:, :1], self.logit), images[:, :1].logit(eps=1e-6)], dim=1)
 
 
 def predictor_of(model, task=TASK, *, size=(8, 8), decoding=DISTANCE):

@@ -65,22 +65,26 @@ def test_void_pixels_stay_void_and_take_no_part_in_either_loss():
         value = loss(logits, tensor)
         value.backward()
         assert logits.grad[0, :, 3].abs().max() == 0
-        assert logits.grad[0, 1, :3].abs().min() > 0
+        assert logits.grad[0, 1, 1, :2].abs().min() > 0
+        assert (logits.grad[0, 1, 2] == 0).all() == isinstance(task, Distance)  # the background, which it leaves out
     assert task.counts().update(torch.ones(1, 1, 4, 4, dtype=torch.bool), tensor) is None
 
 
-def test_the_loss_of_distance_is_that_of_the_mask_and_four_times_the_squared_error():
+def test_the_loss_of_distance_is_that_of_the_mask_and_twice_the_cross_entropy_of_the_distance_inside():
     logits, target = torch.randn(2, 2, 5, 6), torch.rand(2, 2, 5, 6)
     target[:, 0] = (target[:, 0] > 0.5).float()
+    target[:, 1] *= target[:, 0]
     target[1, :, 0] = 255
     loss = TASKS[0].whole_loss(nn.BCEWithLogitsLoss())
     value = loss(logits, target)
-    squared = ((logits - target)[:, 1].square())[target[:, 1] != 255]
-    assert len(squared) == 54
+    inside = (target[:, 0] == 1) & (target[:, 1] != 255)
+    p, d = logits[:, 1].sigmoid()[inside], target[:, 1][inside]
+    entropy = -(d * p.log() + (1 - d) * (1 - p).log())
+    assert 10 < len(entropy) < 50
     mask = nn.BCEWithLogitsLoss()(logits[:, :1], target[:, :1])
-    assert value.item() == pytest.approx((mask + 4 * squared.mean()).item(), rel=1e-6)
+    assert value.item() == pytest.approx((mask + 2 * entropy.mean()).item(), rel=1e-5)
     assert loss.term_values["foreground"].item() == pytest.approx(mask.item())
-    assert loss.term_values["distance"].item() == pytest.approx(squared.mean().item())
+    assert loss.term_values["distance"].item() == pytest.approx(entropy.mean().item(), rel=1e-5)
 
 
 def test_the_loss_of_borders_is_weighted_cross_entropy_and_dice():
