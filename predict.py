@@ -86,7 +86,8 @@ def predict(
 
     stages = PredictionStages(predictor, folder, threshold=threshold)
     with tqdm(total=len(share.missing), desc="predict", disable=None if ranks.is_first else True) as bar:
-        pipeline = Pipeline(stages, stages.threads(own_cores(ranks)), advance=bar.update)
+        threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
+        pipeline = Pipeline(stages, threads, advance=bar.update)
         failures = {path: str(error) for path, error in pipeline.run(share.missing)}
     cells = folder.write_summary([path.stem for path in images])
     print(f"wrote   the results of {len(share.missing) - len(failures)} images to {out}", flush=True)
