@@ -17,7 +17,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,37 +70,38 @@ def measure(run: Path, paths: list[Path], side: int, *, rounds: int, workers: li
     predictor = load_run(run)
     usual = threads_of(predictor, None, images=len(paths))
     ways = {"loop": None} | {f"pipeline, {n} workers": n for n in workers or [usual.workers]}
-    seconds, stages, differing, load = defaultdict(list), defaultdict(list), Counter(), Load()
+    seconds, stages, differing, load = defaultdict(list), defaultdict(list), 0, Load()
     for _ in range(rounds):
         folders = {}
         for way, number in ways.items():
             out = paths[0].parents[1] / way
             folders[way] = folder = PredictionFolder(out, predictor.task, cells=predictor.decoding is not None)
             started = time.perf_counter()
-            if number is None:
-                for stage, spent in plain_loop(predictor, folder, paths).items():
-                    stages[stage].append(spent)
-            else:
-                pipeline = Pipeline(
-                    PredictionStages(predictor, folder, threshold=0.5), threads_of(predictor, number, images=len(paths))
-                )
-                assert pipeline.run(paths) == []
+            spent = predict_in_one_way(predictor, folder, paths, workers=number)
             seconds[way].append(time.perf_counter() - started)
-        for way, folder in folders.items():
-            differing[way] += differing_files(folders["loop"].path, folder.path)
+            for stage, one in spent.items():
+                stages[stage].append(one)
+        differing += sum(differing_files(folders["loop"].path, folder.path) for folder in folders.values())
         for folder in folders.values():
             shutil.rmtree(folder.path)
     loop = statistics.median(seconds["loop"])
     for way, spent in seconds.items():
         one = statistics.median(spent)
         print(f"| {run.name} | {len(paths)} of {side}×{side} | {way} | {len(paths) / one:.2f} | {loop / one:.2f} |")
-    shares = {stage: statistics.median(spent) / loop for stage, spent in stages.items()}
-    print(f"in the loop: {', '.join(f'{stage} {share:.0%}' for stage, share in shares.items())}", end="; ")
-    print(
-        f"{predictor.members[0].runtime}; other processes took {load.of_others() or 0:.0%} of the cores; "
-        f"{sum(differing.values())} files differ",
-        flush=True,
-    )
+    shares = ", ".join(f"{stage} {statistics.median(spent) / loop:.1%}" for stage, spent in stages.items())
+    others = f"other processes took {load.of_others() or 0:.0%} of the cores"
+    print(f"in the loop: {shares}; {predictor.members[0].runtime}; {others}; {differing} files differ", flush=True)
+
+
+def predict_in_one_way(
+    predictor: ImagePredictor, folder: PredictionFolder, paths: list[Path], *, workers: int | None
+) -> dict[str, float]:
+    """Predicts all images by a pipeline of so many workers, or by the loop (None), whose seconds it returns."""
+    if workers is None:
+        return plain_loop(predictor, folder, paths)
+    threads = threads_of(predictor, workers, images=len(paths))
+    assert Pipeline(PredictionStages(predictor, folder, threshold=0.5), threads).run(paths) == []
+    return {}
 
 
 def threads_of(predictor: ImagePredictor, workers: int | None, *, images: int) -> Threads:

@@ -17,8 +17,9 @@ import predict
 import train
 from datasets.prepare.synthetic import write_synthetic
 from images.reading import read_image
-from inference import prediction_stages
+from inference import pipeline, prediction_stages
 from inference.outputs import PredictionFolder
+from inference.pipeline import Pipeline
 from inference.stages import Threads
 from saved_run import load_run
 
@@ -126,6 +127,21 @@ def test_any_number_of_cores_gives_the_same_files(one_run, run_main, drawn, tmp_
     monkeypatch.setattr("inference.shares.usable_cores", lambda: cores)
     code, _, err = run_main(predict, "--run", one_run, "--input", drawn / "photos", "--out", tmp_path / "out")
     assert code == 3, err
+    assert contents(tmp_path / "out") == write_one_by_one(one_run, drawn / "photos", tmp_path / "expected")
+
+
+def test_large_images_are_predicted_alone(one_run, run_main, drawn, tmp_path, monkeypatch):
+    alone = []
+
+    def handle_alone(pipeline, item, handle=Pipeline._handle_alone):
+        alone.append(item.path.stem)
+        handle(pipeline, item)
+
+    monkeypatch.setattr(pipeline, "LARGE", 2000)  # 64×64 pixels are more
+    monkeypatch.setattr(Pipeline, "_handle_alone", handle_alone)
+    code, _, err = run_main(predict, "--run", one_run, "--input", drawn / "photos", "--out", tmp_path / "out")
+    assert code == 3, err
+    assert alone == [f"{number:02d}" for number in range(3, 30, 4)]
     assert contents(tmp_path / "out") == write_one_by_one(one_run, drawn / "photos", tmp_path / "expected")
 
 
