@@ -71,9 +71,7 @@ class Pipeline(Generic[Source, Item, Result]):
     def _handle(self, sources: Sequence[Source]) -> list[tuple[Source, DataError]]:
         failures, batch, key = [], [], None
         for number, source in enumerate(sources):
-            with self._changed:
-                self._wait_until(lambda number=number: number in self._ready)
-                item = self._ready.pop(number)
+            item = self._take(number)
             if isinstance(item, DataError):
                 failures.append((source, item))
                 with self._changed:
@@ -99,8 +97,14 @@ class Pipeline(Generic[Source, Item, Result]):
             self._wait_until(lambda: not self._working)
         return failures
 
+    def _take(self, number: int) -> Item | DataError:
+        with self._changed:
+            self._wait_until(lambda: number in self._ready)
+            self._changed.notify_all()  # readers that wait for its place
+            return self._ready.pop(number)
+
     def _handle_alone(self, item: Item) -> None:
-        """Handles a large item in the main thread, while nothing else is computed or written and no other is read."""
+        """Handles a large item in the main thread, while nothing else is computed or written and no reading begins."""
         with self._changed:
             self._wait_until(lambda: not self._working)
             self._working += 1

@@ -1,5 +1,6 @@
 """The pipeline hands every item through its stages, keeps to its limits, and ends when something fails."""
 
+import signal
 import threading
 import time
 from collections import Counter
@@ -91,6 +92,18 @@ def test_every_item_is_written_once_and_broken_ones_are_returned(compute):
     assert Counter(stages.written) == Counter(set(range(1000)) - {7, 500, 999})
     assert stages.started == 5
     assert no_threads_are_left()
+
+
+@BOTH
+@pytest.mark.parametrize("broken", [0, 1000], ids=["one batch of all", "all broken"])
+def test_more_items_than_are_read_ahead_without_any_task(compute, broken):
+    """Nothing is submitted meanwhile, so that taking an item must wake the readers that wait for room."""
+    stages = Recorder(batch=2000, broken=range(broken))
+    guard = threading.Timer(20, lambda: signal.raise_signal(signal.SIGINT))  # in place of a hang
+    guard.start()
+    failures = run(stages, [(number, 1, "same") for number in range(1000)], compute=compute)
+    guard.cancel()
+    assert (len(failures), len(stages.written)) == (broken, 1000 - broken)
 
 
 @BOTH
