@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from system.command_line import fraction
-from system.errors import DataError, run_script
+from system.errors import DataError, leave, run_script
 
 if typing.TYPE_CHECKING:
     from inference.predictor import ImagePredictor
@@ -58,42 +58,57 @@ def predict(
         ConfigError: there is nothing to predict; two images have the same stem; a threshold is given for a multiclass
             run; the network does not have this depth; the runs cannot predict together; or `out` holds results of
             other runs, options or images.
-        DataError: some images could not be read. All other images are done.
+        DataError: some images could not be read. All other images are done. Among several processes only the last one
+            to end raises this, for all.
     """
     from tqdm import tqdm
 
-    from images.reading import read_image
+    from engine.distributed import Ranks
     from inference.outputs import PredictionFolder, find_images
+    from inference.pipeline import Pipeline
+    from inference.prediction_stages import PredictionStages
+    from inference.shares import Share, own_cores, use_own_device
     from saved_run import load_run
 
+    ranks = Ranks.of_torchrun()
     images = find_images(inputs, out)
+    use_own_device(ranks)
     predictor = load_run(*runs, depth=depth, tta=tta)
     threshold = predictor.task.checked_threshold(threshold)
     folder = PredictionFolder(out, predictor.task, cells=predictor.decoding is not None)
     options = ({} if depth is None else {"depth": depth}) | ({"tta": True} if tta else {})
     folder.require_same(**origin_of(runs, predictor), threshold=threshold, **options)
     folder.claim_stems(images)
-    missing = [path for path in images if not folder.is_done(path.stem)]
+    share = Share(images, folder, ranks)
+    if ranks.is_first:
+        announce(runs, predictor)
+        print(f"images  {share}", flush=True)
+
+    stages = PredictionStages(predictor, folder, threshold=threshold)
+    with tqdm(total=len(share.missing), desc="predict", disable=None if ranks.is_first else True) as bar:
+        threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
+        pipeline = Pipeline(stages, threads, advance=bar.update)
+        failures = {path: str(error) for path, error in pipeline.run(share.missing)}
+    cells = folder.write_summary([path.stem for path in images])
+    print(f"wrote   the results of {len(share.missing) - len(failures)} images to {out}", flush=True)
+    everyones = share.failures_of_all(failures)
+    if everyones is None:  # another process will fail for all of them; torchrun would end it if this one failed now
+        if failures:
+            print("\n  ".join([f"{len(failures)} images could not be used:", *failures.values()]), file=sys.stderr)
+        return
+    if cells is not None:
+        print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {out / 'images.csv'}")
+    if everyones:
+        problem = f"{len(everyones)} of {len(images)} images could not be used:"
+        raise DataError("\n  ".join([problem, *everyones.values()]))
+
+
+def announce(runs: Sequence[Path], predictor: ImagePredictor) -> None:
+    """Prints which networks predict, and how their maps become cells."""
     for run, member in zip(runs, predictor.members, strict=True):
         print(f"run     {run}, best.pth of epoch {member.epoch}, on {member.runtime}")
     if predictor.decoding:
         print(f"decode  {predictor.decoding.describe(epoch=predictor.members[0].epoch)}")
-    print(f"images  {len(images)}, of which {len(images) - len(missing)} are done already", flush=True)
-
-    failures = []
-    for path in tqdm(missing, "predict", disable=None):
-        try:
-            image = read_image(path, max_pixels=predictor.reader.max_pixels)
-        except DataError as error:
-            failures.append(str(error))
-            continue
-        folder.write(path.stem, predictor.reader.convert(image), predictor.predict(image, threshold=threshold))
-    cells = folder.write_summary([path.stem for path in images if folder.is_done(path.stem)])
-    print(f"wrote   the results of {len(missing) - len(failures)} images to {out}")
-    if cells is not None:
-        print(f"cells   {cells:,} in {len(images) - len(failures)} images, see {out / 'images.csv'}")
-    if failures:
-        raise DataError("\n  ".join([f"{len(failures)} of {len(images)} images could not be used:", *failures]))
 
 
 def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, object]:
@@ -110,4 +125,4 @@ def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, obje
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    leave(run_script(main))

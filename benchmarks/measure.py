@@ -59,7 +59,7 @@ def take_turns(
         function()
     times: dict[str, list[float]] = {name: [] for name in callables}
     faults: dict[str, list[int]] = {name: [] for name in callables}
-    started, load = time.perf_counter(), _Load()
+    started, load = time.perf_counter(), Load()
     for done in range(rounds):
         if done >= 2 and time.perf_counter() - started > seconds:
             break
@@ -80,7 +80,7 @@ def wait_for(device: str) -> None:
         torch.mps.synchronize()
 
 
-class _Load:
+class Load:
     """Measures the share of the cores that other processes take since its construction (Linux)."""
 
     def __init__(self) -> None:

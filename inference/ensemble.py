@@ -11,6 +11,7 @@ from torch import Tensor
 
 from images.image_reader import ImageReader
 from inference.decode_file import ChosenDecoding
+from inference.prediction import Inputs
 from inference.predictor import ImagePredictor, Predictor
 from system.errors import ConfigError
 from tasks.task import Task
@@ -50,6 +51,16 @@ class Ensemble(ImagePredictor):
                 ]
             except StopIteration:  # all members end at the same row
                 return
+
+    def logits_together(self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
+        found = [
+            member.logits_together([one[number : number + 1] for one in inputs], sizes)
+            for number, member in enumerate(self.members)
+        ]
+        return [
+            self.task.logits(torch.stack([self.task.maps(one[None])[0].cpu() for one in same]).mean(0)[None])[0]
+            for same in zip(*found, strict=True)
+        ]
 
     def _maps_in_strips(self, member: Predictor, image: np.ndarray) -> Iterator[Tensor]:
         for strip in member.strips(image):

@@ -16,7 +16,7 @@ from images.writing import encode_png
 from inference.cell_files import CellFiles
 from inference.class_files import ClassFiles, class_colours
 from inference.overlays import PREDICTION, draw_cells, draw_contours, stretched
-from inference.predictor import Prediction
+from inference.prediction import Prediction
 from system.errors import ConfigError
 from system.files import write_bytes, write_text
 from system.yaml_file import read_yaml
@@ -94,9 +94,10 @@ class PredictionFolder:
                 f"{self.path} holds masks of {known[clashing[0]]}, not of {sources[clashing[0]]} "
                 f"({len(clashing)} stem{'s' * (len(clashing) > 1)} of two files); choose another --out"
             )
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(sorted((known | sources).items()))
-        write_text(note, text.getvalue())
+        if any(stem not in known for stem in sources):
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(sorted((known | sources).items()))
+            write_text(note, text.getvalue())
 
     def _overlay(self, stem: str) -> Path:
         return self.path / "overlays" / f"{stem}.png"
@@ -120,5 +121,16 @@ class PredictionFolder:
         write_bytes(self._overlay(stem), encode_png(overlay))
 
     def write_summary(self, stems: Sequence[str]) -> int | None:
-        """Writes images.csv for these images; returns the number of their cells, or None if the task has none."""
-        return None if self.cells is None else self.cells.write_summary(stems)
+        """Writes images.csv for those of these images that are done.
+
+        Several processes may do this. The last one to write lists everything, because each looks again after writing.
+
+        Returns:
+            The number of their cells; None if the task has none.
+        """
+        if self.cells is None:
+            return None
+        listed = None
+        while listed != (done := [stem for stem in stems if self.is_done(stem)]):
+            listed, cells = done, self.cells.write_summary(done)
+        return cells

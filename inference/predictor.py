@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,23 +18,12 @@ from images.resize import resize_image
 from inference.at_size import at_size
 from inference.decode_file import ChosenDecoding
 from inference.decoding import Objects, decode
+from inference.prediction import Computed, Inputs, Prediction
+from inference.tiling import pad_to_tile
 from models import fold_batch_norm
 from system.errors import ConfigError
 from tasks import TASKS
 from tasks.task import Task
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a predictor finds in one image.
-
-    Attributes:
-        masks: [K, H, W] bool, one channel per class; see `ImagePredictor.masks`.
-        objects: the cells; None if the task has none.
-    """
-
-    masks: np.ndarray
-    objects: Objects | None
 
 
 class ImagePredictor(ABC):
@@ -59,6 +48,20 @@ class ImagePredictor(ABC):
         Args:
             image: [H, W, channels] as a file holds it, of any dtype.
         """
+
+    @abstractmethod
+    def logits_together(self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
+        """Computes the logits of several images in one batch, and returns those of each, [C, H, W] float32.
+
+        Args:
+            inputs: what `inputs_of` returned for each image; all of the same shapes.
+            sizes: (H, W) of each image.
+        """
+
+    def inputs_of(self, image: np.ndarray) -> Inputs | None:
+        """Returns what the networks see of an image, if it goes through each of them in one piece; otherwise None."""
+        inputs = tuple(member.input_of(image) for member in self.members)
+        return None if any(one is None for one in inputs) else inputs
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -120,6 +123,10 @@ class ImagePredictor(ABC):
 
     def predict(self, image: np.ndarray, *, threshold: float | None = None) -> Prediction:
         """Returns the masks and the cells of one image. Arguments and errors are those of `__call__`."""
+        return self.decoded(self.computed(image, threshold=threshold))
+
+    def computed(self, image: np.ndarray, *, threshold: float | None = None) -> Computed:
+        """Does the part of `predict` that needs the network."""
         threshold, image, top = self.task.checked_threshold(threshold), checked(image), 0
         masks = np.empty((len(self.classes), *image.shape[:2]), bool)
         maps = None if self.decoding is None else np.empty((len(self.task.channels), *image.shape[:2]), np.float32)
@@ -128,7 +135,24 @@ class ImagePredictor(ABC):
             masks[rows] = self._masks_of(strip, threshold)
             if maps is not None:
                 maps[rows] = self._maps_of(strip)
-        return Prediction(masks, None if maps is None else decode(maps, self.decoding.how))
+        return Computed(masks, maps)
+
+    def computed_together(
+        self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]], *, threshold: float | None = None
+    ) -> list[Computed]:
+        """Does the same for several images, whose `inputs_of` have the same shapes.
+
+        The masks and maps of an image do not depend on the other images, except for the last bits of the logits: with
+        the size of a batch, the kernels may add in another order.
+        """
+        return [
+            Computed(self._masks_of(logits, threshold), None if self.decoding is None else self._maps_of(logits))
+            for logits in self.logits_together(inputs, sizes)
+        ]
+
+    def decoded(self, computed: Computed) -> Prediction:
+        """Does the part of `predict` that needs no network; several threads may call it."""
+        return Prediction(computed.masks, None if computed.maps is None else decode(computed.maps, self.decoding.how))
 
     def _masks_of(self, logits: Tensor, threshold: float | None) -> np.ndarray:
         return self.task.decide(logits[None], threshold)[0].cpu().numpy()
@@ -179,6 +203,27 @@ class Predictor(ImagePredictor):
                 images = self.normalise(resize_image(image, self.size))[None]
                 logits = self.folded(self.runtime.move_images(images))[0].float()
                 yield at_size(logits, image.shape[:2])
+
+    def input_of(self, image: np.ndarray) -> Tensor | None:
+        """Returns an image as the network sees it, [channels, h, w] uint8; None if it is larger than a tile."""
+        image = self.reader.convert(image)
+        if self.size is not None:
+            return torch.from_numpy(np.ascontiguousarray(resize_image(image, self.size))).permute(2, 0, 1)
+        if image.shape[0] > self.model.tile[0] or image.shape[1] > self.model.tile[1]:
+            return None
+        return pad_to_tile(
+            torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1), self.model.tile
+        )
+
+    @torch.inference_mode()
+    def logits_together(self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
+        images = self.runtime.move_images(torch.stack([planes for (planes,) in inputs]))
+        network = self.folded if self.size is not None else self.folded.model
+        with self.runtime.autocast():
+            found = network(self.normalise.planes(images)).float()
+        if self.size is not None:
+            return [at_size(logits, size) for logits, size in zip(found, sizes, strict=True)]
+        return [logits[:, :height, :width] for logits, (height, width) in zip(found, sizes, strict=True)]
 
 
 def checked(image: np.ndarray) -> np.ndarray:
