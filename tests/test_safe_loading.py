@@ -103,7 +103,7 @@ sys.argv = ["train.py", "--config", {str(small_config)!r}]
 train.main()
 run = train.ROOT / "outputs/small"
 val.validate(run)
-predict.predict(run, [{str(tmp_path / "inputs/small/images")!r}], run / "predicted")
+predict.predict([run], [{str(tmp_path / "inputs/small/images")!r}], run / "predicted")
 import importlib
 for folder in {PACKAGES!r}:
     for path in sorted(Path(folder).rglob("*.py")):
