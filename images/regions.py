@@ -76,6 +76,23 @@ def open_rows(path: Path, reader: ImageReader, *, above: int = ABOVE) -> ImageRo
     return ImageRows((*regions.shape[:2], reader.channels), rows, regions.close)
 
 
+def size_of_regions(path: Path, *, above: int = ABOVE) -> tuple[int, int] | None:
+    """Returns (H, W) of a file that `open_rows` reads in parts; None if it reads the file whole.
+
+    Raises:
+        FileError: as `open_rows` does.
+    """
+    try:
+        with _naming(path):
+            regions = open_regions(path, above=above)
+    except OSError:  # it cannot be opened, which the reader reports
+        return None
+    if regions is None:
+        return None
+    regions.close()
+    return regions.shape[:2]
+
+
 def _conversion(regions: TiffRegions, reader: ImageReader, path: Path) -> Callable[[np.ndarray], np.ndarray]:
     """Returns what turns stored rows [rows, W, C] into those of the reader, as it would turn the whole image."""
     if reader.limits is not None or (reader.intensity == "native" and regions.dtype == np.uint8):

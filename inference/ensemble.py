@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class Ensemble(ImagePredictor):
     def decoding(self) -> ChosenDecoding | None:
         return self.members[0].decoding
 
-    def strips(self, image: np.ndarray) -> Iterator[Tensor]:
+    def strips(self, image: np.ndarray | Path) -> Iterator[Tensor]:
         sources = [self._maps_in_strips(member, image) for member in self.members]
         waiting = [next(source) for source in sources]
         while True:
@@ -62,7 +63,7 @@ class Ensemble(ImagePredictor):
             for same in zip(*found, strict=True)
         ]
 
-    def _maps_in_strips(self, member: Predictor, image: np.ndarray) -> Iterator[Tensor]:
+    def _maps_in_strips(self, member: Predictor, image: np.ndarray | Path) -> Iterator[Tensor]:
         for strip in member.strips(image):
             yield self.task.maps(strip[None])[0].cpu()
 

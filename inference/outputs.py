@@ -106,14 +106,19 @@ class PredictionFolder:
         cells = [] if self.cells is None else self.cells.paths(stem)
         return all(path.exists() for path in [*self.files.paths(stem), *cells, self._overlay(stem)])
 
-    def write(self, stem: str, image: np.ndarray, prediction: Prediction) -> None:
-        """Writes the results of one image [H, W, C] uint8."""
+    def write(self, stem: str, image: np.ndarray, prediction: Prediction, *, step: int = 1) -> None:
+        """Writes the results of one image.
+
+        Args:
+            image: [h, w, C] uint8, every `step`-th pixel of the image along both sides; the overlay has this size.
+        """
         self.files.write(stem, prediction.masks)
-        overlay, drawn = stretched(image), prediction.masks[self.files.channels]
+        overlay, drawn = stretched(image), prediction.masks[self.files.channels, ::step, ::step]
         thickness = 1 + max(image.shape) // 1500
         if self.cells is not None:
             self.cells.write(stem, prediction.objects)
-            draw_cells(overlay, prediction.objects.labels, class_colours(COLOURS), thickness=thickness)
+            labels = prediction.objects.labels[::step, ::step]
+            draw_cells(overlay, labels, class_colours(COLOURS), thickness=thickness)
         else:
             colours = class_colours(len(drawn)) if len(drawn) > 1 else [PREDICTION]
             for mask, colour in zip(drawn, colours, strict=True):

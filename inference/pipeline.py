@@ -78,7 +78,8 @@ class Pipeline(Generic[Source, Item, Result]):
                     self.advance()
                 continue
             if self.stages.pixels(item) > LARGE:
-                self._handle_alone(item)
+                if error := self._handle_alone(item):
+                    failures.append((source, error))
                 continue
             together = self.stages.batch_of(item)
             if together is None:
@@ -103,14 +104,22 @@ class Pipeline(Generic[Source, Item, Result]):
             self._changed.notify_all()  # readers that wait for its place
             return self._ready.pop(number)
 
-    def _handle_alone(self, item: Item) -> None:
-        """Handles a large item in the main thread, while nothing else is computed or written and no reading begins."""
+    def _handle_alone(self, item: Item) -> DataError | None:
+        """Handles a large item in the main thread, while nothing else is computed or written and no reading begins.
+
+        Returns:
+            Why the item cannot be used; None if it was handled.
+        """
         with self._changed:
             self._wait_until(lambda: not self._working)
             self._working += 1
-        (result,) = self.stages.compute([item])
-        self.stages.write(item, result)
+        failure = None
+        try:
+            self.stages.handle_alone(item)
+        except DataError as error:
+            failure = error
         self._finish([item])
+        return failure
 
     def _compute(self, items: Sequence[Item]) -> None:
         if self.threads.compute:

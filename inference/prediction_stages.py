@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from images.reading import read_image
+from images.regions import size_of_regions
+from inference.large import predict_large
 from inference.outputs import PredictionFolder
 from inference.prediction import Computed, Inputs
 from inference.predictor import ImagePredictor
@@ -24,20 +26,18 @@ ROUNDS = 2  # images for each worker at least; with fewer, most workers would wa
 
 @dataclass(frozen=True)
 class ImageItem:
-    """One image that was read.
+    """One image that was read, or a large file that is read by its rows later.
 
     Attributes:
-        image: [H, W, channels] as the file holds it.
+        image: [H, W, channels] as the file holds it; None if it is read later.
+        size: (H, W).
         inputs: see `ImagePredictor.inputs_of`.
     """
 
     path: Path
-    image: np.ndarray
-    inputs: Inputs | None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.image.shape[:2]
+    image: np.ndarray | None
+    size: tuple[int, int]
+    inputs: Inputs | None = None
 
 
 class PredictionStages(Stages[Path, ImageItem, Computed]):
@@ -69,8 +69,10 @@ class PredictionStages(Stages[Path, ImageItem, Computed]):
         torch.set_num_threads(1)  # only for this thread, and for threads that have not used torch yet
 
     def read(self, path: Path) -> ImageItem:
+        if size := size_of_regions(path):
+            return ImageItem(path, None, size)
         image = read_image(path, max_pixels=self.predictor.reader.max_pixels)
-        return ImageItem(path, image, self.predictor.inputs_of(image))
+        return ImageItem(path, image, image.shape[:2], self.predictor.inputs_of(image))
 
     def pixels(self, item: ImageItem) -> int:
         return item.size[0] * item.size[1]
@@ -91,3 +93,7 @@ class PredictionStages(Stages[Path, ImageItem, Computed]):
     def write(self, item: ImageItem, computed: Computed) -> None:
         image = self.predictor.reader.convert(item.image)
         self.folder.write(item.path.stem, image, self.predictor.decoded(computed))
+
+    def handle_alone(self, item: ImageItem) -> None:
+        image = item.path if item.image is None else item.image
+        predict_large(self.predictor, image, self.folder, item.path.stem, shape=item.size, threshold=self.threshold)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from engine.device import Runtime
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
+from images.regions import open_rows
 from images.resize import resize_image
 from inference.at_size import at_size
 from inference.decode_file import ChosenDecoding
@@ -42,11 +45,11 @@ class ImagePredictor(ABC):
     members: tuple[Predictor, ...]
 
     @abstractmethod
-    def strips(self, image: np.ndarray) -> Iterator[Tensor]:
+    def strips(self, image: np.ndarray | Path) -> Iterator[Tensor]:
         """Yields the logits of an image at its own size, in strips [C, rows, W] float32 from top to bottom.
 
         Args:
-            image: [H, W, channels] as a file holds it, of any dtype.
+            image: [H, W, channels] as a file holds it, of any dtype; or the file, which need not fit into the memory.
         """
 
     @abstractmethod
@@ -91,14 +94,14 @@ class ImagePredictor(ABC):
         """
         threshold = self.task.checked_threshold(threshold)
         strips = self.strips(checked(image))
-        return np.concatenate([self._masks_of(strip, threshold) for strip in strips], axis=1)
+        return np.concatenate([self.masks_of(strip, threshold) for strip in strips], axis=1)
 
     def maps(self, image: np.ndarray) -> np.ndarray:
         """Returns the maps of one image, [C, H, W] float32 in [0, 1], such as the probability of each class.
 
         The channels are those of `task.channels`. The image and the errors are those of `__call__`.
         """
-        return np.concatenate([self._maps_of(strip) for strip in self.strips(checked(image))], axis=1)
+        return np.concatenate([self.maps_of(strip) for strip in self.strips(checked(image))], axis=1)
 
     def cells(self, image: np.ndarray) -> Objects:
         """Returns the cells of one image: `labels` [H, W] int32, where 0 is background, and `confidences` [n] float32.
@@ -132,9 +135,9 @@ class ImagePredictor(ABC):
         maps = None if self.decoding is None else np.empty((len(self.task.channels), *image.shape[:2]), np.float32)
         for strip in self.strips(image):
             rows = np.s_[:, top : (top := top + strip.shape[1])]
-            masks[rows] = self._masks_of(strip, threshold)
+            masks[rows] = self.masks_of(strip, threshold)
             if maps is not None:
-                maps[rows] = self._maps_of(strip)
+                maps[rows] = self.maps_of(strip)
         return Computed(masks, maps)
 
     def computed_together(
@@ -146,7 +149,7 @@ class ImagePredictor(ABC):
         the size of a batch, the kernels may add in another order.
         """
         return [
-            Computed(self._masks_of(logits, threshold), None if self.decoding is None else self._maps_of(logits))
+            Computed(self.masks_of(logits, threshold), None if self.decoding is None else self.maps_of(logits))
             for logits in self.logits_together(inputs, sizes)
         ]
 
@@ -154,10 +157,12 @@ class ImagePredictor(ABC):
         """Does the part of `predict` that needs no network; several threads may call it."""
         return Prediction(computed.masks, None if computed.maps is None else decode(computed.maps, self.decoding.how))
 
-    def _masks_of(self, logits: Tensor, threshold: float | None) -> np.ndarray:
+    def masks_of(self, logits: Tensor, threshold: float | None) -> np.ndarray:
+        """Turns logits [C, H, W] into masks [K, H, W] bool; the threshold is one that the task has checked."""
         return self.task.decide(logits[None], threshold)[0].cpu().numpy()
 
-    def _maps_of(self, logits: Tensor) -> np.ndarray:
+    def maps_of(self, logits: Tensor) -> np.ndarray:
+        """Turns logits [C, H, W] into maps of the same shape, float32 in [0, 1]."""
         return self.task.maps(logits[None])[0].cpu().numpy()
 
 
@@ -192,12 +197,16 @@ class Predictor(ImagePredictor):
         return fold_batch_norm(self.model)
 
     @torch.inference_mode()
-    def strips(self, image: np.ndarray) -> Iterator[Tensor]:
-        image = self.reader.convert(image)
-        with self.runtime.autocast():
-            if self.size is None:
-                prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
+    def strips(self, image: np.ndarray | Path) -> Iterator[Tensor]:
+        prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
+        with self.runtime.autocast(), ExitStack() as opened:
+            if isinstance(image, Path):
+                pixels = opened.enter_context(open_rows(image, self.reader))
+                image = pixels.rows(0, pixels.shape[0]) if self.size is not None else None
+            else:
+                image = self.reader.convert(image)
                 pixels = torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1)
+            if self.size is None:
                 yield from self.folded.strips(pixels, device=self.runtime.device, prepare=prepare)
             else:
                 images = self.normalise(resize_image(image, self.size))[None]

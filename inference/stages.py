@@ -37,6 +37,15 @@ class Stages(ABC, Generic[Source, Item, Result]):
     def write(self, item: Item, result: Result) -> None:
         """Finishes one item and writes its results."""
 
+    def handle_alone(self, item: Item) -> None:
+        """Computes, finishes and writes a large item, while no other item is worked on.
+
+        Raises:
+            DataError: the item cannot be used. The others go on without it.
+        """
+        (result,) = self.compute([item])
+        self.write(item, result)
+
     def start_thread(self) -> None:
         """Is called first in each thread."""
 

@@ -1,0 +1,77 @@
+"""Predicts one image of any size: everything that is as large as the image lies in files.
+
+The memory grows with the width of the image and the number of its cells, not with its pixels. This holds for runs that
+were trained on crops, and for TIFF files that `images.regions` reads by rows. Other files are read whole. A run that
+resizes its images holds the logits of the whole image.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from images.image_reader import ImageReader
+from images.regions import open_rows
+from inference.blocks import decode_blocks
+from inference.decoding import Objects
+from inference.outputs import PredictionFolder
+from inference.prediction import Prediction
+from inference.predictor import ImagePredictor
+from system.scratch import array_in_file
+
+SHOWN = 4096  # longest side of an overlay in pixels
+
+
+def predict_large(
+    predictor: ImagePredictor,
+    image: np.ndarray | Path,
+    folder: PredictionFolder,
+    stem: str,
+    *,
+    shape: tuple[int, int],
+    threshold: float | None,
+) -> None:
+    """Predicts one image, and writes its results to `folder` as `stem`.
+
+    The masks are those of `predictor.predict`. Cells are decoded block by block from maps of 8 bits; see
+    `inference.blocks.decode_blocks`. The overlay is reduced to 4096 pixels.
+
+    Args:
+        image: as `ImagePredictor.strips` takes it.
+        shape: its height and width.
+        threshold: see `ImagePredictor.__call__`.
+
+    Raises:
+        FileError: the file cannot be used.
+        DiskError: the disk below `folder` is full. About 10 bytes per pixel are needed meanwhile.
+    """
+    with TemporaryDirectory(prefix=f".{stem[:40]}.", dir=folder.path) as work, ExitStack() as arrays:
+        held = lambda name, kind, *sizes: arrays.enter_context(array_in_file(Path(work) / name, kind, sizes))
+        masks = held("masks", np.bool_, len(predictor.classes), *shape)
+        maps = None if predictor.decoding is None else held("maps", np.uint8, len(predictor.task.channels), *shape)
+        top = 0
+        for strip in predictor.strips(image):
+            part = np.s_[:, top : (top := top + strip.shape[1])]
+            masks[part] = predictor.masks_of(strip, threshold)
+            if maps is not None:
+                maps[part] = np.rint(predictor.maps_of(strip) * 255)
+        objects = None
+        if maps is not None:
+            labels = held("labels", np.uint32, *shape)
+            tally = decode_blocks(maps, predictor.decoding.how, labels, scratch=Path(work))
+            objects = Objects(labels, tally.confidences)
+        step = -(-max(shape) // SHOWN)
+        folder.write(stem, _every(image, predictor.reader, step), Prediction(masks, objects), step=step)
+
+
+def _every(image: np.ndarray | Path, reader: ImageReader, step: int) -> np.ndarray:
+    """Returns every `step`-th pixel of an image along both sides: [h, w, channels] uint8."""
+    if not isinstance(image, Path):
+        return reader.convert(image)[::step, ::step]
+    with open_rows(image, reader) as rows:
+        height = rows.shape[0]
+        strips = [rows.rows(top, min(top + step, height))[:1, ::step] for top in range(0, height, step)]
+    return np.concatenate(strips)
