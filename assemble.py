@@ -30,8 +30,8 @@ from engine.runs.resume import require_same_config
 from engine.schema.config import Config
 from engine.schema.loss_arguments import loss_arguments
 from engine.training import Training
-from inference.decoding import Decoding, decoding_by
-from inference.object_scores import ObjectScores, epochs_between_decodes
+from inference.cells.decoding import Decoding, decoding_by
+from inference.cells.object_scores import ObjectScores, epochs_between_decodes
 from inference.tiling import TiledModel
 from losses import DeepSupervisionLoss, build_loss
 from models import build_model

@@ -64,10 +64,10 @@ def predict(
     from tqdm import tqdm
 
     from engine.distributed import Ranks
-    from inference.outputs import PredictionFolder, find_images
-    from inference.pipeline import Pipeline
-    from inference.prediction_stages import PredictionStages
-    from inference.shares import Share, own_cores, use_own_device
+    from inference.files.outputs import PredictionFolder, find_images
+    from inference.pipeline.pipeline import Pipeline
+    from inference.pipeline.prediction_stages import PredictionStages
+    from inference.pipeline.shares import Share, own_cores, use_own_device
     from saved_run import load_run
 
     ranks = Ranks.of_torchrun()

@@ -17,7 +17,7 @@ from engine.runs.run_folder import RunFolder
 from engine.schema.config import Config
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
-from inference.decode_file import NAME, ChosenDecoding, read_decoding
+from inference.cells.decode_file import NAME, ChosenDecoding, read_decoding
 from inference.ensemble import ensemble
 from inference.predictor import ImagePredictor, Predictor
 from inference.symmetries import SymmetricModel

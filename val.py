@@ -51,8 +51,8 @@ def tune(run_path: Path, *, tta: bool = False) -> Path:
     from tempfile import TemporaryDirectory
 
     from engine.loops import evaluate
-    from inference.decode_file import NAME, ChosenDecoding, write_decoding
-    from inference.tuning import StoredMaps, tuned
+    from inference.cells.decode_file import NAME, ChosenDecoding, write_decoding
+    from inference.cells.tuning import StoredMaps, tuned
     from saved_run import open_run
 
     saved = open_run(run_path, tta=tta)
@@ -81,7 +81,7 @@ def tune(run_path: Path, *, tta: bool = False) -> Path:
 def validate(run_path: Path, *, part: str = "val", threshold: float | None = None, tta: bool = False) -> Path:
     """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
     from engine.loops import evaluate
-    from inference.report import ScoreReport
+    from inference.files.report import ScoreReport
     from saved_run import open_run
     from system.files import staged_folder
 

@@ -20,8 +20,8 @@ import numpy as np
 from datasets.folder import list_folder
 from datasets.split import read_split, select
 from images.reading import decode_labels, read_bytes, read_image
-from inference.decoding import Decoding, decode, decoding_by
-from inference.tuning import tuned
+from inference.cells.decoding import Decoding, decode, decoding_by
+from inference.cells.tuning import tuned
 from metrics import InstanceCounts
 from metrics.instances import ImageCounts
 from saved_run import SavedRun, open_run

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from images.reading import decode_labels, read_bytes
-from inference.decoding import decode, decoding_by
+from inference.cells.decoding import decode, decoding_by
 from metrics import InstanceCounts
 from tasks.border import border_map
 from tasks.distance_maps import distance_map

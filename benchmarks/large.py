@@ -24,8 +24,8 @@ import numpy as np
 
 from benchmarks.decode import SECOND
 from datasets.prepare.drawing import make_sample
-from inference.blocks import Tally, decode_blocks
-from inference.decoding import METHODS, decode, decoding_by
+from inference.cells.blocks import Tally, decode_blocks
+from inference.cells.decoding import METHODS, decode, decoding_by
 from system.scratch import array_in_file
 
 PIECE, PIECES = 500, 16  # pixels, no divisor of a block, so that seams lie anywhere in a piece; different pieces

@@ -27,11 +27,11 @@ from benchmarks.measure import Load
 from datasets.prepare.drawing import make_sample
 from images.reading import read_image
 from images.writing import encode_png
-from inference.outputs import PredictionFolder
-from inference.pipeline import Pipeline
-from inference.prediction_stages import PredictionStages
+from inference.files.outputs import PredictionFolder
+from inference.pipeline.pipeline import Pipeline
+from inference.pipeline.prediction_stages import PredictionStages
+from inference.pipeline.stages import Threads
 from inference.predictor import ImagePredictor
-from inference.stages import Threads
 from saved_run import load_run
 from system.cores import usable_cores
 

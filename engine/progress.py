@@ -38,7 +38,7 @@ class Counts(Pooled, Protocol):
 
 
 class ObjectCounts(Pooled, Protocol):
-    """An object that finds and counts the cells of whole images, such as `inference.object_scores.ObjectScores`."""
+    """An object that finds and counts the cells of whole images, such as `inference.cells.object_scores`."""
 
     def update(self, logits: Tensor) -> None: ...
 

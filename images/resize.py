@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
 
 def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int | None = None) -> np.ndarray:
@@ -23,6 +25,11 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[H, W, C] or [H, W], also logits → the same at `size`; by pixel area when shrinking, bilinear when growing."""
     resized = _resize(image, size)
     return resized if resized.ndim == image.ndim else resized[..., None]  # OpenCV drops the axis of a single channel
+
+
+def resize_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Logits [C, h, w] float32 of a resized image → [C, *size] float32 on the CPU; each channel as `resize_image`."""
+    return torch.from_numpy(np.stack([resize_image(values, size) for values in logits.cpu().numpy()]))
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from images.image_reader import ImageReader
-from inference.decode_file import ChosenDecoding
+from inference.cells.decode_file import ChosenDecoding
 from inference.prediction import Inputs
 from inference.predictor import ImagePredictor, Predictor
 from system.errors import ConfigError

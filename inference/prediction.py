@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from inference.decoding import Objects
+from inference.cells.decoding import Objects
 
 Inputs = tuple[Tensor, ...]  # [channels, h, w] uint8 for each member
 

@@ -17,10 +17,9 @@ from engine.device import Runtime
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from images.regions import open_rows
-from images.resize import resize_image
-from inference.at_size import at_size
-from inference.decode_file import ChosenDecoding
-from inference.decoding import Objects, decode
+from images.resize import resize_image, resize_logits
+from inference.cells.decode_file import ChosenDecoding
+from inference.cells.decoding import Objects, decode
 from inference.prediction import Computed, Inputs, Prediction
 from inference.tiling import pad_to_tile
 from models import fold_batch_norm
@@ -211,7 +210,7 @@ class Predictor(ImagePredictor):
             else:
                 images = self.normalise(resize_image(image, self.size))[None]
                 logits = self.folded(self.runtime.move_images(images))[0].float()
-                yield at_size(logits, image.shape[:2])
+                yield resize_logits(logits, image.shape[:2])
 
     def input_of(self, image: np.ndarray) -> Tensor | None:
         """Returns an image as the network sees it, [channels, h, w] uint8; None if it is larger than a tile."""
@@ -231,7 +230,7 @@ class Predictor(ImagePredictor):
         with self.runtime.autocast():
             found = network(self.normalise.planes(images)).float()
         if self.size is not None:
-            return [at_size(logits, size) for logits, size in zip(found, sizes, strict=True)]
+            return [resize_logits(logits, size) for logits, size in zip(found, sizes, strict=True)]
         return [logits[:, :height, :width] for logits, (height, width) in zip(found, sizes, strict=True)]
 
 

@@ -23,7 +23,7 @@ class TaskEntry:
         target: "mask": one sigmoid channel, whose target is float {0, 1}; "masks": K such channels; "indices": K
             softmax channels, whose target is class indices.
         where: "module:Class", which is imported when a run needs it; or the class itself.
-        methods: names of `inference.decoding.METHODS` that turn the maps of the task into cells. The first is the
+        methods: names of `inference.cells.decoding.METHODS` that turn the maps of the task into cells. The first is the
             default.
         instances: whether the task separates cells. Its training then scores cells, too.
     """

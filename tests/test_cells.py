@@ -204,3 +204,21 @@ def test_a_run_with_the_old_border_target_is_refused_with_the_way_out(run_main, 
     save_checkpoint(path, state)
     code, _, err = run_main(val, "--run", path.parent)
     assert (code, "target: border is gone" in err) == (3, True), err
+
+
+def test_ids_above_65535_train_the_same_network(run_main, small_config, cells, tmp_path):
+    logs = []
+    for name, offset in (("small_ids", 0), ("large_ids", 70_000)):
+        root = tmp_path / name
+        for path in sorted((cells / "images").iterdir()):
+            (root / "images").mkdir(parents=True, exist_ok=True)
+            (root / "labels").mkdir(exist_ok=True)
+            (root / "images" / path.name).write_bytes(path.read_bytes())
+            labels = cv2.imread(str(cells / "labels" / path.name), cv2.IMREAD_UNCHANGED).astype(np.uint32)
+            tifffile.imwrite(root / "labels" / f"{path.stem}.tif", np.where(labels, labels + np.uint32(offset), 0))
+        words = ["task=distance", f"data={{root: {root}, size: 64}}", f"name={name}"]
+        code, out, err = run_main(train, "--config", small_config, *words)
+        assert code == 0, err
+        assert "foreground: cell" in out  # no folder of masks names the class
+        logs.append((tmp_path / "outputs" / name / "log.csv").read_bytes())
+    assert logs[0] == logs[1]

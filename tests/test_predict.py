@@ -13,7 +13,7 @@ from conftest import write_set
 import predict
 import train
 import val
-from inference.outputs import find_images
+from inference.files.outputs import find_images
 from models import fold_batch_norm
 from saved_run import load_run
 from system.errors import ConfigError

@@ -17,10 +17,10 @@ import predict
 import train
 from datasets.prepare.synthetic import write_synthetic
 from images.reading import read_image
-from inference import pipeline, prediction_stages
-from inference.outputs import PredictionFolder
-from inference.pipeline import Pipeline
-from inference.stages import Threads
+from inference.files.outputs import PredictionFolder
+from inference.pipeline import pipeline, prediction_stages
+from inference.pipeline.pipeline import Pipeline
+from inference.pipeline.stages import Threads
 from saved_run import load_run
 
 GEOMETRIES = {"size": "data.size=32", "crop": "data={root: ROOT, crop: 32, overlap: 8}"}
@@ -124,7 +124,7 @@ def test_few_images_get_all_cores(one_run, drawn, tmp_path):
 
 @pytest.mark.parametrize("cores", [1, 2, 16])
 def test_any_number_of_cores_gives_the_same_files(one_run, run_main, drawn, tmp_path, monkeypatch, cores):
-    monkeypatch.setattr("inference.shares.usable_cores", lambda: cores)
+    monkeypatch.setattr("inference.pipeline.shares.usable_cores", lambda: cores)
     code, _, err = run_main(predict, "--run", one_run, "--input", drawn / "photos", "--out", tmp_path / "out")
     assert code == 3, err
     assert contents(tmp_path / "out") == write_one_by_one(one_run, drawn / "photos", tmp_path / "expected")

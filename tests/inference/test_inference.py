@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from inference.at_size import at_size
-from inference.overlays import PREDICTION, TILE, TRUTH, Overlay, contact_sheet, draw_outlines
-from inference.report import _best_median_worst
+from images.resize import resize_logits
+from inference.files.overlays import PREDICTION, TILE, TRUTH, Overlay, contact_sheet, draw_outlines
+from inference.files.report import _best_median_worst
 from tasks.multilabel import Multilabel
 
 DECIDE = Multilabel(("a", "b")).decide
@@ -15,7 +15,7 @@ DECIDE = Multilabel(("a", "b")).decide
 def test_masks_come_at_the_size_of_the_image():
     logits = torch.full((2, 8, 8), -4.0)
     logits[0, 2:6, 2:6] = 4.0
-    masks = DECIDE(at_size(logits, (32, 24))[None])[0]
+    masks = DECIDE(resize_logits(logits, (32, 24))[None])[0]
     assert (masks.shape, masks.dtype) == ((2, 32, 24), torch.bool)
     rows, columns = np.nonzero(masks[0].numpy())
     assert (rows.mean(), columns.mean()) == pytest.approx((15.5, 11.5))  # centred, as in the logits

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from engine.distributed import Ranks
-from inference.outputs import PredictionFolder
+from inference.files.outputs import PredictionFolder
 from system.cores import usable_cores
 from system.files import write_text
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from images.resize import resize_image, resize_labels, resize_mask
-from inference.class_files import class_colours
+from inference.files.class_files import class_colours
 
 Colour = tuple[int, int, int]  # RGB
 TRUTH, PREDICTION = (0, 230, 118), (255, 64, 200)  # green and magenta differ for most kinds of colour blindness

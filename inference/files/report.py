@@ -13,13 +13,13 @@ from torch import Tensor
 
 from engine.history import to_csv
 from images.reading import decode_labels, read_bytes
+from images.resize import resize_logits
 from images.writing import encode_png
-from inference.at_size import at_size
-from inference.cell_files import CellFiles
-from inference.class_files import ClassFiles
-from inference.decode_file import ChosenDecoding
-from inference.decoding import Decoding, decode
-from inference.overlays import Overlay, contact_sheet
+from inference.cells.decode_file import ChosenDecoding
+from inference.cells.decoding import Decoding, decode
+from inference.files.cell_files import CellFiles
+from inference.files.class_files import ClassFiles
+from inference.files.overlays import Overlay, contact_sheet
 from metrics import InstanceCounts
 from system.files import write_bytes, write_text
 from tasks.task import Task
@@ -92,7 +92,7 @@ class ScoreReport:
         for one in logits:
             sample = self.samples.samples[len(self._sizes)]
             image, truth = self.samples.at_file_size(len(self._sizes))
-            logits_of_image = at_size(one, image.shape[:2])[None]
+            logits_of_image = resize_logits(one, image.shape[:2])[None]
             prediction = self.decide(logits_of_image)[0]
             if self.decoding is not None:
                 self._add_cells(sample.id, self.task.maps(logits_of_image)[0].numpy())

@@ -13,15 +13,15 @@ from images import regions
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from images.reading import read_image
-from inference import large, pipeline
-from inference.decode_file import ChosenDecoding
-from inference.decoding import decoding_by
+from inference.cells.decode_file import ChosenDecoding
+from inference.cells.decoding import decoding_by
 from inference.ensemble import ensemble
-from inference.outputs import PredictionFolder
-from inference.pipeline import Pipeline
-from inference.prediction_stages import PredictionStages
+from inference.files.outputs import PredictionFolder
+from inference.pipeline import large, pipeline
+from inference.pipeline.pipeline import Pipeline
+from inference.pipeline.prediction_stages import PredictionStages
+from inference.pipeline.stages import Threads
 from inference.predictor import Predictor
-from inference.stages import Threads
 from inference.tiling import TiledModel
 from system.errors import FileError
 from tasks.distance import Distance

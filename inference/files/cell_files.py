@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from images.label_tiff import write_labels
 
-from inference.decoding import Objects
+from images.label_tiff import write_labels
+from inference.cells.decoding import Objects
 from system.files import write_text
 
 CELL_COLUMNS = ("label", "area", "centroid-0", "centroid-1", "confidence")  # as scikit-image calls them, and our own

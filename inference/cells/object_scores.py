@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from torch import Tensor
 
-from inference.decoding import Decoding, decode
+from inference.cells.decoding import Decoding, decode
 from metrics import InstanceCounts
 from tasks.task import Task
 

@@ -11,8 +11,8 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
-from inference.at_size import at_size
-from inference.decoding import METHODS, Decoding, decode
+from images.resize import resize_logits
+from inference.cells.decoding import METHODS, Decoding, decode
 from metrics import match_labels
 from metrics.instances import THRESHOLDS
 from tasks.task import Task
@@ -42,7 +42,7 @@ class StoredMaps:
         """Adds the next N images; `logits` is [N, C, h, w] float32."""
         for one in logits:
             truth = self.truth(self.count)
-            maps = self.task.maps(at_size(one, truth.shape)[None])[0].numpy()
+            maps = self.task.maps(resize_logits(one, truth.shape)[None])[0].numpy()
             np.savez(self.folder / f"{self.count}.npz", maps=maps.astype(np.float16), truth=truth)
             self.count += 1
 

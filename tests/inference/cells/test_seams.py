@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from inference.seams import Box, Seams, blocks_of
+from inference.cells.seams import Box, Seams, blocks_of
 
 
 def joined_in_blocks(mask, block, connectivity):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from engine.distributed import ALONE, Ranks
-from inference.outputs import PredictionFolder
+from inference.files.outputs import PredictionFolder
+from inference.pipeline.shares import Share, own_cores, share_of
 from inference.prediction import Prediction
-from inference.shares import Share, own_cores, share_of
 from tasks.binary import Binary
 
 IMAGES = [Path(f"{number:03d}.png") for number in range(103)]
@@ -91,7 +91,7 @@ def test_a_single_process_writes_no_notes(folder):
 
 
 def test_the_cores_are_divided_among_the_processes_of_a_machine(monkeypatch):
-    monkeypatch.setattr("inference.shares.usable_cores", lambda: 8)
+    monkeypatch.setattr("inference.pipeline.shares.usable_cores", lambda: 8)
     assert own_cores(ALONE) == 8
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     assert own_cores(Ranks(1, 6, 1)) == 2

@@ -13,9 +13,9 @@ import yaml
 
 from images.reading import EXTENSIONS
 from images.writing import encode_png
-from inference.cell_files import CellFiles
-from inference.class_files import ClassFiles, class_colours
-from inference.overlays import PREDICTION, draw_cells, draw_contours, stretched
+from inference.files.cell_files import CellFiles
+from inference.files.class_files import ClassFiles, class_colours
+from inference.files.overlays import PREDICTION, draw_cells, draw_contours, stretched
 from inference.prediction import Prediction
 from system.errors import ConfigError
 from system.files import write_bytes, write_text

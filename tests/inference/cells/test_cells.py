@@ -13,14 +13,14 @@ from engine.progress import merged
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from images.reading import decode_labels, read_bytes
-from inference.cell_files import CellFiles, areas_and_centroids
-from inference.decode_file import ChosenDecoding, read_decoding, write_decoding
-from inference.decoding import Objects, decoding_by
+from inference.cells.decode_file import ChosenDecoding, read_decoding, write_decoding
+from inference.cells.decoding import Objects, decoding_by
+from inference.cells.object_scores import ObjectScores, epochs_between_decodes
+from inference.cells.tuning import StoredMaps, mean_ap, tuned
 from inference.ensemble import Ensemble, ensemble
-from inference.object_scores import ObjectScores, epochs_between_decodes
+from inference.files.cell_files import CellFiles, areas_and_centroids
 from inference.predictor import Predictor
 from inference.symmetries import SymmetricModel
-from inference.tuning import StoredMaps, mean_ap, tuned
 from system.errors import ConfigError
 from tasks.binary import Binary
 from tasks.distance import Distance

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from inference.seams import Box, Seams
+from inference.cells.seams import Box, Seams
 
 KEPT = 1 / 64  # the share of a block's pixels that are kept as possible holes from pass to pass
 STEP = 16  # pixels between those that show which component is the largest
@@ -31,7 +31,7 @@ class _Background(NamedTuple):
 
 
 class Holes:
-    """Finds and fills background that a single object encloses, as `inference.decoding.without_holes` does.
+    """Finds and fills background that a single object encloses, as `inference.cells.decoding.without_holes` does.
 
     A hole, and the object around it, may reach over any number of blocks. Three passes over the blocks, each in the
     order of `blocks_of`, call `add`, then `look_around`, then `fill`; `close` stands between the first two.

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from support.drawn_maps import drawn_labels, maps_of
 
-from inference import blocks
-from inference.blocks import decode_blocks
-from inference.decoding import METHODS, Decoding, decode, decoding_by
+from inference.cells import blocks
+from inference.cells.blocks import decode_blocks
+from inference.cells.decoding import METHODS, Decoding, decode, decoding_by
 
 PLAIN = Decoding("components", min_seed=1, min_area=1)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.decoding import METHODS, Decoding, flooded
-from inference.holes import Holes
-from inference.seams import Box, Seams, blocks_of
+from inference.cells.decoding import METHODS, Decoding, flooded
+from inference.cells.holes import Holes
+from inference.cells.seams import Box, Seams, blocks_of
 from system.scratch import array_in_file
 
 BLOCK, HALO = 512, 64  # pixels; the queue of a flood is longer in larger blocks, and slower
@@ -38,7 +38,7 @@ class Tally:
 def decode_blocks(
     maps: np.ndarray, how: Decoding, labels: np.ndarray, *, scratch: Path, block: int = BLOCK, halo: int = HALO
 ) -> Tally:
-    """Finds the objects of one image, and writes them to `labels`, as `inference.decoding.decode` finds them.
+    """Finds the objects of one image, and writes them to `labels`, as `inference.cells.decoding.decode` finds them.
 
     The memory is bounded by the size of a block, the width of the image and the number of objects, if `maps` and
     `labels` lie in files (`numpy.memmap`). Where the flood of a block depends on what lies beyond its halo, that part
@@ -150,7 +150,7 @@ def _mark_edges(markers: np.ndarray, foreground: np.ndarray, window: Box, shape:
 def _finish(
     probability: np.ndarray, how: Decoding, labels: np.ndarray, holes: Holes, *, count: int, block: int
 ) -> Tally:
-    """Fills holes, drops small objects, and numbers the rest in raster order: `inference.decoding.finished` in blocks.
+    """Fills holes, drops small objects, and numbers the rest in raster order, as `finished` does in one piece.
 
     Args:
         count: the highest number in `labels`.

@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from inference import pipeline as module
-from inference.pipeline import LARGE, Pipeline
-from inference.stages import Stages, Threads
+from inference.pipeline import pipeline as module
+from inference.pipeline.pipeline import LARGE, Pipeline
+from inference.pipeline.stages import Stages, Threads
 from system.errors import DataError, DiskError
 
 BOTH = pytest.mark.parametrize("compute", [False, True], ids=["computed by the main thread", "computed by workers"])

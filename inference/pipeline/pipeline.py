@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Generic
 
-from inference.stages import Item, Result, Source, Stages, Threads
+from inference.pipeline.stages import Item, Result, Source, Stages, Threads
 from system.errors import DataError
 
 LARGE = 2**24  # pixels: a larger item is handled alone

@@ -15,9 +15,9 @@ import numpy as np
 
 from images.image_reader import ImageReader
 from images.regions import open_rows
-from inference.blocks import decode_blocks
-from inference.decoding import Objects
-from inference.outputs import PredictionFolder
+from inference.cells.blocks import decode_blocks
+from inference.cells.decoding import Objects
+from inference.files.outputs import PredictionFolder
 from inference.prediction import Prediction
 from inference.predictor import ImagePredictor
 from system.scratch import array_in_file
@@ -37,7 +37,7 @@ def predict_large(
     """Predicts one image, and writes its results to `folder` as `stem`.
 
     The masks are those of `predictor.predict`. Cells are decoded block by block from maps of 8 bits; see
-    `inference.blocks.decode_blocks`. The overlay is reduced to 4096 pixels.
+    `inference.cells.blocks.decode_blocks`. The overlay is reduced to 4096 pixels.
 
     Args:
         image: as `ImagePredictor.strips` takes it.

@@ -1,4 +1,4 @@
-"""The interface of work that `inference.pipeline` does: the steps of one item, and the threads that take them."""
+"""The interface of the work that `inference.pipeline.pipeline` does: steps of an item, and threads that take them."""
 
 from __future__ import annotations
 

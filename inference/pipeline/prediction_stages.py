@@ -11,11 +11,11 @@ import torch
 
 from images.reading import read_image
 from images.regions import size_of_regions
-from inference.large import predict_large
-from inference.outputs import PredictionFolder
+from inference.files.outputs import PredictionFolder
+from inference.pipeline.large import predict_large
+from inference.pipeline.stages import Stages, Threads
 from inference.prediction import Computed, Inputs
 from inference.predictor import ImagePredictor
-from inference.stages import Stages, Threads
 from inference.tiling import PIXELS_PER_BATCH
 
 # One thread computes a batch on a CPU. Measured for a UNet of half width: at 96×96, three images in a batch take 10 %

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from inference.decoding import Decoding, decoding_by
+from inference.cells.decoding import Decoding, decoding_by
 from system.errors import ConfigError
 from system.files import write_text
 from system.yaml_file import read_yaml

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.prepare.drawing import make_sample
-from inference.decoding import METHODS, Decoding, decode, decoding_by
+from inference.cells.decoding import METHODS, Decoding, decode, decoding_by
 from metrics import InstanceCounts
 from tasks.border import border_map
 from tasks.distance_maps import distance_map

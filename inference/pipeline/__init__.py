@@ -1,0 +1,1 @@
+"""Many images, and images of any size: threads, processes and files."""
