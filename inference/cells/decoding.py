@@ -14,6 +14,8 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from inference.cells.tops import prominent_tops
+
 PERIOD = 4096  # pixels after which the order of equal seeds repeats: more than a block of a large image has
 
 
@@ -125,12 +127,10 @@ def _by_border(maps: np.ndarray, how: Decoding) -> Landscape:
 
 def _by_watershed(maps: np.ndarray, how: Decoding) -> Landscape:
     """Seeds are the tops of the mask's distance transform that rise at least one pixel above their surroundings."""
-    from skimage.morphology import h_maxima
-
     foreground = maps[0] > how.foreground_threshold
     depth = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, 5)
     depth = cv2.GaussianBlur(np.minimum(depth, sum(foreground.shape)), (0, 0), 1)  # infinite where nothing is outside
-    return Landscape(foreground, lambda: foreground & (h_maxima(depth, 1) > 0), -depth)
+    return Landscape(foreground, lambda: prominent_tops(depth, foreground, 1.0), -depth)
 
 
 def _by_components(maps: np.ndarray, how: Decoding) -> Landscape:
