@@ -6,7 +6,9 @@ import time
 import numpy as np
 import pytest
 
+from benchmarks import large_image
 from benchmarks.large import measured, peak_of_anonymous_memory
+from images import regions
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -27,3 +29,14 @@ def test_the_peak_is_that_of_the_memory_in_between():
         array = np.ones(10**7)  # 80 MB
         time.sleep(0.2)
     assert 70e6 < peak[0] < array.nbytes + 20e6
+
+
+@pytest.mark.slow
+def test_a_large_image_from_file_to_files(tmp_path, monkeypatch):
+    large_image.write_image(tmp_path / "image.tif", 600, channels=3)
+    monkeypatch.setattr(regions.open_rows, "__kwdefaults__", {"above": 1000})
+    row = large_image.measured(None, tmp_path / "image.tif", 600, tmp_path / "out")
+    cells, _, _, whole, different = [cell.strip() for cell in row.strip("|").split("|")][2:]
+    assert cells == whole
+    assert int(cells) > 100
+    assert int(different) <= 10
