@@ -74,6 +74,9 @@ def test_each_task_network_and_geometry_trains_scores_and_predicts(
     assert f"decode  by {task}" in out
     code, _, err = run_main(predict, "--run", run, "--input", cells / "images", "--out", tmp_path / "out")
     assert code == 0, err
+    if "model.deep_supervision=true" in more:
+        shallow = load_run(run, depth=1)
+        assert shallow.maps(np.zeros((40, 40), np.uint8)).shape == (2, 40, 40)
     for row in rows_of(run / "val" / "scores.csv"):
         name = f"labels/{row['id']}.tif"
         assert (run / "val" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
