@@ -33,7 +33,7 @@ class Decoding:
 
     method: str = "distance"
     foreground_threshold: float = 0.5
-    seed_threshold: float = 0.4
+    seed_threshold: float = 0.5
     min_seed: int = 3
     min_area: int = 10
 
@@ -141,7 +141,7 @@ def _by_components(maps: np.ndarray, how: Decoding) -> Landscape:
 
 METHODS: dict[str, Method] = {
     "distance": Method(_by_distance),
-    "border": Method(_by_border, {"seed_threshold": 0.5}),
+    "border": Method(_by_border),
     "watershed": Method(_by_watershed, {"min_seed": 1}, connectivity=8, by_pixel=False, uses_seed_threshold=False),
     "components": Method(_by_components, {"min_seed": 1}, uses_seed_threshold=False),
 }

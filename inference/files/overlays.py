@@ -110,7 +110,7 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]], classes: Sequen
         for column, (caption, tile) in enumerate(tiles):
             left = MARGIN + column * step
             sheet[top + LINE : top + LINE + TILE, left : left + TILE] = tile
-            _write(sheet, caption[:30], left, top + LINE + TILE + LINE - 6, INK)
+            _write(sheet, caption[:36], left, top + LINE + TILE + LINE - 6, INK)
     return sheet
 
 
