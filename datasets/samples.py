@@ -16,6 +16,7 @@ from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from images.reading import decode_labels, read_bytes
 from images.resize import resize_image, resize_labels
+from system.errors import FileError
 from system.seeding import sample_seed
 from tasks.task import Task
 
@@ -65,14 +66,15 @@ class Samples:
         """The label map of `samples[index]`, read again: [H, W] integers, as the network sees it or at its own size.
 
         Raises:
-            FileError: the file cannot be used.
+            FileError: the file cannot be used, or it has another size than its image, which was read before.
         """
-        sample = self.samples[index]
-        labels = decode_labels(
-            read_bytes(sample.labels, max_pixels=self.reader.max_pixels),
-            str(sample.labels),
-            max_pixels=self.reader.max_pixels,
-        )
+        path, most = self.samples[index].labels, self.reader.max_pixels
+        labels = decode_labels(read_bytes(path, max_pixels=most), str(path), max_pixels=most)
+        if labels.shape != (size := self.image_sizes.get(index, labels.shape)):
+            found, wanted = ("×".join(map(str, shape)) for shape in (labels.shape, size))
+            raise FileError(
+                str(path), found=f"{found} pixels, but its image has {wanted}", fix="make both the same size"
+            )
         return labels if at_file_size or self.size is None else resize_labels(labels, self.size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:

@@ -225,3 +225,12 @@ def test_ids_above_65535_train_the_same_network(run_main, small_config, cells, t
         assert "foreground: cell" in out  # no folder of masks names the class
         logs.append((tmp_path / "outputs" / name / "log.csv").read_bytes())
     assert logs[0] == logs[1]
+
+
+def test_a_label_map_of_another_size_beside_masks_is_refused_by_name(run_main, small_config, small_set, tmp_path):
+    (small_set / "labels").mkdir()
+    for path in (small_set / "images").iterdir():
+        cv2.imwrite(str(small_set / "labels" / path.name), np.zeros((32, 31), np.uint8))
+    assert run_main(train, "--config", small_config)[0] == 0  # a training on masks does not read them
+    code, _, err = run_main(val, "--run", tmp_path / "outputs" / "small")
+    assert (code, "32×31 pixels, but its image has 32×32" in err) == (3, True), err
