@@ -48,7 +48,7 @@ def decode_blocks(
     that lies at most one pixel below it ends within the halo.
 
     Args:
-        maps: [C, H, W] uint8, 255 times the maps that `decode` takes, or those maps in float32.
+        maps: [C, H, W] uint8 or uint16, 255 or 65,535 times the maps that `decode` takes; or those maps in float32.
         labels: [H, W] int32 or uint32, is overwritten: 0 is background, then 1 … n in raster order.
         scratch: an existing folder, for a file of 4 bytes per pixel that is removed at the end. Decodings at the same
             time need different ones.
@@ -77,8 +77,10 @@ def decode_blocks(
 
 
 def _in_float(maps: np.ndarray) -> np.ndarray:
-    """Maps of a block, uint8 or float32 → the same in float32."""
-    return np.divide(maps, 255, dtype=np.float32) if maps.dtype == np.uint8 else np.asarray(maps, np.float32)
+    """Maps of a block, as `decode_blocks` takes them → the same in float32."""
+    if maps.dtype.kind == "u":
+        return np.divide(maps, np.iinfo(maps.dtype).max, dtype=np.float32)
+    return np.asarray(maps, np.float32)
 
 
 def _number_seeds(maps: np.ndarray, how: Decoding, seeds: np.ndarray, *, block: int, halo: int) -> np.ndarray:

@@ -61,10 +61,12 @@ class ClassFiles:
         """Writes the files of one image; `masks` is [K, H, W] bool."""
         masks = masks[self.channels]
         for path, mask in zip(self.mask_paths(name), masks, strict=True):
-            write_bytes(path, encode_png(mask.astype(np.uint8) * 255))
+            write_bytes(path, encode_png(np.multiply(mask, 255, dtype=np.uint8)))  # one copy: it may be a large image
         for path in self.paths(name)[len(masks) :]:
-            numbers = np.arange(1, len(masks) + 1, dtype=np.uint8)[:, None, None]
-            write_bytes(path, encode_indexed_png((masks * numbers).max(0), [BLACK, *class_colours(len(masks))]))
+            picture = np.zeros(masks.shape[1:], np.uint8)
+            for number, mask in enumerate(masks, start=1):
+                picture[mask] = number
+            write_bytes(path, encode_indexed_png(picture, [BLACK, *class_colours(len(masks))]))
 
     def read(self, name: str) -> np.ndarray:
         """Returns the masks of one image, [H, W, classes without the background] uint8 {0, 1}."""

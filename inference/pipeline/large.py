@@ -36,7 +36,7 @@ def predict_large(
 ) -> None:
     """Predicts one image, and writes its results to `folder` as `stem`.
 
-    The masks are those of `predictor.predict`. Cells are decoded block by block from maps of 8 bits; see
+    The masks are those of `predictor.predict`. Cells are decoded block by block from maps of 16 bits; see
     `inference.cells.blocks.decode_blocks`. The overlay is reduced to 4096 pixels.
 
     Args:
@@ -46,18 +46,18 @@ def predict_large(
 
     Raises:
         FileError: the file cannot be used.
-        DiskError: the disk below `folder` is full. About 10 bytes per pixel are needed meanwhile.
+        DiskError: the disk below `folder` is full. About 13 bytes per pixel are needed meanwhile.
     """
     with TemporaryDirectory(prefix=f".{stem[:40]}.", dir=folder.path) as work, ExitStack() as arrays:
         held = lambda name, kind, *sizes: arrays.enter_context(array_in_file(Path(work) / name, kind, sizes))
         masks = held("masks", np.bool_, len(predictor.classes), *shape)
-        maps = None if predictor.decoding is None else held("maps", np.uint8, len(predictor.task.channels), *shape)
+        maps = None if predictor.decoding is None else held("maps", np.uint16, len(predictor.task.channels), *shape)
         top = 0
         for strip in predictor.strips(image):
             part = np.s_[:, top : (top := top + strip.shape[1])]
             masks[part] = predictor.masks_of(strip, threshold)
             if maps is not None:
-                maps[part] = np.rint(predictor.maps_of(strip) * 255)
+                maps[part] = np.rint(predictor.maps_of(strip) * 65535)
         objects = None
         if maps is not None:
             labels = held("labels", np.uint32, *shape)
@@ -73,5 +73,6 @@ def _every(image: np.ndarray | Path, reader: ImageReader, step: int) -> np.ndarr
         return reader.convert(image)[::step, ::step]
     with open_rows(image, reader) as rows:
         height = rows.shape[0]
-        strips = [rows.rows(top, min(top + step, height))[:1, ::step] for top in range(0, height, step)]
+        # A copy, because a view would keep all of its rows in memory.
+        strips = [rows.rows(top, min(top + step, height))[:1, ::step].copy() for top in range(0, height, step)]
     return np.concatenate(strips)
