@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from system.errors import DataError
+from system.regular_file import require_regular
 
 SPLITS = ("train", "val")
 Named = TypeVar("Named")
@@ -41,6 +42,7 @@ def read_split(path: Path, ids: Sequence[str]) -> dict[str, str]:
             leaves a part empty.
     """
     try:
+        require_regular(path)
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a split file ({error})") from error

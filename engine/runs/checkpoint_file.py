@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from engine.runs.seal import SealingWriter, has_seal, is_sealed
 from system.errors import CheckpointError
 from system.files import atomic_file
+from system.regular_file import require_regular
 
 FORMAT = 2
 
@@ -137,6 +138,7 @@ def seal_of(path: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
+        require_regular(path)
         return path.read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error
