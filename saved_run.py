@@ -13,6 +13,7 @@ from pathlib import Path
 
 from assemble import decoding, scoring_network, task_options, task_type, untrained_network
 from engine.device import choose_runtime
+from engine.runs.checkpoint_file import require_finite
 from engine.runs.run_folder import RunFolder
 from engine.schema.config import Config
 from images.image_reader import ImageReader
@@ -78,8 +79,8 @@ def open_run(
 
     Raises:
         ConfigError: the network cannot be pruned to this depth, or the run's decode.yaml cannot be used.
-        CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, or names classes that no
-            folder can have.
+        CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, has weights that are not
+            finite numbers, or names classes that no folder can have.
     """
     folder = RunFolder(Path(path))
     state = folder.load("best")
@@ -90,6 +91,7 @@ def open_run(
         reader = ImageReader.from_dict(state["reader"])
         task = task_type(config)(state["classes"], options=task_options(config))
         model = untrained_network(config, len(task.channels), reader.channels)
+        require_finite(state["model"], folder.path / "best.pth")
         model.load_state_dict(state["model"])
         normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
         batch_size = config.train.micro_batch_size(max(1, int(state["machine"].get("processes", 1))))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from engine.runs.checkpoint_file import incomplete
 from engine.runs.run_folder import RunFolder
 from engine.training import Training, machine
-from system.errors import ConfigError, DataError
+from system.errors import ConfigError, DataError, is_out_of_memory
 
 # These keys change neither what is computed nor the order in which it is computed.
 FREE = {"train.workers", "train.device", "train.save_every_minutes"}
@@ -50,6 +51,7 @@ def restore(run: RunFolder, training: Training, state: Mapping, constants: Mappi
         root: the data folder, as the configuration names it.
 
     Raises:
+        CheckpointError: a part of the checkpoint is not what a training needs.
         DataError: the data are not those that the run began with.
     """
     if state["data"] != constants["data"]:
@@ -58,7 +60,13 @@ def restore(run: RunFolder, training: Training, state: Mapping, constants: Mappi
             "put them back, or train anew with --fresh or name=…"
         )
     epochs = [config["train"]["epochs"] for config in (state["config"], constants["config"])]
-    training.load_state_dict(state, epochs_changed=epochs[0] != epochs[1])
+    try:
+        training.load_state_dict(state, epochs_changed=epochs[0] != epochs[1])
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise incomplete(run.path / "last.pth", reason) from error
     if training.ranks.is_first:
         run.rewrite_derived(training.history, state)
     steps = f" and {training.progress.steps} steps" if training.progress.steps else ""
