@@ -252,6 +252,7 @@ def constants(config: Config, data: TrainingData, root: Path) -> dict[str, objec
     return {
         "config": config.model_dump(),
         "classes": list(data.task.classes),
+        "truth": data.task.truth.values(),
         "reader": data.reader.to_dict(),
         "normalisation": data.normalise.to_dict(),
         "data": fingerprint(root / config.data.root, data.split, data.train, data.val),

@@ -4,6 +4,7 @@ Format 2 is a dict with the keys
     format          2
     config          the complete configuration, as plain Python
     classes         names of the K output channels
+    truth           {"palette": …, "void": …} of class maps; older files do not have this key
     reader          how images are read (images.image_reader.ImageReader)
     normalisation   {"mean": […], "std": […]}
     data            digest of the split and of the names and sizes of all files
