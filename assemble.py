@@ -163,7 +163,11 @@ def loaders(
         rank=ranks.rank,
         ranks=ranks.count,
     )
-    if (batch_size := train.batch_sampler.batch_size) < settings.batch_size:
+    batch_size = train.batch_sampler.batch_size
+    at_once = batch_size // settings.accumulate // (1 if settings.sync_batch_norm else ranks.count)
+    if problem := config.why_too_few_values(at_once):
+        raise ConfigError(problem)
+    if batch_size < settings.batch_size:
         print(f"batch   lowered from {settings.batch_size} to {batch_size}, because an epoch has no more samples")
     return train, val
 
@@ -248,6 +252,7 @@ def constants(config: Config, data: TrainingData, root: Path) -> dict[str, objec
     return {
         "config": config.model_dump(),
         "classes": list(data.task.classes),
+        "truth": data.task.truth.values(),
         "reader": data.reader.to_dict(),
         "normalisation": data.normalise.to_dict(),
         "data": fingerprint(root / config.data.root, data.split, data.train, data.val),

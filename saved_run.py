@@ -13,6 +13,7 @@ from pathlib import Path
 
 from assemble import decoding, scoring_network, task_options, task_type, untrained_network
 from engine.device import choose_runtime
+from engine.runs.checkpoint_file import require_finite
 from engine.runs.run_folder import RunFolder
 from engine.schema.config import Config
 from images.image_reader import ImageReader
@@ -33,12 +34,14 @@ class SavedRun:
 
     Attributes:
         batch_size: number of images that went through the network at once in the training.
+        data: the digest of the data and the split that the run was trained with, see `datasets.fingerprint`.
     """
 
     folder: RunFolder
     config: Config
     predictor: Predictor
     batch_size: int
+    data: str
 
 
 def load_run(
@@ -78,8 +81,8 @@ def open_run(
 
     Raises:
         ConfigError: the network cannot be pruned to this depth, or the run's decode.yaml cannot be used.
-        CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, or names classes that no
-            folder can have.
+        CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, has weights that are not
+            finite numbers, or names classes that no folder can have.
     """
     folder = RunFolder(Path(path))
     state = folder.load("best")
@@ -90,9 +93,11 @@ def open_run(
         reader = ImageReader.from_dict(state["reader"])
         task = task_type(config)(state["classes"], options=task_options(config))
         model = untrained_network(config, len(task.channels), reader.channels)
+        require_finite(state["model"], folder.path / "best.pth")
         model.load_state_dict(state["model"])
         normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
         batch_size = config.train.micro_batch_size(max(1, int(state["machine"].get("processes", 1))))
+        data = state["data"]
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic raises a ValueError
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
@@ -113,7 +118,7 @@ def open_run(
         epoch=epoch,
         decoding=chosen_decoding(config, folder.path),
     )
-    return SavedRun(folder, config, predictor, batch_size)
+    return SavedRun(folder, config, predictor, batch_size, data)
 
 
 def chosen_decoding(config: Config, run: Path) -> ChosenDecoding | None:

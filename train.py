@@ -96,7 +96,8 @@ def train(
     if len(training.history.rows) < epochs:
         print(f"stop    {config.best} has not risen for {patience} epochs")
     best = training.history.best
-    print(f"best    {config.best} {best[config.best]:.4f}, epoch {best['epoch']}, {run.path / 'best.pth'}")
+    where = run.where_best(epoch=best["epoch"])
+    print(f"best    {config.best} {best[config.best]:.4f}, epoch {best['epoch']}, {where}")
 
 
 if __name__ == "__main__":

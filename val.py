@@ -124,9 +124,10 @@ def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader]:
     """Returns the samples of one part of a run's data, and the loader that scores them.
 
     Raises:
-        DataError: the classes of the data folder are no longer those of the run.
+        DataError: the classes of the data folder, its files or the split are no longer those of the run.
     """
     from assemble import data_folder
+    from datasets.fingerprint import fingerprint
     from datasets.loading.loaders import scoring_loader
     from datasets.samples import Samples
     from datasets.split import read_split, select
@@ -138,8 +139,18 @@ def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader]:
             f"{config.data.root}: classes {', '.join(folder.task.classes)}, but {saved.folder.path} was trained with "
             f"{', '.join(predictor.classes)}; restore the folder and its dataset.yaml, or train anew"
         )
-    split = read_split(saved.folder.path / "split.csv", [sample.id for sample in folder.samples])
-    samples = Samples(select(folder.samples, split, part), predictor.reader, folder.task, size=predictor.size)
+    path = saved.folder.path / "split.csv"
+    split = read_split(path, [sample.id for sample in folder.samples])
+    samples_of = lambda part: Samples(
+        select(folder.samples, split, part), predictor.reader, folder.task, size=predictor.size
+    )
+    if fingerprint(ROOT / config.data.root, split, samples_of("all")) != saved.data:
+        raise DataError(
+            f"{path}: not the split that the run was trained with, or files of {config.data.root} have changed their "
+            f"names or sizes since; put the files back; train.py --config {saved.folder.path / 'config.yaml'} --resume "
+            "then writes the split again"
+        )
+    samples = samples_of(part)
     on_cuda = predictor.runtime.on_cuda
     loader = scoring_loader(samples, predictor.normalise, batch_size=saved.batch_size, pin_memory=on_cuda)
     print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from system.errors import DataError
+from system.errors import DataError, FileError
+from system.regular_file import require_regular
 
 SPLITS = ("train", "val")
 Named = TypeVar("Named")
@@ -41,9 +42,11 @@ def read_split(path: Path, ids: Sequence[str]) -> dict[str, str]:
             leaves a part empty.
     """
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a split file ({error})") from error
+        require_regular(path)
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:  # the last of a quote without its partner
+        found = f"cannot be read as a split file ({error})"
+        raise FileError(str(path), found=found, fix="correct it, or write it anew") from error
     if not rows or set(rows[0]) != {"id", "split"}:
         raise DataError(f"{path}: a split file has the columns id,split and at least one row")
     known, split = set(ids), {}

@@ -28,10 +28,16 @@ def png_header(data: bytes, max_pixels: int) -> Header:
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"][0])
     if b"IDAT" not in chunks:
         raise damaged("PNG", "without pixels")
-    palette = b"".join(chunks.get(b"PLTE", ()))
+    palettes = chunks.get(b"PLTE", [])
+    if len(palettes) > 1:
+        raise damaged("PNG", f"{len(palettes)} palettes")
+    palette = b"".join(palettes)
     if colour == 3 and (len(palette) % 3 or not 0 < len(palette) <= 768):
         raise damaged("PNG", "without a palette")
-    if b"acTL" in chunks and struct.unpack(">I", chunks[b"acTL"][0][:4])[0] > 1:
+    animation = chunks.get(b"acTL", (b"\0\0\0\1\0\0\0\0",))[0]  # the number of pictures, and of repetitions
+    if len(animation) != 8:
+        raise damaged("PNG", f"a chunk acTL of {len(animation)} bytes, 8 are needed")
+    if struct.unpack_from(">I", animation)[0] > 1:
         raise Refusal("an animated PNG", fix="split it into single images")
     _check_inflated(chunks[b"IDAT"], _inflated_size(width, height, depth * CHANNELS.get(colour, 4), interlaced))
     orientation = exif_orientation(bytes(chunks[b"eXIf"][-1])) if b"eXIf" in chunks else 1
@@ -101,7 +107,8 @@ def _file_of(chunks: dict[bytes, list[memoryview]]) -> bytes:
 
 def with_index_palette(header: Header) -> bytes:
     """Header of a PNG with a palette → the file with the grey of each index in place of the palette's colour."""
-    start = header.decodable.index(header.palette, len(SIGNATURE) + 25)  # IHDR takes 25 bytes
+    length = struct.pack(">I", len(header.palette))
+    start = header.decodable.index(length + b"PLTE" + header.palette) + 4
     chunk = b"PLTE" + bytes(index for index in range(len(header.palette) // 3) for _ in range(3))
-    rest = header.decodable[start + len(header.palette) + 4 :]
-    return header.decodable[: start - 4] + chunk + struct.pack(">I", zlib.crc32(chunk)) + rest
+    rest = header.decodable[start + len(chunk) + 4 :]
+    return header.decodable[:start] + chunk + struct.pack(">I", zlib.crc32(chunk)) + rest

@@ -14,6 +14,7 @@ from images.jpeg import check_every_scan, jpeg_header
 from images.png import png_header, with_index_palette
 from images.tiff import read_tiff
 from system.errors import FileError
+from system.regular_file import require_regular
 
 _set_log_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # OpenCV 4, 5
 _set_log_level(0)  # silent, because OpenCV's log lines do not name the file; the errors raised here do
@@ -139,10 +140,11 @@ def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     """The whole file, if it is not larger than an image of `max_pixels` can be.
 
     Raises:
-        FileError: the file is larger, or it cannot be read.
+        FileError: the file is larger, it cannot be read, or it is a named pipe, a socket or a device.
     """
     most = max_pixels * BYTES_PER_PIXEL + 2**24  # the second term leaves room for metadata
     try:
+        require_regular(path)
         if (size := path.stat().st_size) > most:
             allowed = f"at most {most} are read for {max_pixels} pixels"
             fix = f"{allowed}: raise data.max_pixels, or cut it into smaller images"

@@ -15,6 +15,7 @@ import numpy as np
 
 from images.formats import NO_TAG, ORIENTATION, TO_RGB, Refusal, Tag, check_palette, check_size, damaged, directories
 from images.jpeg import jpeg_frame
+from images.ome import check_ome
 
 WIDTH, HEIGHT = 256, 257  # numbers of tags
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, INKS, YCBCR = 0, 1, 2, 3, 5, 6  # values of the photometric tag
@@ -110,6 +111,9 @@ def open_tiff(file: BinaryIO) -> Any:  # noqa: ANN401 - types of tifffile, whose
 
 def the_image(file: Any) -> Any:  # noqa: ANN401
     """The one series of tifffile that the file has, without its smaller copies; refuses a file of several images."""
+    page = file.pages[0]
+    if page.is_ome:
+        check_ome(page.description, height=page.imagelength, width=page.imagewidth)
     images = [image for image in file.series if not image.keyframe.is_reduced] or file.series[:1]
     if len(images) > 1:
         raise Refusal(f"{len(images)} images in one TIFF", fix="split it into files of one image")

@@ -23,6 +23,7 @@ from images.tiff import (
     open_tiff,
     the_image,
 )
+from system.regular_file import require_regular
 
 MAX_PIXELS = 2**36  # of an image read by regions: 262,144², more than the largest slide scanners make
 MAX_SEGMENTS = 2**21  # twice the number of tiles of 256² in such an image; the list of them takes some 100 MB
@@ -38,8 +39,9 @@ def open_regions(path: Path, *, above: int) -> TiffRegions | None:
 
     Raises:
         Refusal: the file is such a one, but it is cut off, damaged, too large or a stack.
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or it is a named pipe, a socket or a device.
     """
+    require_regular(path)
     file = path.open("rb")
     try:
         regions = _regions_of(file, above)

@@ -48,6 +48,12 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'models' has no attribute {name!r}")
 
 
+def size_of_deepest(filters: Sequence[int], height: int, width: int) -> tuple[int, int]:
+    """Returns (H, W) of the deepest level of a network: each level after the first halves the padded image."""
+    side = 2 ** (len(filters) - 1)
+    return -(-height // side), -(-width // side)
+
+
 def build_model(
     name: str,
     *,

@@ -29,6 +29,9 @@ class DataError(ReportedError):
     exit_code = 3
 
 
+INTERRUPTED, HUNG_UP, TERMINATED = 130, 129, 143  # 128 + the number of the signal, as a shell reports it
+STOPPED = {"SIGINT": INTERRUPTED, "SIGHUP": HUNG_UP}  # TERMINATED stands for the others, which schedulers send
+
 FileFault = Literal["unreadable", "content"]
 
 
@@ -91,10 +94,9 @@ class Stopped(BaseException):
 
     def __init__(self, number: int, message: str) -> None:
         super().__init__(message)
-        self.exit_code = 130 if number == signal.SIGINT else 143
+        self.exit_code = STOPPED.get(signal.Signals(number).name, TERMINATED)
 
 
-INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EIO}
 
 
@@ -141,7 +143,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def leave(code: int) -> NoReturn:
     """Ends the process with this code. After a signal it ends at once, since unloading torch takes over a second."""
-    if code in (INTERRUPTED, 143):
+    if code in (INTERRUPTED, HUNG_UP, TERMINATED):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from system.errors import ConfigError
+from system.regular_file import require_regular
 
 MAX_BYTES = 2**17  # a configuration has 2 kB; within these three limits, any file is refused in less than half a second
 MAX_DEPTH = 20  # lists and sections inside each other
@@ -113,8 +114,9 @@ def read_yaml(path: Path) -> object:
     """Does the same with a file; it reads no more than is needed to refuse a file that is too large.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file cannot be read, or it is a named pipe, a socket or a device.
         YamlError: as `parse_yaml` raises it.
     """
+    require_regular(path)
     with path.open("rb") as file:
         return parse_yaml(file.read(MAX_BYTES + 1), str(path))

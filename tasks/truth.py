@@ -24,12 +24,18 @@ class Truth(ABC):
     Attributes:
         where: the folder or the description file that names the classes, for messages.
         classes: names of the classes in the folder, in the order of its files or values.
+        palette: the value of each class in class maps; None for other files.
         void: the value of pixels of unknown class; None if there are no such pixels.
     """
 
-    void = None  # no field: only `ClassMaps` has one of this name
+    palette = void = None  # no fields: only `ClassMaps` has fields of these names
     where: Path
     classes: tuple[str, ...] = ()
+
+    def values(self) -> dict[str, object]:
+        """Returns the palette and the void value as plain Python, for a checkpoint: numbers, lists and None."""
+        plain = lambda value: list(map(plain, value)) if isinstance(value, tuple | list) else value
+        return {"palette": plain(self.palette), "void": plain(self.void)}
 
     def read(self, files: Sequence[Path | None], *, like: Path, shape: tuple[int, int], max_pixels: int) -> np.ndarray:
         """Reads the truth of one sample at its own size: [H, W, files].

@@ -20,6 +20,7 @@ from datasets.loading.epoch_loader import EpochLoader
 from datasets.samples import TrainingSet
 from system.cores import usable_cores
 from system.errors import DataError
+from system.signals import NUMBERS
 
 PATIENCE = 300  # seconds for one batch; a worker that needs longer counts as lost
 MOST_WORKERS = 8
@@ -145,7 +146,7 @@ def _collate(samples: list[tuple[Tensor, Tensor] | DataError]) -> list[Tensor] |
 
 
 # A terminal and a scheduler send a signal to the whole group. The parent needs its workers until it has saved.
-_STOPPING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)}
+_STOPPING = set(NUMBERS)
 
 
 @contextmanager

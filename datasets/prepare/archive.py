@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from system.errors import DataError
+from system.regular_file import require_regular
 
 MAX_DIRECTORY = 2**24  # bytes of the list of entries
 MAX_ENTRIES = 40_000  # so many can be listed and refused within half a second; a folder may have more
@@ -28,6 +29,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
             have the same name, or have sizes that would fill the disk or the memory.
     """
     try:
+        require_regular(path)
         _check_directory(path)
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from datasets.prepare.archive import open_archive
 from datasets.prepare.layout import write_description, write_sample
 from images.image_reader import ImageReader
-from images.reading import decode_mask
+from images.reading import decode_mask, read_bytes
 from images.resize import resize_image, resize_labels, resize_mask
 from system.cores import usable_cores
 from system.errors import DataError
@@ -115,7 +115,7 @@ class Source:
             DataError: it cannot be read, or the checksum in the archive is another one.
         """
         try:
-            return (self.path / name).read_bytes() if self.archive is None else self.archive.read(name)
+            return read_bytes(self.path / name) if self.archive is None else self.archive.read(name)
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: a password
             raise DataError(f"{self.path / name}: cannot be read ({error}); download the data set again") from error
 

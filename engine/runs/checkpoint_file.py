@@ -4,6 +4,7 @@ Format 2 is a dict with the keys
     format          2
     config          the complete configuration, as plain Python
     classes         names of the K output channels
+    truth           {"palette": …, "void": …} of class maps; older files do not have this key
     reader          how images are read (images.image_reader.ImageReader)
     normalisation   {"mean": […], "std": […]}
     data            digest of the split and of the names and sizes of all files
@@ -34,8 +35,11 @@ from torch import Tensor, nn
 from engine.runs.seal import SealingWriter, has_seal, is_sealed
 from system.errors import CheckpointError
 from system.files import atomic_file
+from system.regular_file import require_regular
 
 FORMAT = 2
+SECTIONS = ("config", "model", "optimizer", "scheduler", "machine")
+NEEDED = (*SECTIONS, "classes", "data", "epoch", "history", "timing", "progress")  # a training cannot go on without
 
 
 class NewerFormatError(CheckpointError):
@@ -85,6 +89,35 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict:
     return state
 
 
+def require_whole(state: Mapping, path: Path) -> None:
+    """Raises CheckpointError unless a training can go on from `state`, which was read from `path`."""
+    if {"images", "target"} <= state.keys():  # engine.runs.bad_steps
+        found = "not a checkpoint of a run, but the record of a step that diverged (diverged.pth)"
+        raise CheckpointError(f"{path}: {found}; put the checkpoint back, or train anew with --fresh or name=…")
+    if missing := [key for key in NEEDED if key not in state]:
+        raise incomplete(path, f"it lacks {', '.join(missing)}")
+    if wrong := [key for key in SECTIONS if not isinstance(state[key], dict)]:
+        raise incomplete(path, f"{', '.join(wrong)} should be a section")
+    require_finite(state["model"], path)
+
+
+def incomplete(path: Path, why: str) -> CheckpointError:
+    """Returns the error for a checkpoint whose seal is valid and whose content is not that of a training."""
+    advice = "put the checkpoint back, or train anew with --fresh or name=…"
+    return CheckpointError(f"{path}: not a whole checkpoint of a run; {why}; {advice}")
+
+
+def require_finite(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Raises CheckpointError if a weight or a statistic of a network is not a finite number; `path` is its file."""
+    finite = lambda one: isinstance(one, Tensor) and not one.is_meta and one.isfinite().all()
+    broken = [name for name, tensor in weights.items() if not finite(tensor)]
+    if broken:
+        raise CheckpointError(
+            f"{path}: its weights are not finite numbers ({', '.join(broken[:3])}{', …' if broken[3:] else ''}); take "
+            "another checkpoint, or train anew with a lower optimizer.lr"
+        )
+
+
 def load_weights(model: nn.Module, path: Path) -> list[str]:
     """Loads weights into `model`, from a checkpoint of this project or from a bare state dict with the same names.
 
@@ -93,7 +126,8 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
         number of classes.
 
     Raises:
-        CheckpointError: the file is absent or damaged, or its weights have another architecture or width.
+        CheckpointError: the file is absent or damaged, or its weights have another architecture or width, or they are
+            not finite numbers.
     """
     content = _read(path)
     if has_seal(content) and not is_sealed(content):
@@ -125,6 +159,7 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
         model.load_state_dict({name: given[name] for name in own if name not in heads}, strict=False)
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its tensors cannot be used ({str(error).splitlines()[0]})") from error
+    require_finite(model.state_dict(), path)
     return heads
 
 
@@ -137,6 +172,7 @@ def seal_of(path: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
+        require_regular(path)
         return path.read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from engine.runs.checkpoint_file import incomplete
 from engine.runs.run_folder import RunFolder
 from engine.training import Training, machine
-from system.errors import ConfigError, DataError
+from system.errors import ConfigError, DataError, is_out_of_memory
 
 # These keys change neither what is computed nor the order in which it is computed.
 FREE = {"train.workers", "train.device", "train.save_every_minutes"}
@@ -46,10 +47,12 @@ def restore(run: RunFolder, training: Training, state: Mapping, constants: Mappi
     """Brings `training` and the other files of the run to the state of a checkpoint, and prints this.
 
     Args:
-        constants: the unchanging keys of this start's checkpoints: its `config` and the digest of its `data` are used.
+        constants: the unchanging keys of this start's checkpoints. Of these its `config`, its `classes`, its `truth`
+            and the digest of its `data` are used.
         root: the data folder, as the configuration names it.
 
     Raises:
+        CheckpointError: a part of the checkpoint is not what a training needs.
         DataError: the data are not those that the run began with.
     """
     if state["data"] != constants["data"]:
@@ -57,8 +60,15 @@ def restore(run: RunFolder, training: Training, state: Mapping, constants: Mappi
             f"{root}: names, sizes or the split of its files differ from those that the run began with; "
             "put them back, or train anew with --fresh or name=…"
         )
+    require_same_truth(state, constants, root=root)
     epochs = [config["train"]["epochs"] for config in (state["config"], constants["config"])]
-    training.load_state_dict(state, epochs_changed=epochs[0] != epochs[1])
+    try:
+        training.load_state_dict(state, epochs_changed=epochs[0] != epochs[1])
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise incomplete(run.path / "last.pth", reason) from error
     if training.ranks.is_first:
         run.rewrite_derived(training.history, state)
     steps = f" and {training.progress.steps} steps" if training.progress.steps else ""
@@ -69,6 +79,25 @@ def restore(run: RunFolder, training: Training, state: Mapping, constants: Mappi
     now = machine(training.runtime, training.ranks)
     if other := [f"{key} {value} → {now[key]}" for key, value in state["machine"].items() if value != now.get(key)]:
         print(f"machine {', '.join(other)}: the last bits may differ from those of a run that was never stopped")
+
+
+def require_same_truth(begun: Mapping, now: Mapping, *, root: str) -> None:
+    """Compares the classes, and the palette and the void value of class maps, with those that a run began with.
+
+    Args:
+        begun, now: the unchanging keys of two checkpoints. Older ones have no palette and no void value to compare.
+
+    Raises:
+        DataError: one differs. The message shows both values.
+    """
+    old, new = ({"classes": ", ".join(one["classes"]), **one.get("truth", {})} for one in (begun, now))
+    changed = [f"  {key}: {old[key]} → {new[key]}" for key in old if old[key] != new.get(key)]
+    if changed:
+        raise DataError(
+            f"{root}: the training cannot go on with another truth than it began with\n"
+            + "\n".join(changed)
+            + "\n  put dataset.yaml back, or train anew with --fresh or name=…"
+        )
 
 
 def _flat(section: Mapping, prefix: str = "") -> Iterator[tuple[str, object]]:

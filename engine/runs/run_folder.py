@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.history import History, to_csv
-from engine.runs.checkpoint_file import NewerFormatError, load_checkpoint, save_checkpoint
+from engine.runs.checkpoint_file import NewerFormatError, load_checkpoint, require_whole, save_checkpoint
 from engine.runs.lock import FolderLock
 from system.errors import CheckpointError, ConfigError
 from system.files import remove_leftovers, write_text
@@ -98,28 +98,32 @@ class RunFolder:
     def recover(self) -> dict | None:
         """Returns the newest undamaged checkpoint of a stopped run; None if no run has begun. It changes no file.
 
-        If last.pth is damaged or absent, previous.pth is used, and one printed line says so.
+        If last.pth is damaged or absent, previous.pth is used, and one printed line says so. If last.pth is undamaged
+        and something else than a checkpoint, somebody has put it there, and it is refused.
 
         Raises:
-            CheckpointError: both are damaged, or last.pth has a newer format.
+            CheckpointError: both are damaged, or last.pth has a newer format, or a training cannot go on from it.
         """
         if not any((self.path / name).exists() for name in ("last.pth", "previous.pth", "best.pth", "log.csv")):
             return None
+        which = "last"
         try:
-            return self.load("last")
+            state = self.load(which)
         except NewerFormatError:
             raise
         except CheckpointError as error:
+            which = "previous"
             try:
-                state = self.load("previous")
+                state = self.load(which)
             except CheckpointError as second:
                 raise CheckpointError(
                     f"{error}\n  {second}\n  no checkpoint is left to go on from, and nothing was changed; "
                     "--fresh moves the run aside and trains anew"
                 ) from error
             self._last_is_whole = False
-            print(f"damaged {error.args[0].split(';')[0]}; going on from previous.pth, epoch {state['epoch']}")
-            return state
+            print(f"damaged {error.args[0].split(';')[0]}; going on from previous.pth, epoch {state.get('epoch')}")
+        require_whole(state, self.path / f"{which}.pth")
+        return state
 
     def rewrite_derived(self, history: History, state: dict) -> None:
         """Rewrites best.pth and the tables, because a stop may come between two writes.
@@ -146,6 +150,15 @@ class RunFolder:
                 f"damaged {what}; the weights of the best epoch so far, {best}, are lost; "
                 "a better epoch will write new ones"
             )
+
+    def where_best(self, *, epoch: int) -> str:
+        """Returns the path of best.pth for a message; if it is not of this epoch, the message says what happened."""
+        path = self.path / "best.pth"
+        try:
+            found = self.load("best").get("epoch")
+        except CheckpointError as error:
+            return f"{str(error).split(';')[0]}, so the weights of this epoch are lost"
+        return str(path) if found == epoch else f"{path}: it is of epoch {found}, so the weights of this epoch are lost"
 
     def save(self, history: History, state: Mapping[str, object], *, epoch_ended: bool) -> None:
         """Writes `last.pth` and keeps the one before it as `previous.pth`.

@@ -6,77 +6,55 @@ Nothing here imports torch, so that a wrong configuration is refused at once. Th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import Field, PositiveFloat, model_validator
 
 from engine.schema.choices import name_in, shown, suggestion
 from engine.schema.losses import LossConfig
+from engine.schema.numbers import (
+    Choice,
+    Count,
+    Crops,
+    NumberFrom0,
+    Pixels,
+    Radius,
+    Rhythm,
+    Seed,
+    Size,
+    SplitSeed,
+    Width,
+    Workers,
+)
 from engine.schema.optimisers import Fraction, OptimizerConfig, SchedulerConfig
 from engine.schema.section import Section
-from models import FILTERS, MODELS
+from models import FILTERS, MODELS, size_of_deepest
 from tasks import TASKS
-
-
-def _check_size(size: object) -> object:
-    sides = size if isinstance(size, list) and len(size) == 2 else [size]
-    if not all(type(side) is int and 1 <= side <= 16384 for side in sides):
-        raise ValueError(
-            f"got {size!r}; allowed is a side in pixels, such as 96, or [height, width], such as [96, 128]"
-        )
-    return size
 
 
 def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
     return (size, size) if isinstance(size, int) else size and tuple(size)
 
 
-def _auto_or(allowed: Callable[[object], bool], expected: str) -> BeforeValidator:
-    def check(value: object) -> object:
-        if value != "auto" and not allowed(value):
-            raise ValueError(f"got {value!r}; expected auto, or {expected}")
-        return value
-
-    return BeforeValidator(check)
-
-
 TaskName = Annotated[str, name_in(lambda: list(TASKS))]
 ModelName = Annotated[str, name_in(lambda: list(MODELS))]
-Size = Annotated[int | list[int], BeforeValidator(_check_size)]
-Workers = Annotated[
-    int | Literal["auto"],
-    _auto_or(lambda value: type(value) is int and value >= 0, "a whole number greater than or equal to 0"),
-]
-Rhythm = Annotated[
-    int | Literal["auto"],
-    _auto_or(lambda value: type(value) is int and value >= 1, "a whole number greater than or equal to 1"),
-]
-Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is bool, "true or false")]
 
 
 class DataConfig(Section):
     root: str  # the data folder, relative to the root of the repository
     size: Size | None = None  # the network sees the whole image, resized to this size …
     crop: Size | None = None  # … or it sees windows of this size at native scale
-    crops_per_image: PositiveInt = 1  # number of windows of each image in every epoch
-    overlap: NonNegativeInt | None = None  # pixels between the tiles that score and predict; None: half a tile
+    crops_per_image: Crops = 1  # number of windows of each image in every epoch
+    overlap: NumberFrom0 | None = None  # pixels between the tiles that score and predict; None: half a tile
     channels: Literal["auto", 1, 3] = "auto"
     intensity: Literal["native", "image", "run"] = "native"
     mask_threshold: Fraction | None = None  # where soft masks are cut, as a share of their full range
-    border_radius: Annotated[float, Field(ge=1)] = 2.5  # of task: border, in pixels of the network's input
-    max_pixels: PositiveInt = 2**28
+    border_radius: Radius = 2.5  # of task: border, in pixels of the network's input
+    max_pixels: Pixels = 2**28
     normalise: Literal["dataset", "imagenet"] = "dataset"
     val_fraction: Fraction = 0.2
-    split_seed: NonNegativeInt = 41
+    split_seed: SplitSeed = 41
     split_file: str | None = None  # a CSV file with the columns id,split
     augment: bool = True
     on_device: Choice = "auto"  # keep the training samples on the device and augment them there
@@ -129,7 +107,7 @@ class DataConfig(Section):
 
 class ModelConfig(Section):
     name: ModelName = "NestedUNet"
-    filters: Annotated[list[PositiveInt], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))
+    filters: Annotated[list[Width], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))
     deep_supervision: bool = False
     weights: str | None = None  # start from this checkpoint
 
@@ -156,14 +134,14 @@ class DecodeConfig(Section):
 
 
 class TrainConfig(Section):
-    epochs: PositiveInt
-    batch_size: PositiveInt = 16  # images in a step, in all processes together
-    accumulate: PositiveInt = 1  # number of micro-batches in each process's share of a batch
+    epochs: Count
+    batch_size: Count = 16  # images in a step, in all processes together
+    accumulate: Count = 1  # number of micro-batches in each process's share of a batch
     sync_batch_norm: bool = False  # batch norm uses the images of all processes
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
     best: Literal["auto", "val_iou", "val_dice", "val_ap_50", "val_ap"] = "auto"  # best.pth has the highest
     decode_every: Rhythm = "auto"  # score the cells of the validation part in every n-th epoch
-    early_stopping: PositiveInt | None = None  # stop after this many epochs without a better score
+    early_stopping: Count | None = None  # stop after this many epochs without a better score
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16 is for GPUs without bf16
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     workers: Workers = "auto"  # number of processes that read and augment
@@ -185,7 +163,7 @@ class Config(Section):
     """The complete configuration of an experiment."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
-    seed: NonNegativeInt = 41
+    seed: Seed = 41
     task: TaskName = "binary"
     data: DataConfig
     model: ModelConfig = ModelConfig()
@@ -234,6 +212,28 @@ class Config(Section):
                 f"train.best: {self.best} needs the scores of cells, which task {' and '.join(separating)} have; "
                 f"got task: {self.task}, set train.best: val_iou"
             )
+        return self
+
+    def why_too_few_values(self, images: int) -> str | None:
+        """Returns why batch norm cannot train with so many images at once; None if it can.
+
+        It needs two values of each channel, and the deepest level of a small image has a single one.
+        """
+        height, width = self.data.window
+        if images * math.prod(size_of_deepest(self.model.filters, height, width)) > 1:
+            return None
+        key, deepest = "size" if self.data.size else "crop", 2 ** (len(self.model.filters) - 1)
+        return (
+            f"batch norm needs two values of each channel, and with data.{key} {height}×{width} the deepest of the "
+            f"{len(self.model.filters)} levels of the network has one in each image, of which {images} goes through it "
+            f"at once; take at least two (train.batch_size, train.accumulate), a data.{key} above {deepest}, or fewer "
+            "model.filters"
+        )
+
+    @model_validator(mode="after")
+    def _enough_for_batch_norm(self) -> Config:
+        if problem := self.why_too_few_values(self.train.micro_batch_size(processes=1)):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
+from engine.schema.numbers import Count, NumberFrom0
 from engine.schema.section import Section
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -55,13 +56,13 @@ class OneCycleConfig(Section):
 class PlateauConfig(Section):
     name: Literal["plateau"]
     factor: Fraction = 0.1
-    patience: NonNegativeInt = 10  # epochs without a lower val_loss
+    patience: NumberFrom0 = 10  # epochs without a lower val_loss
     min_lr: NonNegativeFloat = 0.0
 
 
 class MultiStepConfig(Section):
     name: Literal["multi_step"]
-    milestones: Annotated[list[PositiveInt], Field(min_length=1)]  # lr falls after each of these epochs
+    milestones: Annotated[list[Count], Field(min_length=1)]  # lr falls after each of these epochs
     factor: Fraction = 0.1
 
 

@@ -54,12 +54,12 @@ def read_decoding(path: Path, methods: tuple[str, ...]) -> ChosenDecoding | None
         methods: those that the run's task allows.
 
     Raises:
-        ConfigError: the file has unknown keys, or values that are not allowed.
+        ConfigError: the file cannot be read, or it has unknown keys or values that are not allowed.
     """
     if not path.exists():
         return None
-    keys = read_yaml(path)
     try:
+        keys = read_yaml(path)
         if not isinstance(keys, dict):
             raise TypeError(f"it must hold keys such as 'method:', got {keys!r}")
         notes = {name: keys.pop(name, None) for name in ("tuned_on", "epoch", "scores")}
@@ -69,5 +69,7 @@ def read_decoding(path: Path, methods: tuple[str, ...]) -> ChosenDecoding | None
         if unknown := set(keys) - set(asdict(decoding_by(method))):
             raise ValueError(f"unknown keys {', '.join(map(str, unknown))}")
         return ChosenDecoding(decoding_by(method, **keys), notes["tuned_on"], notes["epoch"])
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); make it readable, or remove it") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{path}: {error}; correct the file, or remove it") from error

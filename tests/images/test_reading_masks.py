@@ -1,5 +1,8 @@
 """The reader: masks of two values, soft masks with a threshold, and label maps."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from support.image_files import (
@@ -14,6 +17,7 @@ from support.image_files import (
     palette_image,
     pil,
     png_by_hand,
+    png_chunk,
     tif,
 )
 
@@ -119,3 +123,21 @@ GREY_PALETTE = COLOURS[[0, 3, 3, 3]]
 def test_other_label_maps_are_refused(data, told):
     with pytest.raises(DataError, match=f"^l.x: {told}"):
         decode_labels(data, "l.x")
+
+
+def palette_file(*palettes):
+    """A PNG of 2×3 zeros with these chunks of a palette."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, 3, 0, 0, 0))
+    chunks = [header, *(png_chunk(b"PLTE", one) for one in palettes)]
+    chunks += [png_chunk(b"IDAT", zlib.compress(bytes(2 * 4))), png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_labels_with_a_palette_of_one_black_colour_are_read():
+    """The length of the chunk holds the same three zeros as its only colour."""
+    assert np.array_equal(decode_labels(palette_file(bytes(3)), "x"), np.zeros((2, 3)))
+
+
+def test_labels_with_two_palettes_are_damaged():
+    with pytest.raises(DataError, match=r"damaged PNG \(2 palettes"):
+        decode_labels(palette_file(bytes(3), bytes(3)), "x")

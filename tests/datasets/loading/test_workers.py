@@ -95,7 +95,7 @@ def test_signals_to_the_whole_group_do_not_take_the_workers():
     pairs = iter(batches)
     next(pairs)
     for process in batches._iterator._workers:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
             os.kill(process.pid, number)
     assert len(list(pairs)) == 3
 

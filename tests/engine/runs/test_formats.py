@@ -50,9 +50,11 @@ def test_format_1_has_no_seal_and_gives_its_weights_only():
 
 def test_a_newer_format_is_refused_by_name_and_not_taken_for_damage(tmp_path, monkeypatch):
     run = RunFolder(tmp_path)
-    save_checkpoint(tmp_path / "previous.pth", {"epoch": 1})
+    state = load_checkpoint(GOLDEN / "format_2.pth")
+    del state["format"]
+    save_checkpoint(tmp_path / "previous.pth", state | {"epoch": 1})
     monkeypatch.setattr("engine.runs.checkpoint_file.FORMAT", FORMAT + 1)
-    save_checkpoint(tmp_path / "last.pth", {"epoch": 2})
+    save_checkpoint(tmp_path / "last.pth", state | {"epoch": 2})
     assert run.recover()["epoch"] == 2
     monkeypatch.undo()
     with pytest.raises(NewerFormatError, match=f"format {FORMAT + 1}, but this version reads up to {FORMAT}"):

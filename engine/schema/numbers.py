@@ -1,0 +1,54 @@
+"""The numbers of a configuration and their bounds. A number above its bound would end a run without a clear message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+MOST = 2**31 - 1
+MOST_WORKERS = 1024
+MOST_CROPS = 10**6  # of one image in an epoch; the order of an epoch is a list of all of them
+SIDES = range(2, 16385)  # an augmented image of a single row has negative strides, which torch does not take
+
+Count = Annotated[int, Field(gt=0, le=MOST)]
+NumberFrom0 = Annotated[int, Field(ge=0, le=MOST)]
+Crops = Annotated[int, Field(gt=0, le=MOST_CROPS)]
+Pixels = Annotated[int, Field(gt=0, le=2**62)]
+Seed = Annotated[int, Field(ge=0, le=2**64 - 1)]  # what torch takes
+SplitSeed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what scikit-learn takes
+Width = Annotated[int, Field(gt=0, le=2**16)]  # of a level of a network
+Radius = Annotated[float, Field(ge=1, le=100)]  # a pixel's neighbourhood has up to 4 · 100² pixels
+
+
+def _check_size(size: object) -> object:
+    sides = size if isinstance(size, list) and len(size) == 2 else [size]
+    if not all(type(side) is int and side in SIDES for side in sides):
+        raise ValueError(
+            f"got {str(size)[:100]}; allowed is a side in pixels, such as 96, or [height, width], such as [96, 128], "
+            f"each from {SIDES[0]} to {SIDES[-1]}"
+        )
+    return size
+
+
+Size = Annotated[int | list[int], BeforeValidator(_check_size)]
+
+
+def _auto_or(allowed: Callable[[object], bool], expected: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if value != "auto" and not allowed(value):
+            raise ValueError(f"got {value!r}; expected auto, or {expected}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _auto_or_number(least: int, most: int) -> BeforeValidator:
+    expected = f"a whole number greater than or equal to {least}, and at most {most}"
+    return _auto_or(lambda value: type(value) is int and least <= value <= most, expected)
+
+
+Workers = Annotated[int | Literal["auto"], _auto_or_number(0, MOST_WORKERS)]
+Rhythm = Annotated[int | Literal["auto"], _auto_or_number(1, MOST)]
+Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is bool, "true or false")]
