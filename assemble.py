@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from datasets.balance import balanced_weights
-from datasets.fingerprint import fingerprint
+from datasets.fingerprint import fingerprint, split_fingerprint
 from datasets.folder import DataFolder, list_folder
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import scoring_loader, stretch, training_loader
@@ -256,6 +256,7 @@ def constants(config: Config, data: TrainingData, root: Path) -> dict[str, objec
         "reader": data.reader.to_dict(),
         "normalisation": data.normalise.to_dict(),
         "data": fingerprint(root / config.data.root, data.split, data.train, data.val),
+        "split": split_fingerprint(data.split),
     }
 
 

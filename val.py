@@ -124,10 +124,10 @@ def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader]:
     """Returns the samples of one part of a run's data, and the loader that scores them.
 
     Raises:
-        DataError: the classes of the data folder, its files or the split are no longer those of the run.
+        DataError: the classes of the data folder or the split are no longer those of the run.
     """
     from assemble import data_folder
-    from datasets.fingerprint import fingerprint
+    from datasets.fingerprint import split_fingerprint
     from datasets.loading.loaders import scoring_loader
     from datasets.samples import Samples
     from datasets.split import read_split, select
@@ -141,16 +141,12 @@ def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader]:
         )
     path = saved.folder.path / "split.csv"
     split = read_split(path, [sample.id for sample in folder.samples])
-    samples_of = lambda part: Samples(
-        select(folder.samples, split, part), predictor.reader, folder.task, size=predictor.size
-    )
-    if fingerprint(ROOT / config.data.root, split, samples_of("all")) != saved.data:
+    if saved.split not in (None, split_fingerprint(split)):
         raise DataError(
-            f"{path}: not the split that the run was trained with, or files of {config.data.root} have changed their "
-            f"names or sizes since; put the files back; train.py --config {saved.folder.path / 'config.yaml'} --resume "
-            "then writes the split again"
+            f"{path}: not the split that the run was trained with; restore the file, or let "
+            f"train.py --config {saved.folder.path / 'config.yaml'} --resume write it again"
         )
-    samples = samples_of(part)
+    samples = Samples(select(folder.samples, split, part), predictor.reader, folder.task, size=predictor.size)
     on_cuda = predictor.runtime.on_cuda
     loader = scoring_loader(samples, predictor.normalise, batch_size=saved.batch_size, pin_memory=on_cuda)
     print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)

@@ -18,6 +18,17 @@ def fingerprint(root: Path, split: Mapping[str, str], *parts: Samples) -> str:
     files = {file for part in parts for sample in part.samples for file in (sample.image, *sample.truth) if file}
     for file in sorted(files):
         digest.update(f"{file.relative_to(root).as_posix()}\0{file.stat().st_size}\n".encode())
+    _add_split(digest, split)
+    return digest.hexdigest()
+
+
+def split_fingerprint(split: Mapping[str, str]) -> str:
+    """A digest of the split alone, which says which images belong to which part."""
+    digest = hashlib.blake2b(digest_size=16)
+    _add_split(digest, split)
+    return digest.hexdigest()
+
+
+def _add_split(digest: hashlib.blake2b, split: Mapping[str, str]) -> None:
     for sample_id in sorted(split):
         digest.update(f"{sample_id}\0{split[sample_id]}\n".encode())
-    return digest.hexdigest()
