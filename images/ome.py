@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from images.formats import Refusal, damaged
 
-MAX_TEXT, MAX_TAGS = 2**22, 200_000  # characters, and tags among them: parsing takes some 150 bytes for each tag
+MAX_TEXT, MAX_TAGS = 2**22, 50_000  # characters, and tags among them: parsing takes some 150 bytes for each tag
 MAX_PLANES = 100  # as many as a file of one image may have pages
 SPLIT = "split it into single planes, one image per file"
 AXES = "XYCZT"

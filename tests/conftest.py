@@ -7,6 +7,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the suite gives the same answers on a
 # The networks of the tests are so small that a second thread makes them slower, beside other work many times.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,11 @@ import numpy as np
 import pytest
 
 from system.errors import run_script
+
+# A suite in the background, or under nohup, inherits that signals are ignored; its processes would ignore them, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parent.parent
 
