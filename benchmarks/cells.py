@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.folder import list_folder
+from assemble import data_folder
 from datasets.split import read_split, select
 from images.reading import decode_labels, read_bytes, read_image
 from inference.cells.decoding import Decoding, decode, decoding_by
@@ -63,7 +63,7 @@ def main() -> None:
 
 def maps_of(run: SavedRun) -> Maps:
     """Predicts the validation part of a run."""
-    folder = list_folder(ROOT / run.config.data.root, type(run.predictor.task), run.predictor.task.options)
+    folder = data_folder(run.config, ROOT)
     split = read_split(run.folder.path / "split.csv", [sample.id for sample in folder.samples])
     return [
         (

@@ -14,11 +14,10 @@ from datasets.crop import random_crop
 from datasets.folder import Sample, read_sample
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
-from images.reading import decode_labels, read_bytes
-from images.resize import resize_image, resize_labels
-from system.errors import FileError
+from images.resize import resize_image
 from system.seeding import sample_seed
 from tasks.task import Task
+from tasks.truth import LabelMaps
 
 CACHE_BYTES = 4 * 2**30  # decoded samples are kept in memory up to this
 
@@ -66,16 +65,14 @@ class Samples:
         """The label map of `samples[index]`, read again: [H, W] integers, as the network sees it or at its own size.
 
         Raises:
-            FileError: the file cannot be used, or it has another size than its image, which was read before.
+            FileError: the file cannot be used, or it has another size than its image.
         """
-        path, most = self.samples[index].labels, self.reader.max_pixels
-        labels = decode_labels(read_bytes(path, max_pixels=most), str(path), max_pixels=most)
-        if labels.shape != (size := self.image_sizes.get(index, labels.shape)):
-            found, wanted = ("×".join(map(str, shape)) for shape in (labels.shape, size))
-            raise FileError(
-                str(path), found=f"{found} pixels, but its image has {wanted}", fix="make both the same size"
-            )
-        return labels if at_file_size or self.size is None else resize_labels(labels, self.size)
+        if index not in self.image_sizes:
+            self[index]
+        path = self.samples[index].labels
+        shape, truth = self.image_sizes[index], LabelMaps(path.parent)
+        labels = truth.read([path], like="its image", shape=shape, max_pixels=self.reader.max_pixels)
+        return (labels if at_file_size or self.size is None else truth.resize(labels, self.size))[..., 0]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Image [H, W, C] uint8 and encoded target (see `Task`) as the network sees them."""

@@ -55,11 +55,7 @@ def open_rows(path: Path, reader: ImageReader, *, above: int = ABOVE) -> ImageRo
     Raises:
         FileError: as `ImageReader.read` does.
     """
-    try:
-        with _naming(path):
-            regions = open_regions(path, above=above)
-    except OSError:  # it cannot be opened, which the reader reports
-        regions = None
+    regions = _regions(path, above)
     if regions is None:
         image = reader.read(path)
         return ImageRows(image.shape, lambda top, bottom: image[top:bottom])
@@ -82,15 +78,20 @@ def size_of_regions(path: Path, *, above: int = ABOVE) -> tuple[int, int] | None
     Raises:
         FileError: as `open_rows` does.
     """
-    try:
-        with _naming(path):
-            regions = open_regions(path, above=above)
-    except OSError:  # it cannot be opened, which the reader reports
-        return None
+    regions = _regions(path, above)
     if regions is None:
         return None
     regions.close()
     return regions.shape[:2]
+
+
+def _regions(path: Path, above: int) -> TiffRegions | None:
+    """Opens a file whose rows can be read in parts; None if it is read whole."""
+    try:
+        with _naming(path):
+            return open_regions(path, above=above)
+    except OSError:  # it cannot be opened, which the reader reports
+        return None
 
 
 def _conversion(regions: TiffRegions, reader: ImageReader, path: Path) -> Callable[[np.ndarray], np.ndarray]:

@@ -24,7 +24,7 @@ from inference.prediction import Computed, Inputs, Prediction
 from inference.tiling import pad_to_tile
 from models import fold_batch_norm
 from system.errors import ConfigError
-from tasks import TASKS
+from tasks import tasks_with_cells
 from tasks.task import Task
 
 
@@ -119,7 +119,7 @@ class ImagePredictor(ABC):
             ConfigError: the task has no cells.
         """
         if self.decoding is None:
-            able = ", ".join(name for name, entry in TASKS.items() if entry.methods)
+            able = ", ".join(tasks_with_cells())
             raise ConfigError(f"the task of this run has masks but no cells; cells come from task: {able}")
         return self.decoding
 
@@ -129,15 +129,30 @@ class ImagePredictor(ABC):
 
     def computed(self, image: np.ndarray, *, threshold: float | None = None) -> Computed:
         """Does the part of `predict` that needs the network."""
-        threshold, image, top = self.task.checked_threshold(threshold), checked(image), 0
+        threshold, image = self.task.checked_threshold(threshold), checked(image)
         masks = np.empty((len(self.classes), *image.shape[:2]), bool)
         maps = None if self.decoding is None else np.empty((len(self.task.channels), *image.shape[:2]), np.float32)
+        self.fill(image, masks, maps, threshold=threshold)
+        return Computed(masks, maps)
+
+    def fill(
+        self, image: np.ndarray | Path, masks: np.ndarray, maps: np.ndarray | None, *, threshold: float | None
+    ) -> None:
+        """Writes the masks and maps of an image into arrays of its size, which may lie in files.
+
+        Args:
+            image: as `strips` takes it.
+            masks: [K, H, W] bool.
+            maps: [C, H, W] float32; or unsigned integers, whose highest number stands for 1; None leaves them out.
+            threshold: one that the task has checked.
+        """
+        top = 0
         for strip in self.strips(image):
             rows = np.s_[:, top : (top := top + strip.shape[1])]
             masks[rows] = self.masks_of(strip, threshold)
             if maps is not None:
-                maps[rows] = self.maps_of(strip)
-        return Computed(masks, maps)
+                found = self.maps_of(strip)
+                maps[rows] = np.rint(found * np.iinfo(maps.dtype).max) if maps.dtype.kind == "u" else found
 
     def computed_together(
         self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]], *, threshold: float | None = None
@@ -204,7 +219,7 @@ class Predictor(ImagePredictor):
                 image = pixels.rows(0, pixels.shape[0]) if self.size is not None else None
             else:
                 image = self.reader.convert(image)
-                pixels = torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1)
+                pixels = planes_of(image)
             if self.size is None:
                 yield from self.folded.strips(pixels, device=self.runtime.device, prepare=prepare)
             else:
@@ -216,12 +231,10 @@ class Predictor(ImagePredictor):
         """Returns an image as the network sees it, [channels, h, w] uint8; None if it is larger than a tile."""
         image = self.reader.convert(image)
         if self.size is not None:
-            return torch.from_numpy(np.ascontiguousarray(resize_image(image, self.size))).permute(2, 0, 1)
+            return planes_of(resize_image(image, self.size))
         if image.shape[0] > self.model.tile[0] or image.shape[1] > self.model.tile[1]:
             return None
-        return pad_to_tile(
-            torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1), self.model.tile
-        )
+        return pad_to_tile(planes_of(image), self.model.tile)
 
     @torch.inference_mode()
     def logits_together(self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
@@ -232,6 +245,11 @@ class Predictor(ImagePredictor):
         if self.size is not None:
             return [resize_logits(logits, size) for logits, size in zip(found, sizes, strict=True)]
         return [logits[:, :height, :width] for logits, (height, width) in zip(found, sizes, strict=True)]
+
+
+def planes_of(image: np.ndarray) -> Tensor:
+    """Returns the planes of an image [H, W, C] as a tensor [C, H, W], without a copy if torch can use its memory."""
+    return torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1)
 
 
 def checked(image: np.ndarray) -> np.ndarray:

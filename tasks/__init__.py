@@ -55,3 +55,8 @@ def load_task(name: str) -> type[Task]:
 def tasks_with(targets: typing.Container[str]) -> list[str]:
     """Returns the names of the tasks whose losses receive one of these kinds of targets, in the order of the table."""
     return [name for name, entry in TASKS.items() if entry.target in targets]
+
+
+def tasks_with_cells() -> list[str]:
+    """Returns the names of the tasks whose maps can become cells, in the order of the table."""
+    return [name for name, entry in TASKS.items() if entry.methods]

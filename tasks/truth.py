@@ -37,12 +37,14 @@ class Truth(ABC):
         plain = lambda value: list(map(plain, value)) if isinstance(value, tuple | list) else value
         return {"palette": plain(self.palette), "void": plain(self.void)}
 
-    def read(self, files: Sequence[Path | None], *, like: Path, shape: tuple[int, int], max_pixels: int) -> np.ndarray:
+    def read(
+        self, files: Sequence[Path | None], *, like: Path | str, shape: tuple[int, int], max_pixels: int
+    ) -> np.ndarray:
         """Reads the truth of one sample at its own size: [H, W, files].
 
         Args:
             files: one file per class, where None is an empty mask; or a single map.
-            like: the path of the image, for messages.
+            like: the path of the image, or another name for it, for messages.
             shape: (height, width) of the image, which all files must have.
             max_pixels: larger files are refused before they are decoded.
 
@@ -101,7 +103,9 @@ class ExclusiveMaskFiles(MaskFiles):
     The files are read as class indices: 0 where there is no mask, else 1, 2, … in the order of the classes.
     """
 
-    def read(self, files: Sequence[Path | None], *, like: Path, shape: tuple[int, int], max_pixels: int) -> np.ndarray:
+    def read(
+        self, files: Sequence[Path | None], *, like: Path | str, shape: tuple[int, int], max_pixels: int
+    ) -> np.ndarray:
         masks = super().read(files, like=like, shape=shape, max_pixels=max_pixels)
         shared = masks.sum(axis=-1, dtype=np.uint16) > 1
         if shared.any():

@@ -30,7 +30,7 @@ from engine.schema.numbers import (
 from engine.schema.optimisers import Fraction, OptimizerConfig, SchedulerConfig
 from engine.schema.section import Section
 from models import FILTERS, MODELS, size_of_deepest
-from tasks import TASKS
+from tasks import TASKS, tasks_with_cells
 
 
 def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
@@ -203,7 +203,7 @@ class Config(Section):
     def _cells_fit_task(self) -> Config:
         methods, separating = TASKS[self.task].methods, [name for name, entry in TASKS.items() if entry.instances]
         if self.decode != DecodeConfig() and not methods:
-            able = ", ".join(name for name, entry in TASKS.items() if entry.methods)
+            able = ", ".join(tasks_with_cells())
             raise ValueError(f"decode: task {self.task} has no cells; leave the section out, or set task: {able}")
         if (method := self.decode.method) is not None and method not in methods:
             raise ValueError(f"decode.method: got {shown(method)}; {suggestion(method, methods)}")

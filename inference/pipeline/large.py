@@ -52,12 +52,7 @@ def predict_large(
         held = lambda name, kind, *sizes: arrays.enter_context(array_in_file(Path(work) / name, kind, sizes))
         masks = held("masks", np.bool_, len(predictor.classes), *shape)
         maps = None if predictor.decoding is None else held("maps", np.uint16, len(predictor.task.channels), *shape)
-        top = 0
-        for strip in predictor.strips(image):
-            part = np.s_[:, top : (top := top + strip.shape[1])]
-            masks[part] = predictor.masks_of(strip, threshold)
-            if maps is not None:
-                maps[part] = np.rint(predictor.maps_of(strip) * 65535)
+        predictor.fill(image, masks, maps, threshold=threshold)
         objects = None
         if maps is not None:
             labels = held("labels", np.uint32, *shape)
