@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from datasets.balance import balanced_weights
 from datasets.fingerprint import fingerprint, split_fingerprint
-from datasets.folder import DataFolder, list_folder
+from datasets.folder.data_folder import DataFolder, list_folder
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import scoring_loader, stretch, training_loader
 from datasets.prepare.synthetic import write_synthetic
@@ -96,7 +96,9 @@ def task_type(config: Config) -> type[Task]:
 
 
 def task_options(config: Config) -> TaskOptions:
-    return TaskOptions(mask_threshold=config.data.mask_threshold, border_radius=config.data.border_radius)
+    return TaskOptions(
+        truth=config.data.truth, mask_threshold=config.data.mask_threshold, border_radius=config.data.border_radius
+    )
 
 
 def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingData:
@@ -118,6 +120,8 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingD
         intensity=config.data.intensity,
         max_pixels=config.data.max_pixels,
     )
+    for note in data.notes:
+        print(f"truth   {note}")
     print(f"data    {config.data.root}: {data.description}; {len(data.train)} train, {len(data.val)} val")
     return data
 

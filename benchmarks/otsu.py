@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.folder import list_folder, read_sample
+from datasets.folder.data_folder import list_folder, read_sample
 from images.image_reader import ImageReader
 from tasks.binary import Binary
 

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from datasets.augment import Augmentation
 from datasets.crop import random_crop
-from datasets.folder import Sample, read_sample
+from datasets.folder.data_folder import Sample, read_sample
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from images.resize import resize_image

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.folder import list_folder
-from datasets.problems import refusal
+from datasets.folder.data_folder import list_folder
+from datasets.folder.problems import no_foreground, refusal
 from datasets.samples import Samples
 from datasets.split import SPLITS, random_split, read_split, select
 from datasets.threads import in_threads
@@ -32,6 +32,7 @@ class TrainingData:
         normalise: applied to every image, in training, validation and prediction.
         pixels: "train" and "val" → pixels of each class, [K] int64, as the network sees the images.
         description: what was found, in a line.
+        notes: what was recognised in the data folder, in sentences.
     """
 
     task: Task
@@ -42,6 +43,7 @@ class TrainingData:
     normalise: Normalisation
     pixels: Mapping[str, np.ndarray]
     description: str
+    notes: tuple[str, ...] = ()
 
 
 def load_training_data(
@@ -82,6 +84,9 @@ def load_training_data(
     reader = choose_reader(images, channels=channels, intensity=intensity, max_pixels=max_pixels)
     train, val = (Samples(select(folder.samples, split, part), reader, folder.task, size=size) for part in SPLITS)
     counts = _read_all([train, val], root=root, problems=problems)
+    if not counts[: len(train), :-1][:, folder.task.drawn].any():
+        part = f"the {len(train)} images of the training part"
+        raise no_foreground(folder.kind, part, options.mask_threshold).as_error(root)
     return TrainingData(
         task=folder.task,
         split=split,
@@ -91,6 +96,7 @@ def load_training_data(
         normalise=_normalisation(normalise, train),
         pixels={"train": counts[: len(train), :-1].sum(0), "val": counts[len(train) :, :-1].sum(0)},
         description=_describe(folder.task, counts, train, val),
+        notes=folder.notes,
     )
 
 

@@ -16,6 +16,7 @@ class SoftmaxTask(Task):
     """Uses class indices as targets. The prediction is one-hot."""
 
     background = True
+    reads = "classes"
 
     def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
         """Returns the truth as it was read: [H, W, 1] class indices {0 … K−1, 255 void}."""

@@ -20,10 +20,13 @@ class TaskOptions:
     """The keys of a configuration that say how the truth is read and encoded. A task may use only some of them.
 
     Attributes:
+        truth: what the files of the truth are: "masks", "labels" (label maps) or "classes" (class maps); "auto"
+            recognises it, see `datasets.folder.truth_files`.
         mask_threshold: where soft masks are cut, as a share of the file's full range; None refuses soft masks.
         border_radius: the radius of `tasks.border.border_map`, in pixels of the network's input.
     """
 
+    truth: str = "auto"
     mask_threshold: float | None = None
     border_radius: float = 2.5
 
@@ -38,7 +41,8 @@ class Task(ABC):
     `tasks.instance.InstanceTask` describes. A network has C channels: as many as classes, unless `channels` has more.
 
     Attributes:
-        reads: the folder of the truth below the data folder, "masks" or "labels".
+        reads: what the truth must be: "masks", which label maps and class maps can become; "labels", label maps; or
+            "classes", class maps or a folder of masks for each class.
         background: whether channel 0 is the background. Means over classes, files and pictures leave it out.
         classes: names of the K classes.
         truth: how the files of the truth are read; None if there is no data folder, as in prediction.

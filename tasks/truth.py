@@ -97,6 +97,14 @@ class MaskFiles(Truth):
 
 
 @dataclass(frozen=True)
+class LabelForeground(MaskFiles):
+    """The truth is a label map for each class, of which only the foreground is read: masks of {0, 1}."""
+
+    def decode(self, data: bytes, name: str, max_pixels: int) -> np.ndarray:
+        return (decode_labels(data, name, max_pixels=max_pixels) > 0).view(np.uint8)
+
+
+@dataclass(frozen=True)
 class ExclusiveMaskFiles(MaskFiles):
     """The truth is a mask file of {0, 1} for each class, and the classes never overlap.
 

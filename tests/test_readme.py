@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_layers import ALLOWED
 
-from datasets.description import read_description
+from datasets.folder.description import read_description
 from engine.schema.config_file import load_config, parse_yaml
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -30,13 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="T",
         help="accept soft masks and cut them at this fraction of their full range, as data.mask_threshold does",
     )
+    truth_help = "what the files in masks/ are, as data.truth says it (default: recognised)"
+    parser.add_argument("--truth", choices=("auto", "masks", "labels", "classes"), default="auto", help=truth_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)
 
     from datasets.check.folder import check  # imported here, because OpenCV would slow --help
     from system.files import write_text
 
-    report = check(options.folder, mask_threshold=options.mask_threshold)
+    report = check(options.folder, truth=options.truth, mask_threshold=options.mask_threshold)
     print(report.text())
     if options.json is not None:
         write_text(options.json, report.json())

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from datasets.problems import Problem
+from datasets.folder.problems import Problem
 from datasets.threads import in_threads
 
 NAME = "SHA256SUMS"

@@ -10,23 +10,27 @@ from typing import Any
 import numpy as np
 
 from datasets.check.inspection import Inspection
-from datasets.listing import Listing
-from datasets.problems import Problem
+from datasets.folder.listing import Listing
+from datasets.folder.problems import Problem, no_foreground
+from datasets.folder.truth_files import TruthFiles
 
 CROP_STEP, CROP_LEAST, CROP_MOST = 32, 64, 512  # pixels; a network of five levels halves a side four times
 DIAMETERS = 8  # a crop shows some dozens of densely packed objects and few of them are cut by its border
 
 
-def collect(listing: Listing, samples: Sequence[Inspection], checksums: Mapping[str, int] | None) -> dict[str, Any]:
+def collect(
+    listing: Listing, truth: TruthFiles, samples: Sequence[Inspection], checksums: Mapping[str, int] | None
+) -> dict[str, Any]:
     """The facts of a folder, in plain Python types.
 
     Returns:
         images; sizes {smallest, largest: [height, width] by area, distinct, median_short_side} or None; pixels
         {channels and type: images}; equal_channels; classes {name: see `_class_facts`}; overlap_share of all pixels;
-        label_maps; checksums {listed, matching} or None; suggested_crop in pixels or None; suggested_crop_reason.
+        truth, see `TruthFiles.kind`; label_maps; checksums {listed, matching} or None; suggested_crop in pixels or
+        None; suggested_crop_reason.
     """
     sizes = [one.size for one in samples if one.size]
-    classes = {name: _class_facts(name, samples) for name in listing.masks}
+    classes = {name: _class_facts(name, samples) for name in truth.files}
     medians = {name: of["diameter"]["median"] for name, of in classes.items() if of["diameter"]}
     short_side = float(np.median([min(size) for size in sizes])) if sizes else None
     crop, reason = suggest_crop(medians, short_side)
@@ -37,7 +41,8 @@ def collect(listing: Listing, samples: Sequence[Inspection], checksums: Mapping[
         "equal_channels": sum(one.equal_channels for one in samples),
         "classes": classes,
         "overlap_share": _share(sum(one.overlapping for one in samples), sum(h * w for h, w in sizes)),
-        "label_maps": sum(one.label_map is not None for one in samples),
+        "truth": truth.kind,
+        "label_maps": len(listing.labels),
         "checksums": checksums,
         "suggested_crop": crop,
         "suggested_crop_reason": reason,
@@ -116,3 +121,11 @@ def find_duplicates(samples: Sequence[Inspection]) -> list[Problem]:
             found = f"the same pixels {len(group)} times, with {'equal' if len(truths) == 1 else 'different'} masks"
             problems.append(Problem("duplicate image", tuple(one.image for one in group), found, fix))
     return problems
+
+
+def find_no_foreground(samples: Sequence[Inspection], truth: TruthFiles, threshold: float | None) -> list[Problem]:
+    """A problem where no usable file of the truth has any foreground."""
+    measures = [measure for one in samples for measure in one.measures.values()]
+    if not measures or any(measure.foreground for measure in measures):
+        return []
+    return [no_foreground(truth.folder, f"{len(samples)} images", threshold)]

@@ -11,8 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.listing import Listing
-from datasets.problems import Problem
+from datasets.folder.listing import Listing
+from datasets.folder.problems import Problem
+from datasets.folder.truth_files import TruthFiles
 from images.reading import decode_class_map, decode_image, decode_labels, decode_mask, read_bytes
 from system.errors import FileError
 
@@ -68,27 +69,34 @@ class Inspection:
         self.problems.append(Problem(kind, tuple(files), found, fix, truth))
 
 
-def inspect_sample(listing: Listing, sample_id: str, *, mask_threshold: float | None = None) -> Inspection:
+def inspect_sample(
+    listing: Listing, truth: TruthFiles, sample_id: str, *, mask_threshold: float | None = None
+) -> Inspection:
     """Reads and hashes all files of one sample; problems are collected, never raised."""
-    masks_of, label_map = listing.masks_of(sample_id), listing.labels.get(sample_id)
+    masks_of = {name: files[sample_id] for name, files in truth.files.items() if sample_id in files}
+    label_map = listing.labels.get(sample_id) if truth.folder == "masks" else None  # else it is the truth itself
     sample = Inspection(listing.root, listing.images[sample_id], masks_of, label_map)
     _inspect_image(sample)
-    labels = None
+    labels, ids = None, {}
     if label_map is not None:
         labels = _open(sample, label_map, decode_labels, refused="labels", truth="labels")
-    if listing.class_maps:
-        masks = _open_class_map(listing, sample)
+    if truth.kind == "classes":
+        masks = _open_class_map(listing, truth, sample)
+    elif truth.kind == "labels":
+        opened = {name: _open_mask(sample, file, decode_labels) for name, file in masks_of.items()}
+        ids = {name: found for name, found in opened.items() if found is not None}
+        masks = {name: (found > 0).view(np.uint8) for name, found in ids.items()}
     else:
         decode = partial(decode_mask, threshold=mask_threshold)
         opened = {name: _open_mask(sample, file, decode) for name, file in masks_of.items()}
         masks = {name: mask for name, mask in opened.items() if mask is not None}
     if labels is not None and not _labels_fit(sample, labels, masks):
         labels = None
-    sample.measures = {name: _measure(mask, labels) for name, mask in masks.items()}
-    if sample.size and len(listing.masks) > 1 and not listing.class_maps:
+    sample.measures = {name: _measure(mask, ids.get(name, labels)) for name, mask in masks.items()}
+    if sample.size and len(truth.files) > 1 and truth.kind != "classes":
         absent = MaskMeasures(0, sample.size[0] * sample.size[1], np.zeros(0, np.int64), None)
-        sample.measures |= {name: absent for name in listing.masks if name not in masks_of}
-    _inspect_masks(sample, masks, classes=len(listing.masks))
+        sample.measures |= {name: absent for name in truth.files if name not in masks_of}
+    _inspect_masks(sample, masks, classes=len(truth.files))
     return sample
 
 
@@ -102,14 +110,14 @@ def _open_mask(sample: Inspection, file: str, decode: Decode) -> np.ndarray | No
     return mask
 
 
-def _open_class_map(listing: Listing, sample: Inspection) -> dict[str, np.ndarray]:
+def _open_class_map(listing: Listing, truth: TruthFiles, sample: Inspection) -> dict[str, np.ndarray]:
     """Class → mask [H, W] uint8 {0, 1}, without the background; empty, and a problem, where the map is not usable."""
     file, described = next(iter(sample.masks.values()), None), listing.description
     decode = partial(decode_class_map, palette=described.class_map_palette, void=described.void)
     indices = None if file is None else _open_mask(sample, file, decode)
     if indices is None:
         return {}
-    return {name: (indices == number).view(np.uint8) for number, name in enumerate(listing.masks, start=1)}
+    return {name: (indices == number).view(np.uint8) for number, name in enumerate(truth.files, start=1)}
 
 
 def _open(

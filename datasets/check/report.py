@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from datasets.problems import Problem
+from datasets.folder.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -18,29 +18,36 @@ class Report:
     Attributes:
         folder: path of the data folder.
         facts: see `datasets.check.facts.collect`.
-        problems: in the order of `datasets.problems.in_order`.
+        problems: in the order of `datasets.folder.problems.in_order`.
+        notes: what was recognised in the folder, in sentences.
     """
 
     folder: str
     facts: Mapping[str, Any]
     problems: Sequence[Problem]
+    notes: Sequence[str] = ()
 
     @property
     def errors(self) -> int:
         return sum(problem.severity == "error" for problem in self.problems)
 
     def json(self) -> str:
-        """{"folder", "facts", "problems": [{"severity", "kind", "files", "found", "fix"}, …]} with all problems."""
+        """The whole report as JSON.
+
+        {"folder", "notes", "facts", "problems": [{"severity", "kind", "files", "found", "fix"}, …]}
+        """
         keys = ("severity", "kind", "files", "found", "fix")
         problems = [{key: getattr(one, key) for key in keys} for one in self.problems]
-        content = {"folder": self.folder, "facts": self.facts, "problems": problems}
+        content = {"folder": self.folder, "notes": list(self.notes), "facts": self.facts, "problems": problems}
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def text(self, most: int = 10) -> str:
         """The same for a terminal, with at most `most` problems of one kind."""
         warnings = len(self.problems) - self.errors
+        notes = [f"  {note}" for note in self.notes]
         verdict = f"{_counted(self.errors, 'error')}, {_counted(warnings, 'warning')}"
-        return "\n".join([self.folder, *_fact_lines(self.facts), *_problem_lines(self.problems, most), "", verdict])
+        problems = _problem_lines(self.problems, most)
+        return "\n".join([self.folder, *notes, *_fact_lines(self.facts), *problems, "", verdict])
 
 
 def _counted(number: int, noun: str) -> str:

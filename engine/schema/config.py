@@ -49,6 +49,7 @@ class DataConfig(Section):
     overlap: NumberFrom0 | None = None  # pixels between the tiles that score and predict; None: half a tile
     channels: Literal["auto", 1, 3] = "auto"
     intensity: Literal["native", "image", "run"] = "native"
+    truth: Literal["auto", "masks", "labels", "classes"] = "auto"  # what the files of the truth are
     mask_threshold: Fraction | None = None  # where soft masks are cut, as a share of their full range
     border_radius: Radius = 2.5  # of task: border, in pixels of the network's input
     max_pixels: Pixels = 2**28

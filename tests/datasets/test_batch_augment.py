@@ -8,7 +8,7 @@ import torch
 
 from datasets import batch_augment
 from datasets.batch_augment import BRIGHTNESS, CONTRAST, HUE, SATURATION, VALUE, BatchAugmentation, shift_hsv
-from datasets.folder import list_folder
+from datasets.folder.data_folder import list_folder
 from datasets.loading.device_loader import DeviceLoader
 from datasets.loading.loaders import training_loader
 from datasets.samples import Samples

@@ -1,5 +1,6 @@
 """Every way in which a data folder can be damaged: the training and the check say the same of it."""
 
+import os
 import shutil
 
 import cv2
@@ -11,6 +12,10 @@ from datasets.check.folder import check
 from datasets.survey import load_training_data
 from system.errors import DataError
 from tasks.binary import Binary
+from tasks.border import Border
+from tasks.distance import Distance
+from tasks.multiclass import Multiclass
+from tasks.multilabel import Multilabel
 from tasks.task import TaskOptions
 
 IMAGE, MASK = "images/cell_04.png", "masks/nucleus/cell_04.png"
@@ -204,6 +209,155 @@ def test_neither_refuses_what_may_be_meant(small_set, name):
     HARMLESS[name](small_set)
     assert {one.severity for one in check(small_set).problems} == {"warning"}
     assert len(load(small_set).split) == 10
+
+
+def numbered(root):
+    """Turns the masks of a small set into label maps: two cells in each file, and a third one in some."""
+    for number, path in enumerate(sorted((root / "masks/nucleus").iterdir())):
+        labels = (cv2.imread(str(path), 0) > 0).astype(np.uint16)
+        labels[:, 16:] *= 2
+        for place in range(number % 4):
+            labels[1:3, 3 * place + 1 : 3 * place + 3] = 3 + place
+        assert cv2.imwrite(str(path), labels)
+
+
+def moved(root, target, naming="{}"):
+    for path in sorted((root / "masks/nucleus").iterdir()):
+        new = root / target / f"{naming.format(path.stem)}{path.suffix}"
+        new.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(new)
+    shutil.rmtree(root / "masks")
+
+
+def plates(root):
+    for index, path in enumerate(sorted((root / "masks/nucleus").iterdir())):
+        for file, folder in ((path, "labels"), (root / "images" / path.name, "images")):
+            new = root / folder / f"{'AB'[index % 2]}01" / f"i{index // 2}{file.suffix}"
+            new.parent.mkdir(parents=True, exist_ok=True)
+            file.rename(new)
+    shutil.rmtree(root / "masks")
+
+
+# Where label maps lie, and how they are named.
+LABEL_LAYOUTS = {
+    "a class folder": lambda root: None,
+    "masks": lambda root: (moved(root, "flat"), (root / "flat").rename(root / "masks")),
+    "labels": lambda root: moved(root, "labels"),
+    "Cellpose in labels": lambda root: moved(root, "labels", "{}_cp_masks"),
+    "Cellpose in images": lambda root: moved(root, "images", "{}_masks"),
+    "the data folder itself": lambda root: (
+        moved(root, ".", "{}_mask"),
+        [path.rename(root / path.name) for path in sorted((root / "images").iterdir())],
+        (root / "images").rmdir(),
+    ),
+    "plates": plates,
+}
+# What is done to one label map; each stops a training.
+LABEL_DAMAGES = {
+    "absent": lambda path: path.unlink(),
+    "another size": lambda path: cv2.imwrite(str(path), np.ones((31, 32), np.uint16)),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:40]),
+    "empty file": lambda path: path.write_bytes(b""),
+    "coloured": lambda path: cv2.imwrite(str(path), np.dstack([mask_with(9), mask_with(0), mask_with(0)])),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "of no image": lambda path: shutil.copy(path, path.with_name(path.name.replace("4", "none"))),
+}
+TASKS_OF_LABELS = (Binary, Multilabel, Distance, Border)
+
+
+def label_files(root):
+    """The label maps of a set, whatever its layout."""
+    files = [path for path in sorted(root.rglob("*.png")) if cv2.imread(str(path), -1).dtype == np.uint16]
+    assert len(files) == 10
+    return files
+
+
+def load_as(root, task_type):
+    return load_training_data(root, task_type, size=(32, 32), normalise="dataset", val_fraction=0.2, split_seed=0)
+
+
+@pytest.mark.parametrize("layout", LABEL_LAYOUTS)
+def test_label_maps_are_the_truth_of_every_task_that_can_be_made_from_them(small_set, layout):
+    numbered(small_set)
+    foreground = [cv2.imread(str(path), -1) > 0 for path in label_files(small_set)]
+    share = np.mean(foreground)
+    LABEL_LAYOUTS[layout](small_set)
+    report = check(small_set)
+    assert (report.errors, report.facts["truth"]) == (0, "labels")
+    (of_class,) = report.facts["classes"].values()
+    assert of_class["foreground_share"] == pytest.approx(share)
+    assert of_class["objects"] == sum(len(np.unique(cv2.imread(str(path), -1))) - 1 for path in label_files(small_set))
+    for task_type in TASKS_OF_LABELS:
+        data = load_as(small_set, task_type)
+        found = [part[index][1][..., 0] for part in (data.train, data.val) for index in range(len(part))]
+        assert np.mean(found) == pytest.approx(share)
+        assert max(part.labels(i).max() for part in (data.train, data.val) for i in range(len(part))) == 5
+    with pytest.raises(DataError):
+        load_as(small_set, Multiclass)
+
+
+@pytest.mark.parametrize("damage", LABEL_DAMAGES)
+@pytest.mark.parametrize("layout", LABEL_LAYOUTS)
+def test_the_training_and_the_check_agree_about_damaged_label_maps(small_set, layout, damage):
+    numbered(small_set)
+    LABEL_LAYOUTS[layout](small_set)
+    LABEL_DAMAGES[damage](label_files(small_set)[4])
+    for task_type in (Binary, Distance):
+        with pytest.raises(DataError) as caught:
+            load_as(small_set, task_type)
+        assert caught.value.exit_code == 3
+        named = {file for one in check(small_set).problems if one.severity == "error" for file in one.files}
+        assert named
+        assert [name for name in named if str(small_set / name) not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5])
+def test_a_truth_without_foreground_stops_both(small_set, threshold):
+    for path in (small_set / "masks/nucleus").iterdir():
+        cv2.imwrite(str(path), 0 * mask_with(0) if threshold is None else mask_with(9))
+    arguments = {"task_type": Binary, "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    with pytest.raises(DataError, match="not one pixel of foreground in the 8 images of the training part") as caught:
+        load_training_data(small_set, options=TaskOptions(mask_threshold=threshold), **arguments)
+    assert ("data.mask_threshold: 0.5" in str(caught.value)) == (threshold is not None)
+    (problem,) = (one for one in check(small_set, mask_threshold=threshold).problems if one.severity == "error")
+    assert (problem.kind, problem.files) == ("no foreground", ("masks",))
+    save(small_set, MASK, mask_with(255))  # the control, in a file of the training part
+    assert len(load_training_data(small_set, options=TaskOptions(mask_threshold=threshold), **arguments).split) == 10
+    assert check(small_set, mask_threshold=threshold).errors == 0
+
+
+def test_label_maps_are_not_cut_at_a_threshold(small_set):
+    """What the check once advised: a training on 0.0 % foreground."""
+    numbered(small_set)
+    options = TaskOptions(mask_threshold=0.5)
+    arguments = {"size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    with pytest.raises(DataError, match=r"label maps \(values 1, 2, 3, 4, 5 .*set data\.truth: masks"):
+        load_training_data(small_set, Binary, options, **arguments)
+    (problem,) = check(small_set, mask_threshold=0.5).problems
+    assert (problem.severity, problem.kind) == ("error", "truth")
+    as_masks = TaskOptions(mask_threshold=0.5, truth="masks")
+    with pytest.raises(DataError, match=r"foreground.*set data\.truth: labels"):
+        load_training_data(small_set, Binary, as_masks, **arguments)
+    assert "no foreground" in {one.kind for one in check(small_set, truth="masks", mask_threshold=0.5).problems}
+
+
+def test_what_may_be_classes_or_cells_is_asked(small_set):
+    for path in (small_set / "masks/nucleus").iterdir():
+        labels = (cv2.imread(str(path), 0) > 0).astype(np.uint16)
+        labels[:, 16:] *= 2
+        cv2.imwrite(str(path), labels)
+    remedies = r"set data\.truth: labels if each number is one cell.*dataset\.yaml \(classes: "
+    with pytest.raises(DataError, match=remedies):
+        load_as(small_set, Binary)
+    assert [(one.severity, one.kind) for one in check(small_set).problems] == [("error", "truth")]
+    assert check(small_set, truth="labels").errors == 0
+    arguments = {"size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    load_training_data(small_set, Binary, TaskOptions(truth="labels"), **arguments)
+    load_as(small_set, Distance)  # this task says that they are cells
+    flat_masks(small_set)
+    (small_set / "dataset.yaml").write_text("classes: [background, left, right]\n")
+    assert check(small_set).facts["truth"] == "classes"
+    load_as(small_set, Multiclass)
 
 
 def test_only_the_check_compares_checksums(small_set):

@@ -6,7 +6,7 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from datasets.augment import Augmentation
-from datasets.folder import list_folder
+from datasets.folder.data_folder import list_folder
 from datasets.loading.loaders import EpochBatches, scoring_loader, training_loader
 from datasets.samples import Samples
 from datasets.split import random_split, read_split, select, split_to_csv

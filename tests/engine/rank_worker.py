@@ -149,7 +149,7 @@ def gradient_error(ranks: Ranks, *, accumulate: int, count: int) -> float:
 
 def scores(ranks: Ranks, folder: Path, count: int) -> dict:
     """Scores `count` images with the same weights, over all ranks and in this process alone: losses and counts."""
-    from datasets.folder import list_folder
+    from datasets.folder.data_folder import list_folder
     from datasets.samples import Samples
     from images.image_reader import ImageReader
 

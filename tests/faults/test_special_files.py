@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from datasets.check.folder import check
-from datasets.description import read_description
+from datasets.folder.description import read_description
 from datasets.prepare.archive import open_archive
 from datasets.split import read_split
 from engine.runs.checkpoint_file import load_checkpoint, load_weights

@@ -15,8 +15,8 @@ from datasets.check.__main__ import main
 from datasets.check.facts import suggest_crop
 from datasets.check.folder import check
 from datasets.check.report import Report
+from datasets.folder.problems import ERRORS, WARNINGS, Problem
 from datasets.prepare.synthetic import write_synthetic
-from datasets.problems import ERRORS, WARNINGS, Problem
 from system.errors import DataError, run_script
 
 SIDE = 64
@@ -443,7 +443,7 @@ def test_json_and_exit_code_with_warnings_only(clean, tmp_path, capsys):
     shown = capsys.readouterr()
     assert "0 errors, 1 warning" in shown.out
     content = json.loads(file.read_text(encoding="utf-8"))
-    assert list(content) == ["folder", "facts", "problems"]
+    assert list(content) == ["folder", "notes", "facts", "problems"]
     assert content["folder"] == str(clean)
     assert content["facts"]["classes"]["cell"]["with_foreground"] == 2
     (problem,) = content["problems"]

@@ -9,7 +9,7 @@ from support.host_waits import META, HostCopies
 
 from datasets.batch_augment import CHANGED, BatchAugmentation
 from datasets.crop import random_crop
-from datasets.folder import list_folder
+from datasets.folder.data_folder import list_folder
 from datasets.loading import device_samples
 from datasets.loading.device_loader import DeviceLoader
 from datasets.loading.device_samples import DeviceSamples, keep_on_device, send

@@ -13,6 +13,8 @@ from system.errors import DataError, FileError
 ERRORS = (
     "layout",
     "classes",
+    "truth",
+    "no foreground",
     "checksum",
     "name",
     "unreadable",
@@ -24,6 +26,7 @@ ERRORS = (
     "size",
 )
 WARNINGS = ("duplicate image", "constant image", "empty mask", "full mask", "overlap", "labels", "ignored file")
+STOP_FIRST = ("layout", "classes", "truth", "name")  # a training reports these alone, because others follow from them
 _ORDER = {kind: place for place, kind in enumerate(ERRORS + WARNINGS)}
 
 
@@ -57,6 +60,22 @@ class Problem:
     def as_error(self, root: Path) -> FileError:
         """The error of a training on the data folder `root`."""
         return FileError(", ".join(str(root / file) for file in self.files), found=self.found, fix=self.fix)
+
+
+def no_foreground(folder: str, where: str, threshold: float | None) -> Problem:
+    """The problem of a truth without any foreground, with which a network learns nothing.
+
+    Args:
+        folder: "masks" or "labels".
+        where: what has none, such as "10 images".
+        threshold: where soft masks were cut, if they were.
+    """
+    found = f"not one pixel of foreground in {where}"
+    fix = "check that these are the masks of the images, and that they are not empty"
+    if threshold is not None:
+        found += f", with data.mask_threshold: {threshold}"
+        fix = f"lower it, or leave it out; if each number in the files is one cell, set data.truth: labels; and {fix}"
+    return Problem("no foreground", (folder,), found, fix, None)
 
 
 def in_order(problems: Sequence[Problem]) -> list[Problem]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import write_set
 
-from datasets.folder import list_folder, read_sample
+from datasets.folder.data_folder import list_folder, read_sample
 from datasets.split import read_split, split_to_csv
 from datasets.survey import load_training_data
 from images.image_reader import ImageReader

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from datasets.description import Description, read_description
+from datasets.folder.description import Description, read_description
 from datasets.prepare.layout import write_description
 from system.errors import DataError
 

@@ -1,22 +1,19 @@
-"""A data folder → the task on it and its samples."""
+"""Turns a data folder into the task on it and its samples."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from datasets.description import NAME
-from datasets.listing import Listing, list_files, without_partner
-from datasets.problems import refusal
+from datasets.folder.listing import Listing, list_files, without_partner
+from datasets.folder.problems import STOP_FIRST, Problem, refusal
+from datasets.folder.truth_files import TruthFiles, choose_truth, reading_of
 from images.image_reader import ImageReader
 from system.errors import FileError
 from tasks.task import DEFAULTS, Task, TaskOptions
-from tasks.truth import ClassMaps, LabelMaps, MaskFiles, Truth
-
-CELL = "cell"  # the class of label maps, unless a single folder of masks beside them names it
+from tasks.truth import Truth
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,17 @@ class Sample:
 
 @dataclass(frozen=True)
 class DataFolder:
-    """What lies in `inputs/<set>/`: the task on it, which knows how its truth is read, and samples sorted by id."""
+    """What lies in `inputs/<set>/`: the task on it, which knows how its truth is read, and samples sorted by id.
+
+    Attributes:
+        kind: what the files of the truth are, see `TruthFiles`.
+        notes: what was recognised in the folder, in sentences.
+    """
 
     task: Task
     samples: tuple[Sample, ...]
+    kind: str
+    notes: tuple[str, ...] = ()
 
 
 def list_folder(
@@ -50,7 +54,7 @@ def list_folder(
     *,
     problems: list[FileError] | None = None,
 ) -> DataFolder:
-    """Lists a data folder without opening a pixel.
+    """Lists a data folder. It opens no pixel but those of a few files of the truth, to recognise what they are.
 
     Args:
         root: `inputs/<set>/`.
@@ -63,36 +67,38 @@ def list_folder(
             not read are passed over.
     """
     listing = list_files(root)
-    found = [one for one in listing.problems if one.stops(task_type.reads)]
-    if task_type.reads == "labels":
+    reads, threshold = task_type.reads, options.mask_threshold
+    chosen = choose_truth(listing, reads, truth=options.truth, mask_threshold=threshold)
+    folder = chosen.truth or "masks" if isinstance(chosen, Problem) else chosen.folder
+    found = [one for one in listing.problems if one.stops(folder)]
+    if isinstance(chosen, Problem):
+        found.append(chosen)
+    elif folder == "labels" and listing.masks:  # without masks, the listing has looked for these partners
         found += without_partner(listing.images, listing.labels, "label map labels", truth="labels")
-    if first := [one for one in found if one.kind in ("layout", "classes", "name")]:  # others may follow from these
+    if first := [one for one in found if one.kind in STOP_FIRST]:  # others may follow from these
         raise refusal(root, [one.as_error(root) for one in first])
-    truth, files = _truth(listing, task_type, options)
+    truth = reading_of(chosen, listing, reads, mask_threshold=threshold)
     task = task_type.for_truth(truth, options)
     errors = [one.as_error(root) for one in found]
     if problems is not None:
         problems += errors
     elif errors:
         raise refusal(root, errors)
-    path = lambda file: None if file is None else root / file
-    samples = [
-        Sample(i, root / image, tuple(path(of.get(i)) for of in files), path(listing.labels.get(i)))
+    notes = (*listing.notes, chosen.note) if chosen.note else listing.notes
+    return DataFolder(task, _samples(listing, chosen), chosen.kind, notes)
+
+
+def _samples(listing: Listing, chosen: TruthFiles) -> tuple[Sample, ...]:
+    path = lambda file: None if file is None else listing.root / file
+    files, maps = list(chosen.files.values()), listing.labels
+    if chosen.kind == "classes":
+        files = files[:1]
+    elif chosen.kind == "labels" and len(files) == 1:
+        (maps,) = files
+    return tuple(
+        Sample(i, listing.root / image, tuple(path(of.get(i)) for of in files), path(maps.get(i)))
         for i, image in listing.images.items()
-    ]
-    return DataFolder(task, tuple(samples))
-
-
-def _truth(listing: Listing, task_type: type[Task], options: TaskOptions) -> tuple[Truth, list[Mapping[str, str]]]:
-    """How the truth of the folder is read, and id → file for each of its channels."""
-    root, described = listing.root, listing.description
-    if task_type.reads == "labels":
-        classes = tuple(listing.masks) if len(listing.masks) == 1 else (CELL,)
-        return LabelMaps(root / "labels", classes), [listing.labels]
-    if listing.class_maps:
-        maps = ClassMaps(root / NAME, described.classes, described.class_map_palette, described.void)
-        return maps, list(listing.masks.values())[:1]
-    return MaskFiles(root / "masks", tuple(listing.masks), options.mask_threshold), list(listing.masks.values())
+    )
 
 
 def read_sample(sample: Sample, reader: ImageReader, truth: Truth) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,157 @@
+"""The names of the files in a data folder: ids, and how tools name the file that belongs to an image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.folder.problems import Problem
+from images.reading import EXTENSIONS
+from system.names import shown, unwritable
+
+# What tools and people add to the name of an image to name its masks or label map, behind "_" or "-". The longer ones
+# come first, so that "_cp_masks" (Cellpose) is not taken for "_masks".
+WORDS = ("cp_masks", "masks", "mask", "labelled", "labeled", "labels", "label", "segmentation", "seg", "gt")
+TRUTH_ENDINGS = tuple(mark + word for word in WORDS for mark in "_-")
+IMAGE_ENDINGS = ("", "_img", "_image", "-image")  # Cellpose's data sets have 000_img.png and 000_masks.png
+PICKLE = "_seg.npy"
+PICKLE_FIX = (
+    "save the masks as PNG or TIFF in Cellpose (File, or --save_png, --save_tif); reading a .npy file of objects could "
+    "run code that somebody hid in it"
+)
+DEEPEST = 8  # folders within each other that are searched
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How the name of a file of the truth follows from the name of its image; by default they are equal.
+
+    Attributes:
+        truth: the ending of the files of the truth.
+        image: the ending of the images, which their files of the truth do not have.
+    """
+
+    truth: str = ""
+    image: str = ""
+
+    def image_of(self, truth_id: str) -> str:
+        """Returns the id of the image that a file of the truth belongs to."""
+        return truth_id[: len(truth_id) - len(self.truth)] + self.image
+
+    def file_of(self, image_id: str) -> str:
+        """Returns the id of the file of the truth that belongs to an image."""
+        return image_id[: len(image_id) - len(self.image)] + self.truth
+
+    def __str__(self) -> str:
+        return f"<name>{self.image} and <name>{self.truth}" if self.image else f"<image>{self.truth}"
+
+
+SAME = Naming()
+
+
+def naming_of(images: Iterable[str], truth: Iterable[str]) -> Naming:
+    """Returns how files of the truth in a folder of their own are named, given the ids of both.
+
+    A rule counts if all files of the truth follow it, at least one has its image by it, and none has the very name of
+    an image.
+    """
+    images, truth = set(images), set(truth)
+    if images & truth:
+        return SAME
+    for ending in TRUTH_ENDINGS:
+        if truth and all(name.endswith(ending) for name in truth):
+            found = {rule: len(images & set(map(rule.image_of, truth))) for rule in _rules(ending)}
+            best = max(found, key=found.get)
+            return best if found[best] else SAME
+    return SAME
+
+
+def naming_within(names: Iterable[str]) -> Naming | None:
+    """Returns how the files of the truth are named that lie among their images; None if there are no such files.
+
+    Of several rules, the one counts that finds the most pairs of an image and a file of the truth.
+    """
+    names = set(names)
+    found = {
+        rule: sum(name.endswith(ending) and rule.image_of(name) in names for name in names)
+        for ending in TRUTH_ENDINGS
+        for rule in _rules(ending)
+    }
+    best = max(found, key=found.get)
+    return best if found[best] else None
+
+
+def _rules(ending: str) -> list[Naming]:
+    return [Naming(ending, image) for image in IMAGE_ENDINGS]
+
+
+def files_by_id(root: Path, folder: str, truth: str | None, problems: list[Problem]) -> dict[str, str]:
+    """Returns id → file of all files that are read as images, sorted by id.
+
+    The id is the path below `folder` without its extension; a file in a folder of its own, such as A01/i0.tif of a
+    plate, has the id A01/i0. Of several files of one id the last is taken.
+
+    Args:
+        folder: a folder below the data folder `root`, which is searched with all its folders; "." is the data folder
+            itself, which is searched without them and may hold other files, too.
+        truth: of the problems that are added to `problems`.
+    """
+    files: dict[str, list[str]] = {}
+    for path, inner in _files(root / folder, depth=0 if folder == "." else DEEPEST):
+        name = "/".join([part for part in (folder, inner) if part not in ("", ".")] + [path.name])
+        written, suffix = shown(name), os.path.splitext(path.name)[1].lower()  # noqa: PTH122
+        if path.name.endswith(PICKLE):
+            found = "a result of Cellpose in a format that is not read"
+            problems.append(Problem("ignored file", (written,), found, PICKLE_FIX, truth))
+        elif suffix not in EXTENSIONS:
+            if folder != ".":
+                fix = f"nothing, if it is no image; else save it as one of {', '.join(EXTENSIONS)}"
+                problems.append(Problem("ignored file", (written,), "not read", fix, truth))
+        elif unwritable(name):
+            found = "its name has characters that cannot be shown"
+            problems.append(Problem("name", (written,), found, "rename it", truth))
+        else:
+            sample_id = "/".join([part for part in (inner, path.name[: -len(suffix)]) if part])
+            files.setdefault(sample_id, []).append(name)
+    fix = "rename or remove all but one: images and masks belong together by their stem"
+    problems += [
+        Problem("duplicate stem", tuple(same), f"{len(same)} files of the same stem {stem}", fix, truth)
+        for stem, same in files.items()
+        if len(same) > 1
+    ]
+    return {stem: files[stem][-1] for stem in sorted(files)}
+
+
+def renamed(files: Mapping[str, str], naming: Naming) -> dict[str, str]:
+    """Turns id of a file of the truth → file into id of its image → file."""
+    return {naming.image_of(name): file for name, file in files.items()}
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Returns the files in `folder` itself that are read as images, sorted, without hidden ones."""
+    found = [Path(entry.path) for entry in _visible(folder) if not entry.is_dir()]
+    return [path for path in found if path.suffix.lower() in EXTENSIONS]
+
+
+def folders_in(folder: Path) -> list[str]:
+    """Returns the names of the folders in `folder`, sorted, without hidden ones."""
+    return [entry.name for entry in _visible(folder) if entry.is_dir()]
+
+
+def _files(folder: Path, *, depth: int, inner: str = "") -> Iterator[tuple[os.DirEntry, str]]:
+    """Yields the visible files below `folder`, each with the folders in between, sorted by name."""
+    for entry in _visible(folder):
+        if not entry.is_dir():
+            yield entry, inner
+        elif depth:
+            yield from _files(Path(entry.path), depth=depth - 1, inner=f"{inner}/{entry.name}" if inner else entry.name)
+
+
+def _visible(folder: Path) -> list[os.DirEntry]:
+    """Returns what lies in `folder`, sorted, without hidden files; nothing if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)

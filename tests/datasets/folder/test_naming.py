@@ -1,0 +1,92 @@
+"""Names as tools write them: which file of the truth belongs to which image."""
+
+import pytest
+
+from datasets.folder.naming import SAME, Naming, files_by_id, naming_of, naming_within
+
+
+@pytest.mark.parametrize(
+    ("images", "truth", "expected"),
+    [
+        (["a", "b"], ["a", "b"], SAME),
+        (["a", "b"], ["a_cp_masks", "b_cp_masks"], Naming("_cp_masks")),
+        (["a", "b"], ["a_masks", "b_masks"], Naming("_masks")),
+        (["a", "b"], ["a_mask", "gone_mask"], Naming("_mask")),  # one image is missing; the rule is the same
+        (["a", "b"], ["a-labelled", "b-labelled"], Naming("-labelled")),
+        (["a_img", "b_img"], ["a_masks", "b_masks"], Naming("_masks", "_img")),
+        (["p/a", "q/a"], ["p/a_label", "q/a_label"], Naming("_label")),
+        (["a", "b"], ["a_mask", "b"], SAME),  # not the same for all
+        (["a", "b"], ["a_mask", "b_masks"], SAME),
+        (["a", "b"], ["c_mask", "d_mask"], SAME),  # no image fits
+        (["a_mask"], ["a_mask"], SAME),  # the images themselves are called so
+        ([], ["a_mask"], SAME),
+        (["a"], [], SAME),
+    ],
+)
+def test_a_rule_counts_if_all_files_follow_it(images, truth, expected):
+    assert naming_of(images, truth) == expected
+
+
+def test_the_two_names_follow_from_each_other():
+    rule = Naming("_masks", "_img")
+    assert (rule.image_of("a_masks"), rule.file_of("a_img")) == ("a_img", "a_masks")
+    assert str(rule) == "<name>_img and <name>_masks"
+    assert str(Naming("_cp_masks")) == "<image>_cp_masks"
+    assert SAME.image_of("a") == SAME.file_of("a") == "a"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a", "a_mask", "b", "b_mask"], Naming("_mask")),
+        (["a_img", "a_masks", "b_img", "b_masks"], Naming("_masks", "_img")),
+        (["a", "a_cp_masks", "b", "b_cp_masks", "c"], Naming("_cp_masks")),
+        (["a", "a_mask", "b", "b_mask", "c", "c_masks"], Naming("_mask")),  # the most pairs
+        (["a", "b", "c"], None),
+        (["a_mask", "b_mask"], None),  # masks without images
+    ],
+)
+def test_files_of_the_truth_are_found_among_their_images(names, expected):
+    assert naming_within(names) == expected
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_an_id_is_the_path_below_the_folder(tmp_path):
+    touch(tmp_path, "images/B01/i0.tif", "images/A01/i0.tif", "images/a.png", "images/.hidden/i1.png", "images/.b.png")
+    problems = []
+    files = files_by_id(tmp_path, "images", None, problems)
+    assert list(files.items()) == [
+        ("A01/i0", "images/A01/i0.tif"),
+        ("B01/i0", "images/B01/i0.tif"),
+        ("a", "images/a.png"),
+    ]
+    assert problems == []
+
+
+def test_a_data_folder_itself_is_searched_without_its_folders(tmp_path):
+    touch(tmp_path, "a.png", "train/b.png", "notes.txt")
+    problems = []
+    assert files_by_id(tmp_path, ".", None, problems) == {"a": "a.png"}
+    assert problems == []
+
+
+def test_pickles_of_cellpose_are_not_read_and_the_advice_says_why(tmp_path):
+    touch(tmp_path, "masks/a_seg.npy", "masks/b.npy")
+    problems = []
+    assert files_by_id(tmp_path, "masks", "masks", problems) == {}
+    seg, other = problems
+    assert (seg.kind, seg.files) == ("ignored file", ("masks/a_seg.npy",))
+    assert "could run code" in seg.fix
+    assert "could run code" not in other.fix
+
+
+def test_equal_ids_are_a_problem_in_one_folder_only(tmp_path):
+    touch(tmp_path, "images/A/i.png", "images/A/i.tif", "images/B/i.png")
+    problems = []
+    files_by_id(tmp_path, "images", None, problems)
+    assert [(one.kind, one.files) for one in problems] == [("duplicate stem", ("images/A/i.png", "images/A/i.tif"))]
