@@ -1,6 +1,7 @@
 """Trains a segmentation network with the settings of a configuration file.
 
 python train.py --config configs/demo.yaml
+python train.py data.root=inputs/my_images
 python train.py --config configs/dsb2018_96.yaml model.name=UNet train.epochs=20
 python train.py --config configs/dsb2018_96.yaml --resume
 """
@@ -9,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import typing
+from functools import partial
 from pathlib import Path
 
 from engine.distributed import Ranks
 from engine.schema.config import Config
 from engine.schema.config_file import dump_config, load_config
+from engine.schema.reference import reference
 from system.errors import leave, run_script
 from system.signals import StopSignals
+from system.yaml_file import read_yaml
 
 if typing.TYPE_CHECKING:
     from engine.runs.run_folder import RunFolder
@@ -24,22 +28,43 @@ ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Trains a network; the run lands in outputs/<name>/.")
-    parser.add_argument("--config", type=Path, required=True, help="YAML file, such as configs/demo.yaml")
-    overrides_help = "changes to the configuration, such as train.epochs=20"
+    raw = argparse.RawDescriptionHelpFormatter
+    description = "Trains a network; the run lands in outputs/<name>/."
+    parser = argparse.ArgumentParser(description=description, epilog=reference(), formatter_class=raw)
+    parser.add_argument("--config", type=Path, help="YAML file, such as configs/demo.yaml")
+    overrides_help = "changes to the configuration, such as train.epochs=20; data.root=FOLDER alone is one, too"
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help=overrides_help)
     used = parser.add_mutually_exclusive_group()
     used.add_argument("--resume", action="store_true", help="continue a stopped run, or start it if there is none")
     used.add_argument("--fresh", action="store_true", help="move a run of the same name aside and start anew")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_intermixed_args()
+    if arguments.config is None and not arguments.overrides:
+        parser.error("give --config FILE, or data.root=FOLDER")
     with Ranks.of_torchrun() as ranks, StopSignals() as stop:
-        config = load_config(arguments.config, arguments.overrides)
+        fill = partial(filled, resume=arguments.resume)
+        config = load_config(arguments.config, arguments.overrides, fill)
         # This import and those in train() load torch. Before that, --help and a wrong configuration have been answered.
         from engine.runs.run_folder import RunFolder
 
         with RunFolder(ROOT / "outputs" / config.name) as run:
             train(config, run, stop, ranks, resume=arguments.resume, fresh=arguments.fresh)
+
+
+def filled(content: dict, *, resume: bool) -> dict:
+    """Returns a configuration with what it leaves out: as in the run that is resumed, or chosen by the data."""
+    from datasets.facts import measure_facts
+    from engine.schema.defaults import completed, continued
+
+    begun = ROOT / "outputs" / content["name"] / "config.yaml"
+    if resume and begun.exists():
+        return continued(content, read_yaml(begun))
+    data = content["data"]
+    truth, threshold = data.get("truth", "auto"), data.get("mask_threshold")
+    facts = measure_facts(ROOT / data["root"], truth=truth, mask_threshold=threshold)
+    content, choices = completed(content, facts)
+    print("\n".join(f"choose  {choice}" for choice in choices))
+    return content
 
 
 def train(

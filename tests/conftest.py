@@ -61,6 +61,7 @@ def small_config(tmp_path, small_set):
     path = tmp_path / "small.yaml"
     path.write_text(
         f"""
+task: binary
 data: {{root: {small_set}, size: 32, val_fraction: 0.2}}
 model: {{name: UNet, filters: [4, 4, 8, 8, 8]}}
 loss: {{name: BCEDiceLoss}}

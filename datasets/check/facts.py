@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from datasets.check.inspection import Inspection
+from datasets.facts import suggest_crop
 from datasets.folder.listing import Listing
 from datasets.folder.problems import Problem, no_foreground
 from datasets.folder.truth_files import TruthFiles
-
-CROP_STEP, CROP_LEAST, CROP_MOST = 32, 64, 512  # pixels; a network of five levels halves a side four times
-DIAMETERS = 8  # a crop shows some dozens of densely packed objects and few of them are cut by its border
 
 
 def collect(
@@ -82,29 +79,6 @@ def _class_facts(name: str, samples: Sequence[Inspection]) -> dict[str, Any]:
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def suggest_crop(medians: Mapping[str, float], short_side: float | None) -> tuple[int | None, str]:
-    """A value for `data.crop` in pixels, or None, and the reason in a line.
-
-    Args:
-        medians: class → median equivalent diameter of its objects in pixels; the class of the largest objects counts.
-        short_side: median of the images' short sides in pixels, which bounds the crop.
-    """
-    if not medians or short_side is None:
-        return None, "there are no objects to measure"
-    if short_side < CROP_LEAST:
-        return None, f"half of the images have a side below {CROP_LEAST} pixels; use data.size"
-    name, diameter = max(medians.items(), key=lambda item: item[1])
-    wanted = CROP_STEP * math.floor(DIAMETERS * diameter / CROP_STEP + 0.5)
-    largest = min(CROP_MOST, CROP_STEP * math.floor(short_side / CROP_STEP))
-    crop = min(max(wanted, CROP_LEAST), largest)
-    reason = f"{DIAMETERS} median diameters of {name} ({diameter:.1f} pixels), as a multiple of {CROP_STEP}"
-    if crop > wanted:
-        reason += f", at least {CROP_LEAST}"
-    elif crop < wanted:
-        reason += f", at most {CROP_MOST}" if crop == CROP_MOST else f", at most the median short side ({short_side:g})"
-    return crop, reason
 
 
 def find_duplicates(samples: Sequence[Inspection]) -> list[Problem]:

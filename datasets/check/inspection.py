@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from datasets.facts import areas_of
 from datasets.folder.listing import Listing
 from datasets.folder.problems import Problem
 from datasets.folder.truth_files import TruthFiles
@@ -181,13 +181,8 @@ def _labels_fit(sample: Inspection, labels: np.ndarray, masks: Mapping[str, np.n
 def _measure(mask: np.ndarray, labels: np.ndarray | None) -> MaskMeasures:
     """Measures [H, W] {0, 1}; its objects are those of `labels`, or what is connected."""
     foreground = int(np.count_nonzero(mask))
-    if labels is not None:
-        ids = labels[mask > 0]
-        areas = np.unique(ids[ids > 0], return_counts=True)[1]  # not bincount: ids of 32 bits may be any number
-    else:
-        areas = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, cv2.CC_STAT_AREA].copy()
     digest = hashlib.sha256(mask.tobytes()).hexdigest() if foreground else None
-    return MaskMeasures(foreground, mask.size, areas, digest)
+    return MaskMeasures(foreground, mask.size, areas_of(mask, labels), digest)
 
 
 def _inspect_masks(sample: Inspection, masks: Mapping[str, np.ndarray], *, classes: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ PIECES = 1.5  # per value at most: an id is one object, which others may cut int
 FEW_VALUES = 4  # up to here, compact objects may be classes as well …
 DIFFERENT_COUNTS = 3  # … unless files number them from 1 to so many different numbers
 SHOWN = 6
+T = TypeVar("T")
 
 
 @dataclass
@@ -96,15 +98,16 @@ def look_at(paths: Sequence[Path], *, max_pixels: int = MAX_PIXELS) -> Evidence:
     The same files give the same evidence, so that the check of a data folder and a training agree.
     """
     evidence = Evidence()
-    for labels in _readable(_spread(paths), max_pixels):
+    for labels in _readable(spread(paths, FILES), max_pixels):
         evidence.add(labels)
     return evidence
 
 
-def _spread(paths: Sequence[Path]) -> list[Path]:
-    if len(paths) <= FILES:
-        return list(paths)
-    return [paths[round(place)] for place in np.linspace(0, len(paths) - 1, FILES)]
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """Returns at most so many of the items, evenly spread over all of them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
 
 
 def _readable(paths: Sequence[Path], max_pixels: int) -> Iterator[np.ndarray]:

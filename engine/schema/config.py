@@ -47,17 +47,17 @@ class DataConfig(Section):
     crop: Size | None = None  # … or it sees windows of this size at native scale
     crops_per_image: Crops = 1  # number of windows of each image in every epoch
     overlap: NumberFrom0 | None = None  # pixels between the tiles that score and predict; None: half a tile
-    channels: Literal["auto", 1, 3] = "auto"
-    intensity: Literal["native", "image", "run"] = "native"
+    channels: Literal["auto", 1, 3] = "auto"  # that the network sees
+    intensity: Literal["native", "image", "run"] = "native"  # which images are stretched, and between which values
     truth: Literal["auto", "masks", "labels", "classes"] = "auto"  # what the files of the truth are
     mask_threshold: Fraction | None = None  # where soft masks are cut, as a share of their full range
     border_radius: Radius = 2.5  # of task: border, in pixels of the network's input
-    max_pixels: Pixels = 2**28
-    normalise: Literal["dataset", "imagenet"] = "dataset"
-    val_fraction: Fraction = 0.2
+    max_pixels: Pixels = 2**28  # larger images are refused before they are decoded
+    normalise: Literal["dataset", "imagenet"] = "dataset"  # whose mean and standard deviation
+    val_fraction: Fraction = 0.2  # share of the images that validates, drawn with split_seed
     split_seed: SplitSeed = 41
     split_file: str | None = None  # a CSV file with the columns id,split
-    augment: bool = True
+    augment: bool = True  # flips, turns, and changes of colour and brightness
     on_device: Choice = "auto"  # keep the training samples on the device and augment them there
 
     @property
@@ -108,8 +108,8 @@ class DataConfig(Section):
 
 class ModelConfig(Section):
     name: ModelName = "NestedUNet"
-    filters: Annotated[list[Width], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))
-    deep_supervision: bool = False
+    filters: Annotated[list[Width], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))  # of each level
+    deep_supervision: bool = False  # a loss on every level of a UNet++
     weights: str | None = None  # start from this checkpoint
 
     @model_validator(mode="after")
@@ -140,7 +140,7 @@ class TrainConfig(Section):
     accumulate: Count = 1  # number of micro-batches in each process's share of a batch
     sync_batch_norm: bool = False  # batch norm uses the images of all processes
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
-    best: Literal["auto", "val_iou", "val_dice", "val_ap_50", "val_ap"] = "auto"  # best.pth has the highest
+    best: Literal["auto", "val_iou", "val_dice", "val_ap_50", "val_ap"] = "auto"  # best.pth has its highest
     decode_every: Rhythm = "auto"  # score the cells of the validation part in every n-th epoch
     early_stopping: Count | None = None  # stop after this many epochs without a better score
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16 is for GPUs without bf16
@@ -164,7 +164,7 @@ class Config(Section):
     """The complete configuration of an experiment."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]  # names the run folder
-    seed: Seed = 41
+    seed: Seed = 41  # of the initial weights, the order and the augmentation
     task: TaskName = "binary"
     data: DataConfig
     model: ModelConfig = ModelConfig()

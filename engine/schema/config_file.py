@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -11,21 +12,50 @@ from pydantic import ValidationError
 
 from engine.schema.choices import shown, suggestion
 from engine.schema.config import Config
+from engine.schema.defaults import left_out, problems_of_given
 from engine.schema.section import Section
 from system.errors import ConfigError
 from system.yaml_file import parse_yaml, read_yaml
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: Path | None, overrides: Sequence[str] = (), fill: Callable[[dict], dict] | None = None) -> Config:
     """Reads and checks a configuration.
 
     Args:
-        path: the YAML file. Its stem is the name of the run, unless the file gives another.
+        path: the YAML file. Its stem is the name of the run, unless the file gives another. Without a file, everything
+            comes from the overrides, and the run is called as its data folder.
         overrides: items `section.key=value`, as on the command line. The values are YAML.
+        fill: called with the content if it leaves required keys out and has no other problem; returns it complete.
+            Without it, keys that are left out are problems, and the task is binary.
 
     Raises:
         ConfigError: the file or the overrides have problems. The message lists all of them.
     """
+    content = {} if path is None else _content_of(path)
+    problems, overridden = [], set()
+    for override in overrides:
+        try:
+            overridden.add(_apply(content, override))
+        except ConfigError as error:
+            problems.append(str(error))
+    content.setdefault("name", _name_of_folder(content) if path is None else path.stem)
+    config, failed = None, None
+    if fill is not None and left_out(content):
+        failed = problems_of_given(content)
+        content = content if failed or problems else fill(content)
+    try:
+        config = None if failed else Config.model_validate(content)
+    except ValidationError as error:
+        failed = error
+    if failed is not None:
+        problems += [_message(problem, overridden) for problem in failed.errors(include_url=False)]
+    if problems:
+        count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+        raise ConfigError(f"{path or 'command line'}: {count}\n" + "\n".join(f"  {problem}" for problem in problems))
+    return config
+
+
+def _content_of(path: Path) -> dict:
     try:
         content = read_yaml(path)
     except OSError as error:
@@ -33,21 +63,14 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); configs in this folder: {shipped}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must hold sections such as 'data:' and 'train:', got {shown(content)}")
-    content.setdefault("name", path.stem)
-    problems, overridden = [], set()
-    for override in overrides:
-        try:
-            overridden.add(_apply(content, override))
-        except ConfigError as error:
-            problems.append(str(error))
-    try:
-        config = Config.model_validate(content)
-    except ValidationError as error:
-        problems += [_message(problem, overridden) for problem in error.errors(include_url=False)]
-    if problems:
-        count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
-        raise ConfigError(f"{path}: {count}\n" + "\n".join(f"  {problem}" for problem in problems))
-    return config
+    return content
+
+
+def _name_of_folder(content: Mapping) -> str:
+    """Returns the name of the data folder as the name of a run."""
+    data = content.get("data")
+    root = data.get("root") if isinstance(data, Mapping) else None
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", Path(str(root)).name).lstrip("._-") or "run"
 
 
 def dump_config(config: Config) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from datasets.check.__main__ import main
-from datasets.check.facts import suggest_crop
 from datasets.check.folder import check
 from datasets.check.report import Report
+from datasets.facts import suggest_crop
 from datasets.folder.problems import ERRORS, WARNINGS, Problem
 from datasets.prepare.synthetic import write_synthetic
 from system.errors import DataError, run_script

@@ -1,0 +1,161 @@
+"""Chooses what a configuration leaves out, by the data. A configuration that names only `data.root` is complete so."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from engine.schema.config import Config
+from tasks import TASKS
+
+FEW_IMAGES = 200  # below, the recipe of configs/my_images.yaml; from there on that of configs/dsb2018_cells.yaml
+WINDOWS = 160  # of an epoch at least: 40 images are few steps
+MOST_WINDOWS = 64  # of one image
+STEPS, EPOCHS = 1340, (10, 30)  # of a training with many images
+SMALL = {"filters": [8, 16, 32, 64, 128], "lr": 3e-3, "epochs": 20}
+LARGE = {"filters": [16, 32, 64, 128, 256], "lr": 2e-3}
+BATCH = 8
+TRAINED = 0.8  # the share of the images that trains, by default
+SIDE_STEP, LEAST_SIDE = 16, 32
+LOSSES = {"mask": "BCEDiceLoss", "masks": "BCEDiceLoss", "indices": "MultiClassDiceLoss"}  # for each kind of target
+
+
+class Facts(Protocol):
+    """What the choices depend on; `datasets.facts.DataFacts` describes it."""
+
+    images: int
+    truth: str
+    folder: str
+    classes: int
+    short_side: float
+    crop: int | None
+    crop_reason: str
+
+
+def left_out(content: Mapping) -> list[str]:
+    """Returns the keys that a configuration must have and `content`, as it was read, does not have."""
+    data, train = (content.get(section) if content.get(section) is not None else {} for section in ("data", "train"))
+    missing = [key for key in ("task", "loss", "optimizer", "scheduler") if key not in content]
+    if isinstance(data, Mapping) and not {"size", "crop"} & set(data):
+        missing.append("data.crop")
+    if isinstance(train, Mapping) and "epochs" not in train:
+        missing.append("train.epochs")
+    return missing
+
+
+def completed(content: Mapping, facts: Facts) -> tuple[dict, list[str]]:
+    """Adds what a configuration leaves out.
+
+    Args:
+        content: the configuration as it was read; it is not changed.
+        facts: what its data folder holds.
+
+    Returns:
+        The complete configuration, and what was chosen and why, in lines.
+    """
+    content, missing, lines = copy.deepcopy(dict(content)), left_out(content), []
+    data, train = content.setdefault("data", {}), content.setdefault("train", {})
+    recipe = SMALL if facts.images < FEW_IMAGES else LARGE
+    if "task" in missing:
+        content["task"], reason = _task(facts)
+        lines.append(f"task: {content['task']}, because {reason}")
+    if "data.crop" in missing:
+        key, side, reason = _geometry(facts)
+        data[key] = side
+        lines.append(f"data.{key}: {side}, {reason}")
+        if key == "crop":
+            data.setdefault("crops_per_image", _windows(facts.images))
+        data.setdefault("intensity", "image")
+        lines.append(f"data.crops_per_image: {data.get('crops_per_image', 1)}, data.intensity: {data['intensity']}")
+    if "model" not in content:
+        content["model"] = {"name": "UNet", "filters": recipe["filters"]}
+        lines.append(f"model: UNet, filters: {recipe['filters']}, for {facts.images} images")
+    if "loss" in missing:
+        content["loss"] = {"name": LOSSES[TASKS[content["task"]].target if content["task"] in TASKS else "mask"]}
+        lines.append(f"loss: {content['loss']['name']}")
+    if "optimizer" in missing:
+        content["optimizer"] = {"name": "AdamW", "lr": recipe["lr"]}
+        lines.append(f"optimizer: AdamW, lr: {recipe['lr']:g}")
+    if "scheduler" in missing:
+        content["scheduler"] = {"name": "one_cycle"}
+        lines.append("scheduler: one_cycle")
+    if "train.epochs" in missing:
+        train.setdefault("batch_size", BATCH)
+        train["epochs"] = recipe.get("epochs") or _epochs(facts.images, data, train["batch_size"])
+        lines.append(f"train.epochs: {train['epochs']}, train.batch_size: {train['batch_size']}")
+    return content, lines
+
+
+def continued(content: Mapping, begun: Mapping) -> dict:
+    """Adds what a configuration leaves out as it was in a run that began before.
+
+    Args:
+        content: the configuration as it was read; it is not changed.
+        begun: the complete configuration of the run.
+    """
+    content = copy.deepcopy(dict(content))
+    for key, value in begun.items():
+        if isinstance(value, Mapping) and isinstance(content.get(key, {}), Mapping) and key in ("data", "train"):
+            content[key] = {**value, **content.get(key, {})}
+        else:
+            content.setdefault(key, value)
+    return content
+
+
+def problems_of_given(content: Mapping) -> ValidationError | None:
+    """Returns what is wrong with the keys that a configuration gives, whatever those are that it leaves out.
+
+    It is None if they are right for at least one task and the data that goes with it.
+    """
+    first = None
+    content = {key: value for key, value in content.items() if key not in ("data", "train") or value is not None}
+    for task, entry in TASKS.items():
+        kind = {"indices": "classes"}.get(entry.target, "masks")
+        facts = _Assumed(truth="labels" if entry.instances else kind, classes=2 if entry.target != "mask" else 1)
+        try:
+            Config.model_validate(completed({"task": task} | dict(content), facts)[0])
+        except ValidationError as error:
+            first = first or error
+        else:
+            return None
+    return first
+
+
+class _Assumed:
+    """Facts of some data folder, with which the given keys of a configuration are checked before it is measured."""
+
+    images, folder, short_side, crop, crop_reason = 40, "masks", 256.0, 128, ""
+
+    def __init__(self, *, truth: str, classes: int) -> None:
+        self.truth, self.classes = truth, classes
+
+
+def _task(facts: Facts) -> tuple[str, str]:
+    if facts.truth == "labels" and facts.classes == 1:
+        return "distance", f"{facts.folder}/ has label maps"
+    if facts.classes == 1:
+        return "binary", "the masks have one class"
+    if facts.truth == "classes":
+        return "multiclass", f"the class maps have {facts.classes} classes besides the background"
+    return "multilabel", f"{facts.folder}/ has folders of {facts.classes} classes"
+
+
+def _geometry(facts: Facts) -> tuple[str, int, str]:
+    if facts.crop is not None:
+        return "crop", facts.crop, facts.crop_reason
+    side = max(LEAST_SIDE, SIDE_STEP * round(facts.short_side / SIDE_STEP))
+    return "size", side, f"because {facts.crop_reason.split(';')[0]}"
+
+
+def _windows(images: int) -> int:
+    return min(MOST_WINDOWS, max(1, math.ceil(WINDOWS / max(1, int(TRAINED * images)))))
+
+
+def _epochs(images: int, data: Mapping, batch_size: object) -> int:
+    windows, batch = data.get("crops_per_image", 1), batch_size if type(batch_size) is int else BATCH
+    steps = TRAINED * images * (windows if type(windows) is int else 1) / max(1, batch)
+    return min(EPOCHS[1], max(EPOCHS[0], round(STEPS / max(1, steps))))

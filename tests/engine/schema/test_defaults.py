@@ -1,0 +1,139 @@
+"""What a configuration leaves out is chosen by the data; what it gives stays."""
+
+import dataclasses
+
+import pytest
+
+from datasets.facts import DataFacts
+from engine.schema.config import Config
+from engine.schema.defaults import BATCH, completed, continued, left_out, problems_of_given
+
+LABELS = DataFacts(40, "labels", "labels", 1, 256.0, 96, "8 median diameters of cell")
+GIVEN = {"name": "x", "data": {"root": "inputs/x"}}
+
+
+def facts(**changes):
+    return dataclasses.replace(LABELS, **changes)
+
+
+def complete(given=GIVEN, data=LABELS):
+    return Config.model_validate(completed(given, data)[0])
+
+
+def test_the_data_folder_alone_is_enough():
+    content, lines = completed(GIVEN, LABELS)
+    config = Config.model_validate(content)
+    assert (config.task, config.data.crop, config.data.intensity, config.train.batch_size) == (
+        "distance",
+        96,
+        "image",
+        BATCH,
+    )
+    for told in ("task: distance, because labels/ has label maps", "data.crop: 96, 8 median diameters", "train.epochs"):
+        assert any(told in line for line in lines), told
+    assert left_out(content) == []
+    assert completed(content, facts(images=9999)) == (content, [])  # nothing is left to choose
+    assert GIVEN == {"name": "x", "data": {"root": "inputs/x"}}
+
+
+@pytest.mark.parametrize(
+    ("found", "task"),
+    [
+        ({}, "distance"),
+        ({"truth": "masks", "folder": "masks"}, "binary"),
+        ({"truth": "classes", "folder": "masks"}, "binary"),
+        ({"truth": "classes", "folder": "masks", "classes": 2}, "multiclass"),
+        ({"truth": "masks", "folder": "masks", "classes": 2}, "multilabel"),
+        ({"truth": "labels", "folder": "masks", "classes": 2}, "multilabel"),
+    ],
+)
+def test_the_task_follows_from_the_truth_and_has_a_loss_that_fits(found, task):
+    assert complete(data=facts(**found)).task == task
+
+
+@pytest.mark.parametrize("images", [2, 5, 40, 199, 200, 664, 5000, 10**6])
+def test_an_epoch_has_windows_enough_and_a_training_steps_enough(images):
+    config = complete(data=facts(images=images))
+    windows = config.data.crops_per_image * int(0.8 * images)
+    assert windows >= min(160, 64 * int(0.8 * images))
+    assert config.data.crops_per_image == 1 or windows < 160 + int(0.8 * images)
+    assert 10 <= config.train.epochs <= 30
+    steps = config.train.epochs * windows / config.train.batch_size
+    assert steps >= 400 or images < 3
+    assert (config.model.filters[0], config.optimizer.lr) == ((8, 3e-3) if images < 200 else (16, 2e-3))
+
+
+@pytest.mark.parametrize(
+    ("crop", "side", "expected"), [(96, 256.0, ("crop", 96)), (None, 60.0, ("size", 64)), (None, 9.0, ("size", 32))]
+)
+def test_small_images_are_resized_and_others_cropped(crop, side, expected):
+    config = complete(data=facts(crop=crop, short_side=side, crop_reason="half of the images …; use data.size"))
+    assert getattr(config.data, expected[0]) == expected[1]
+    assert config.data.crops_per_image == (6 - 1 if expected[0] == "crop" else 1)  # 32 · 5 = 160
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"task": "binary"},
+        {"loss": {"name": "LovaszHingeLoss"}},
+        {"model": {"name": "NestedUNet", "filters": [4, 8]}},
+        {"optimizer": {"name": "SGD", "lr": 0.5}},
+        {"scheduler": {"name": "constant"}},
+        {"train": {"epochs": 3, "batch_size": 2}},
+        {"train": {"batch_size": 4}},
+        {"data": {"root": "a", "size": 64}},
+        {"data": {"root": "a", "crop": 64, "crops_per_image": 3}},
+        {"data": {"root": "a", "intensity": "native"}},
+        {"seed": 3},
+    ],
+)
+def test_what_is_given_stays(given):
+    found = complete(GIVEN | given).model_dump()
+    for section, value in given.items():
+        if isinstance(value, dict):
+            assert {key: found[section][key] for key in value} == value
+        else:
+            assert found[section] == value
+
+
+def test_only_what_goes_together_is_chosen_together():
+    config = complete(GIVEN | {"data": {"root": "a", "size": 64}, "train": {"epochs": 3}})
+    assert (config.data.intensity, config.train.batch_size) == ("native", 16)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"data": {}}, "root"),
+        ({"data": {"root": "a", "sise": 3}}, "sise"),
+        ({"loss": {"name": "DiceLos"}}, "loss"),
+        ({"train": {"epochs": 0}}, "epochs"),
+        ({"train": 5}, "train"),
+        ({"data": None}, "data"),
+        ({"task": "none"}, "task"),
+        ({"task": "multiclass", "loss": {"name": "BCEDiceLoss"}}, "multiclass"),
+    ],
+)
+def test_the_given_keys_are_checked_before_anything_is_measured(given, told):
+    assert told in str(problems_of_given(GIVEN | given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"loss": {"name": "MultiClassDiceLoss"}},  # right for some data
+        {"decode": {"method": "distance"}},
+        {"decode": {"method": "border"}},
+        {"train": {"best": "val_ap"}},
+    ],
+)
+def test_keys_that_are_right_for_some_data_pass(given):
+    assert problems_of_given(GIVEN | given) is None
+
+
+def test_a_resumed_run_keeps_its_choices():
+    begun = complete(data=facts(images=40)).model_dump()
+    content = continued({"name": "x", "data": {"root": "inputs/x"}, "train": {"epochs": 50}}, begun)
+    assert Config.model_validate(content).model_dump() == begun | {"train": begun["train"] | {"epochs": 50}}
