@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import yaml
 
-from datasets.prepare.__main__ import main, parse_size
-from datasets.prepare.dsb2018 import Source, find_entries, prepare, prepare_entry
+from datasets.prepare.__main__ import main
+from datasets.prepare.dsb2018 import find_entries, parse_size, prepare, prepare_entry
+from datasets.prepare.source import Source
 from system.errors import ConfigError, DataError, FileError, run_script
 
 ROOT = Path(__file__).resolve().parents[3]
