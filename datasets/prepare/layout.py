@@ -41,6 +41,11 @@ def write_mask(folder: Path, class_name: str, sample_id: str, mask: np.ndarray) 
     return write_file(folder, f"masks/{class_name}/{sample_id}.png", encode_png(mask.astype(np.uint8) * 255))
 
 
+def write_class_map(folder: Path, sample_id: str, indices: np.ndarray) -> dict[str, str]:
+    """Writes a class map, [H, W] uint8 with the values of `palette` and `void` of the description."""
+    return write_file(folder, f"masks/{sample_id}.png", encode_png(indices))
+
+
 def write_labels(folder: Path, sample_id: str, labels: np.ndarray) -> dict[str, str]:
     """Writes a label map, [H, W] integers from 0. Ids above 65,535 are numbered anew, from 1, in their order."""
     if labels.max() > MOST:

@@ -47,7 +47,7 @@ class Source:
         found: list[str] = []
         walked: set[tuple[int, int]] = set()  # folders, so that a link to a folder above does not go round for ever
         for folder, below, files in os.walk(self.path, followlinks=True):
-            state = os.stat(folder)
+            state = Path(folder).stat()
             if (state.st_dev, state.st_ino) in walked:
                 below.clear()
                 continue
@@ -68,6 +68,16 @@ class Source:
             return read_bytes(self.path / name) if self.archive is None else self.archive.read(name)
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: a password
             raise DataError(f"{self.where(name)}: cannot be read ({error}); download the data set again") from error
+
+    def lead(self) -> str:
+        """The one folder, with its slash, that all visible files of an archive lie in; empty if there is none.
+
+        A folder has no such lead, because it could have been given itself.
+        """
+        if self.archive is None:
+            return ""
+        tops = {name.partition("/")[0] + "/" if "/" in name else "" for name in visible(self.names())}
+        return tops.pop() if len(tops) == 1 else ""
 
     def where(self, name: str) -> str:
         """What messages call an entry."""
