@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from system.errors import run_script
+from system.signals import StopSignals
 
 # Name → (module with `add_options(parser)` and `run(options)`, one line of help). Only the module of the named importer
 # is imported, since OpenCV would slow --help.
@@ -30,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name in arguments:
             importlib.import_module(module).add_options(command)
     options = parser.parse_args(arguments)
-    print(importlib.import_module(IMPORTERS[options.name][0]).run(options))
+    with StopSignals():  # SIGTERM ends the import as Ctrl-C does, so that no half of a data folder is left
+        summary = importlib.import_module(IMPORTERS[options.name][0]).run(options)
+    print(summary)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def write_pair(images: Source, labels: Source, pair: Pair, *, folder: Path, clas
     digests = write_file(folder, name, content)
     digests |= write_mask(folder, class_name, pair.sample_id, ids > 0)
     digests |= write_labels(folder, pair.sample_id, ids)
-    return Written(digests, size, np.count_nonzero(np.unique(ids)), bool(ids.max() > MOST))
+    return Written(digests, size, int(np.count_nonzero(np.unique(ids))), bool(ids.max() > MOST))
 
 
 def split_of(ids: Iterable[str]) -> dict[str, str]:
