@@ -50,10 +50,10 @@ def find_pairs(source: Source) -> list[Pair]:
     only_pickled = sorted(pickled - labels.keys())
     if only_pickled:
         some = ", ".join(only_pickled[:3]) + (", …" if len(only_pickled) > 3 else "")
-        faults.add(f"{source.path}: {len(only_pickled)} images have their masks in {SEG} files only ({some}); {ADVICE}")
+        faults.add(f"{len(only_pickled)} images have their masks in {SEG} files only ({some}); {ADVICE}")
         images = {stem: files for stem, files in images.items() if stem not in pickled}
     elif not labels:
-        faults.add(f"{source.path}: contains no label maps of Cellpose; {EXPECTED}")
+        faults.add(f"contains no label maps of Cellpose; {EXPECTED}")
         images = {}
     pairs = pair_up(images, labels, faults)
     faults.refuse(names=names, importer="cellpose")

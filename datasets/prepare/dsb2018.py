@@ -105,7 +105,7 @@ def find_entries(names: Iterable[str], source: Path) -> list[Entry]:
         faults.add(_nothing_found(names, source))
     for sample_id, files in found.items():
         images, masks = files["images"], files["masks"]
-        first = source / [*images, *masks][0]
+        first = [*images, *masks][0]
         if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", sample_id) is None or fault_of(sample_id):
             allowed = "letters, digits, '_', '-' and '.', which may not come first"
             faults.add(f"{first}: the id {sample_id!r} cannot name a file; rename it, using {allowed}")
@@ -120,11 +120,11 @@ def find_entries(names: Iterable[str], source: Path) -> list[Entry]:
 def _nothing_found(names: Iterable[str], source: Path) -> str:
     inner = next((name for name in names if name.split("/")[-1] == ARCHIVE), None)
     if inner is None:
-        return f"{source}: contains nothing of this data set; {EXPECTED}"
+        return f"contains nothing of this data set; {EXPECTED}"
     if source.is_dir():
-        return f"{source}: contains {inner} as an archive; give --source {source / inner}"
+        return f"contains {inner} as an archive; give --source {source / inner}"
     how = f"unzip {source.name} {inner}"
-    return f"{source}: contains the archive {inner}; take it out ({how}) and give --source {inner}"
+    return f"contains the archive {inner}; take it out ({how}) and give --source {inner}"
 
 
 def paint_labels(masks: Iterable[np.ndarray], shape: Size) -> np.ndarray:

@@ -16,8 +16,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -54,7 +55,11 @@ def _positive(text: str) -> int:
 
 
 class Faults:
-    """Collects what is wrong with the names of a source or with its list of objects, and refuses all of it at once."""
+    """Collects what is wrong with the names of a source or with its list of objects, and refuses all of it at once.
+
+    Args:
+        where: the source, for messages.
+    """
 
     SHOWN = 10
 
@@ -62,7 +67,7 @@ class Faults:
         self.where, self.shown, self.count = where, [], 0
 
     def add(self, fault: str) -> None:
-        """Adds a fault, a sentence that begins with what it is about."""
+        """Adds a fault, which begins with what it is about, such as the name of a file in the source."""
         self.count += 1
         if len(self.shown) < self.SHOWN:
             self.shown.append(fault)
@@ -80,7 +85,7 @@ class Faults:
             return
         hint = advice(names, importer)
         if self.count == 1:
-            raise DataError(f"{self.shown[0]}{hint}")
+            raise DataError(f"{self.where}: {self.shown[0]}{hint}")
         more = [f"… and {self.count - self.SHOWN} more"] if self.count > self.SHOWN else []
         raise DataError("\n  ".join([f"{self.where}: {self.count} problems{hint}", *self.shown, *more]))
 
@@ -120,12 +125,29 @@ def write_entries(
     paths = [source.path for source in sources]
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (paths,))
     try:
-        return list(bar(pool.map(partial(_work, write=write, folder=folder), entries)))
+        return list(bar(_in_order(pool, partial(_work, write=write, folder=folder), entries, ahead=4 * workers)))
     except BrokenProcessPool as error:
         found = "a process that wrote images was ended, probably because the memory was full"
         raise MemoryExceededError(f"{found}; end other programs, or repeat the command with --workers 1") from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, work: Callable[[Entry], Result], entries: Iterable[Entry], *, ahead: int
+) -> Iterator[Result]:
+    """Yields the results in the order of the entries, of which so many are under way.
+
+    `pool.map` would submit all at once. It also cancels them when a process is killed, on which Python 3.11 waits for
+    ever for the other processes.
+    """
+    waiting: deque[Future] = deque()
+    for entry in entries:
+        waiting.append(pool.submit(work, entry))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 _opened: list[Source]  # exists in a worker process only, which opens the sources once

@@ -29,7 +29,7 @@ def find_pairs(images: Source, labels: Source) -> list[Pair]:
     image_files, label_files = _by_id(names, images.lead()), _by_id(labels.names(), labels.lead())
     faults = Faults(images.path)
     if not image_files:
-        faults.add(f"{images.path}: contains no images; give --images the folder that holds them")
+        faults.add("contains no images; give --images the folder that holds them")
         faults.refuse(names=names, importer="labels")
     together = images.path.resolve() == labels.path.resolve()
     fitting = {suffix: sum(i + suffix in label_files for i in image_files) for suffix in SUFFIXES[int(together) :]}

@@ -31,10 +31,10 @@ def find_pairs(source: Source) -> list[Pair]:
     places = [(name, match) for name in names if is_image(name) and (match := PLACE.fullmatch(name))]
     faults = Faults(source.path)
     if not places:
-        faults.add(f"{source.path}: contains no images/ and masks/; {EXPECTED}")
+        faults.add(f"contains no images/ and masks/; {EXPECTED}")
     leads = sorted({match["lead"] for _, match in places})
     if len(leads) > 1:
-        faults.add(f"{source.path}: contains several data sets, in {', '.join(map(repr, leads[:5]))}; give one of them")
+        faults.add(f"contains several data sets, in {', '.join(map(repr, leads[:5]))}; give one of them")
         faults.refuse(names=names, importer="stardist")
     files: dict[str, Files] = {"images": {}, "masks": {}}
     for name, match in places:

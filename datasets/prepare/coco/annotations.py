@@ -106,11 +106,11 @@ def read_objects(
             if only is None or category in only:
                 objects[image_id].append(_object(one, name, category, images[image_id].shape))
         except ValueError as error:
-            faults.add(f"{where}: {name} {error}")
+            faults.add(f"{name} {error}")
     used = {one.category for found in objects.values() for one in found}
     for name in sorted(used):
         if fault := fault_of(name):
-            faults.add(f"{where}: the category {name!r} cannot name a folder: {fault}; rename it in the file")
+            faults.add(f"the category {name!r} cannot name a folder: {fault}; rename it in the file")
     faults.refuse()
     classes = tuple(name for name in categories.values() if name in used)
     if not classes or (only is not None and len(classes) < len(set(only))):
@@ -125,7 +125,7 @@ def _categories(entries: Sequence[object], faults: Faults) -> dict[object, str]:
     found: dict[object, str] = {}
     names: set[str] = set()
     for place, one in enumerate(entries):
-        about = f"{faults.where}: category number {place}"
+        about = f"category number {place}"
         if not isinstance(one, dict) or not _is_id(one.get("id")) or not isinstance(one.get("name"), str):
             faults.add(f"{about} has no id or no name; {EXPORT}")
         elif one["id"] in found or one["name"].casefold() in names:
@@ -141,10 +141,10 @@ def _images(entries: Sequence[object], faults: Faults) -> dict[object, CocoImage
     found: dict[object, CocoImage] = {}
     seen: dict[str, str] = {}
     if not entries:
-        faults.add(f"{faults.where}: its list of images is empty; {EXPORT}")
+        faults.add(f"its list of images is empty; {EXPORT}")
     for place, one in enumerate(entries):
         name = one.get("file_name") if isinstance(one, dict) else None
-        about = f"{faults.where}: image {f'number {place}' if name is None else _shown(name)}"
+        about = f"image {f'number {place}' if name is None else _shown(name)}"
         if not isinstance(name, str) or not _is_id(one.get("id")):
             faults.add(f"{about} has no id or no file_name; {EXPORT}")
             continue

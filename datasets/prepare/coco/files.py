@@ -66,10 +66,10 @@ def find_images(source: Source, listed: Sequence[CocoImage], where: Path) -> tup
         places = [name for name in by_last.get(last, ()) if name.endswith(f"/{image.file}")]
         places = [image.file] if image.file in exact else places
         if not is_image(image.file):
-            faults.add(f"{where}: image {image.file!r} is of a format that is not read; convert it to PNG or TIFF")
+            faults.add(f"image {image.file!r} is of a format that is not read; convert it to PNG or TIFF")
         elif len(places) != 1:
             found = f"is in several places ({', '.join(places[:3])})" if places else f"is not in {source.path}"
-            faults.add(f"{where}: image {image.file!r} {found}; give --images the folder that the names begin in")
+            faults.add(f"image {image.file!r} {found}; give --images the folder that the names begin in")
         else:
             entries.append((image, places[0]))
     faults.refuse()

@@ -14,6 +14,7 @@ from datasets.prepare.__main__ import main
 from system.errors import ConfigError, DataError, FileError, run_script
 
 CELLS = two_cells()
+COLOURED = np.dstack([CELLS, CELLS, 0 * CELLS]).astype(np.uint8)
 
 
 def stardist_set(parts=("",), folder=""):
@@ -197,9 +198,8 @@ CHANGES = {
     "stack": ({"images/a.tif": tif(np.zeros((5, 9, 16, 20), np.uint8))}, FileError, r"images/a\.tif: "),
     "fractions": ({"masks/a.tif": tif(CELLS.astype(np.float32) / 2)}, FileError, r"masks/a\.tif: values from 0.0"),
     "negative": ({"masks/a.tif": tif(-CELLS.astype(np.int16))}, FileError, r"masks/a\.tif: values from -2"),
-    "colours": ({"masks/a.tif": tif(np.dstack([CELLS.astype(np.uint8)] * 2 + [0 * CELLS.astype(np.uint8)]))},)
-    + (FileError, r"masks/a\.tif: a coloured image"),
-    "two sets": ({"other/images/a.tif": b"", "other/masks/a.tif": b""}, DataError, "several data sets, in '', 'other/'"),
+    "colours": ({"masks/a.tif": tif(COLOURED)}, FileError, r"masks/a\.tif: a coloured image"),
+    "two sets": ({"other/images/a.tif": b"", "other/masks/a.tif": b""}, DataError, "several data sets, in '', 'other"),
 }
 
 
