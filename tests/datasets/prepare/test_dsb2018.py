@@ -10,7 +10,6 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import yaml
@@ -219,11 +218,8 @@ def test_the_archive_of_the_whole_competition_says_what_to_do(tmp_path, kind):
     files = {"sub/stage1_train.zip": inner, "sub/stage1_test.zip": b"PK"}
     source = tmp_path / "data-science-bowl-2018.zip"
     source = as_zip(source, files) if kind == "zip" else as_folder(tmp_path / "unpacked", files)
-    advice = (
-        r"unzip data-science-bowl-2018\.zip sub/stage1_train\.zip\)"
-        if kind == "zip"
-        else "contains sub/stage1_train.zip"
-    )
+    in_zip = r"unzip data-science-bowl-2018\.zip sub/stage1_train\.zip\)"
+    advice = in_zip if kind == "zip" else r"contains sub/stage1_train\.zip"
     with pytest.raises(DataError, match=rf"{advice}.* give --source .*stage1_train\.zip"):
         prepare(source, tmp_path / "out", workers=1)
 

@@ -66,13 +66,9 @@ def test_chosen_categories(tmp_path):
     assert np.count_nonzero(stored(tmp_path / "out/masks/debris/a.png")) == 9
     with pytest.raises(ConfigError, match=r"--categories nucleus: the categories of .* are cell, debris"):
         prepare(folder, tmp_path / "other", only=["nucleus"], workers=1)
+    one = source_of(tmp_path / "one", one_class())
     with pytest.raises(DataError, match="no annotated objects of cells, which has no objects"):
-        prepare(
-            source_of(tmp_path / "one", one_class()),
-            tmp_path / "other",
-            only=["cells, which has no objects"],
-            workers=1,
-        )
+        prepare(one, tmp_path / "other", only=["cells, which has no objects"], workers=1)
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -55,7 +55,7 @@ def test_polygons_without_pixels_and_with_too_many_crossings():
     assert fill_polygon(np.array([[1.6, 1.6], [1.9, 1.6], [1.9, 1.9]]), (5, 5))[1].size == 0
     assert not fill_polygon(np.array([[9, 1], [12, 1], [12, 3.0]]), (5, 5))[1].any()
     zigzag = np.array([[0, 0], [1, 5000.0]] * (MAX_CROSSINGS // 5000))
-    with pytest.raises(ValueError, match="crosses the rows of the image .* times"):
+    with pytest.raises(ValueError, match=r"crosses the rows of the image \d+ times"):
         fill_polygon(zigzag, (5000, 5))
     assert fill_polygon(zigzag, (2000, 5))[1].shape[0] == 2000
 
@@ -81,9 +81,11 @@ def test_runs_counted_by_hand():
 
 
 def test_a_code_decoded_by_hand():
-    """2 → "2"; 40 = 8 + 1·32 → (8 | 32) + 48 = "X", then "1"; the fourth number 5 is written as 5 − 40 = −35."""
+    """Of 40 = 8 + 1 · 32 the lowest bits are 8, with the sixth 40, and 40 + 48 is "X"; then "1".
+
+    The fourth number, 5, is written as 5 − 40 = −35 = 29 − 2 · 32: 29 + 32 + 48 is "m", and −2, as 30 + 48, is "N".
+    """
     assert decode_runs("2X1") == [2, 40]
-    # 7, 40, 9, then 5 - 40 = -35: its lowest bits are 29, with the sixth 61 + 48 = "m"; the rest is -2, which is 30: "N".
     assert decode_runs("7X19mN") == [7, 40, 9, 5]
 
 
@@ -91,7 +93,7 @@ def test_a_code_decoded_by_hand():
     "runs", [[3, 3], [-1, 13], [13, -1], [2**62, 2**62], [1.5, 10.5], ["2", "10"], [[2], [10]], []]
 )
 def test_runs_that_do_not_fit_the_image(runs):
-    with pytest.raises(ValueError, match="its (\\d+ )?runs"):
+    with pytest.raises(ValueError, match=r"its (\d+ )?runs"):
         fill_runs(runs, (3, 4))
 
 
