@@ -30,7 +30,7 @@ class Source:
     def __init__(self, path: Path, option: str = "--source") -> None:
         if not path.exists():
             raise DataError(f"{path}: no such file or folder; give {option} the archive or its unpacked folder")
-        if path.suffix.lower() == ".json":
+        if path.is_file() and path.suffix.lower() == ".json":
             known = "COCO's annotations are such files: python -m datasets.prepare coco"
             raise DataError(f"{path}: a JSON file, but {option} needs a folder or a zip archive; {known}")
         self.path = path
