@@ -91,7 +91,8 @@ def _fault_of(entry: zipfile.ZipInfo, seen: set[str]) -> str | None:
         return "is compressed by a method that is not supported; unpack the archive"
     ratio = entry.file_size / max(1, entry.compress_size)
     if entry.file_size > MAX_ENTRY or (entry.file_size > SMALL and ratio > MAX_RATIO):
-        return f"grows from {entry.compress_size} to {entry.file_size} bytes"
+        sizes = f"from {entry.compress_size} to {entry.file_size} bytes"
+        return f"grows {sizes}; if it should be so large, unpack the archive and give the folder"
     return None
 
 

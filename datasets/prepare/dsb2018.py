@@ -8,41 +8,39 @@ The source is the archive, or the folder with its unpacked files, with or withou
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import argparse
 import re
-import signal
-import threading
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
-from datasets.prepare.archive import open_archive
+from datasets.prepare.importer import (
+    Faults,
+    Size,
+    add_common_options,
+    in_order_of_area,
+    sizes_line,
+    text_of_size,
+    write_entries,
+)
 from datasets.prepare.layout import write_description, write_sample
+from datasets.prepare.painting import LabelPainter
+from datasets.prepare.source import Source
 from images.image_reader import ImageReader
-from images.reading import decode_mask, read_bytes
+from images.reading import decode_mask
 from images.resize import resize_image, resize_labels, resize_mask
-from system.cores import usable_cores
-from system.errors import DataError
+from system.errors import ConfigError, DataError
 from system.files import staged_folder
 from system.names import fault_of
 
 ORIGIN = "Broad Bioimage Benchmark Collection, BBBC038v1: 2018 Data Science Bowl, stage1_train"
 EXPECTED = "expected <id>/images/<id>.png and <id>/masks/*.png, as in the stage1_train.zip of BBBC038v1"
+ARCHIVE = "stage1_train.zip"  # lies in the archive of the whole competition, which Kaggle offers
 MAX_NUCLEI = 65_535  # a label map has 16 bits
-Size = tuple[int, int]  # (height, width) in pixels
-
-
-def _text(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
 
 
 @dataclass(frozen=True)
@@ -78,73 +76,55 @@ class Summary:
     undrawn: tuple[str, ...]
 
     def __str__(self) -> str:
-        sizes = f"{_text(self.sizes[0])} to {_text(self.sizes[-1])} (HxW)"
-        lines = [f"images: {self.images}", f"nuclei: {self.nuclei}", f"sizes in the source: {sizes}"]
+        lines = [f"images: {self.images}", f"nuclei: {self.nuclei}", sizes_line(self.sizes)]
         if self.size is not None:
-            lines.append(f"resized to {_text(self.size)}, which lost {self.lost} nuclei")
+            lines.append(f"resized to {text_of_size(self.size)}, which lost {self.lost} nuclei")
         if self.undrawn:
             some = ", ".join(self.undrawn[:3]) + (", ..." if len(self.undrawn) > 3 else "")
             lines.append(f"masks that are empty or hidden under other nuclei: {len(self.undrawn)} ({some})")
         return "\n".join([*lines, f"folder: {self.folder}"])
 
 
-class Source:
-    """A zip archive or a folder. Entries are read by names with forward slashes; nothing is unpacked.
-
-    Raises:
-        DataError: there is nothing at `path`, or it is no folder and `datasets.prepare.archive` refuses it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        if not path.exists():
-            raise DataError(f"{path}: no such file or folder; give --source stage1_train.zip or its unpacked folder")
-        self.path = path
-        self.archive = None if path.is_dir() else open_archive(path)
-
-    def names(self) -> list[str]:
-        """Names of all entries of an archive, or of the files in a folder that fit the layout, in any order."""
-        if self.archive is not None:
-            return self.archive.namelist()
-        patterns = [f"{lead}*/{kind}/*.png" for lead in ("", "*/") for kind in ("images", "masks")]
-        return [found.relative_to(self.path).as_posix() for pattern in patterns for found in self.path.glob(pattern)]
-
-    def read(self, name: str) -> bytes:
-        """Content of one entry.
-
-        Raises:
-            DataError: it cannot be read, or the checksum in the archive is another one.
-        """
-        try:
-            return read_bytes(self.path / name) if self.archive is None else self.archive.read(name)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: a password
-            raise DataError(f"{self.path / name}: cannot be read ({error}); download the data set again") from error
-
-
 def find_entries(names: Iterable[str], source: Path) -> list[Entry]:
     """Names of entries → entries sorted by id. Hidden files and names that do not fit the layout are ignored.
 
     Raises:
-        DataError: no name fits the layout, an id cannot name a file, or an id lacks its one image or its masks.
+        DataError: no name fits the layout, ids cannot name a file, or lack their one image or their masks; all of them
+            at once.
     """
+    names = sorted(set(names))
+    faults = Faults(source)
     found: dict[str, dict[str, list[str]]] = {}
-    for name in sorted(set(names)):
+    for name in names:
         match = re.fullmatch(r"(?:[^/]+/)?([^/]+)/(images|masks)/[^./][^/]*\.png", name)
         if match is None or name.startswith("__MACOSX/"):
             continue
         sample_id, kind = match.groups()
-        if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", sample_id) is None or fault_of(sample_id):
-            allowed = "letters, digits, '_', '-' and '.', which may not come first"
-            raise DataError(f"{source / name}: the id {sample_id!r} cannot name a file; rename it, using {allowed}")
         found.setdefault(sample_id, {"images": [], "masks": []})[kind].append(name)
     if not found:
-        raise DataError(f"{source}: contains nothing of this data set; {EXPECTED}")
+        faults.add(_nothing_found(names, source))
     for sample_id, files in found.items():
         images, masks = files["images"], files["masks"]
-        if len(images) != 1 or not 1 <= len(masks) <= MAX_NUCLEI:
+        first = [*images, *masks][0]
+        if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", sample_id) is None or fault_of(sample_id):
+            allowed = "letters, digits, '_', '-' and '.', which may not come first"
+            faults.add(f"{first}: the id {sample_id!r} cannot name a file; rename it, using {allowed}")
+        elif len(images) != 1 or not 1 <= len(masks) <= MAX_NUCLEI:
             counts = f"images of this id: {len(images)}, masks: {len(masks)}"
             needed = f"one image and 1 to {MAX_NUCLEI} masks are needed: complete or remove {sample_id}"
-            raise DataError(f"{source / [*images, *masks][0]}: {counts}; {needed}; {EXPECTED}")
+            faults.add(f"{first}: {counts}; {needed}; {EXPECTED}")
+    faults.refuse(names=names, importer="dsb2018")
     return [Entry(name, found[name]["images"][0], tuple(found[name]["masks"])) for name in sorted(found)]
+
+
+def _nothing_found(names: Iterable[str], source: Path) -> str:
+    inner = next((name for name in names if name.split("/")[-1] == ARCHIVE), None)
+    if inner is None:
+        return f"contains nothing of this data set; {EXPECTED}"
+    if source.is_dir():
+        return f"contains {inner} as an archive; give --source {source / inner}"
+    how = f"unzip {source.name} {inner}"
+    return f"contains the archive {inner}; take it out ({how}) and give --source {inner}"
 
 
 def paint_labels(masks: Iterable[np.ndarray], shape: Size) -> np.ndarray:
@@ -152,16 +132,12 @@ def paint_labels(masks: Iterable[np.ndarray], shape: Size) -> np.ndarray:
 
     Where nuclei overlap, the smaller one is on top, or the later one of two equally large ones.
     """
-    nuclei = []
+    painter = LabelPainter(shape)
     for number, mask in enumerate(masks, start=1):
         left, top, width, height = cv2.boundingRect(mask)
         window = np.s_[top : top + height, left : left + width]
-        inside = mask[window].astype(bool)
-        nuclei.append((-int(inside.sum()), number, window, inside))
-    labels = np.zeros(shape, np.uint16)
-    for _, number, window, inside in sorted(nuclei, key=lambda nucleus: nucleus[:2]):
-        labels[window][inside] = number
-    return labels
+        painter.add(number, window, mask[window].astype(bool))
+    return painter.labels.astype(np.uint16)
 
 
 def _masks(source: Source, entry: Entry, shape: Size) -> Iterator[np.ndarray]:
@@ -169,7 +145,7 @@ def _masks(source: Source, entry: Entry, shape: Size) -> Iterator[np.ndarray]:
     for name in entry.masks:
         mask = decode_mask(source.read(name), str(source.path / name))
         if mask.shape != shape:
-            sizes = f"the mask has {_text(mask.shape)} pixels (HxW), but its image has {_text(shape)}"
+            sizes = f"the mask has {text_of_size(mask.shape)} pixels (HxW), but its image has {text_of_size(shape)}"
             raise DataError(f"{source.path / name}: {sizes}; replace the mask or remove {entry.sample_id}")
         yield mask
 
@@ -193,39 +169,6 @@ def prepare_entry(source: Source, entry: Entry, *, folder: Path, size: Size | No
     return Written(digests, native, nuclei=len(kept), lost=len(drawn - kept), undrawn=undrawn)
 
 
-_opened: Source  # exists in a worker process only, which opens the archive once
-
-
-def _leave_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
-
-
-def _start_worker(path: Path) -> None:
-    global _opened
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
-    # A parent that is killed cannot stop its workers; without this thread they would wait for work for ever.
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    cv2.setNumThreads(0)  # the processes already run in parallel
-    _opened = Source(path)
-
-
-def _work(entry: Entry, *, folder: Path, size: Size | None) -> Written:
-    return prepare_entry(_opened, entry, folder=folder, size=size)
-
-
-def _write_all(source: Source, entries: Sequence[Entry], folder: Path, size: Size | None, workers: int) -> list:
-    bar = partial(tqdm, total=len(entries), unit="image", disable=None)
-    if workers == 1:
-        return list(bar(map(partial(prepare_entry, source, folder=folder, size=size), entries)))
-    # Processes are spawned, because a fork could copy a lock while a thread of the parent holds it.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (source.path,))
-    try:
-        return list(bar(pool.map(partial(_work, folder=folder, size=size), entries)))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def prepare(source: Path, out: Path, *, size: Size | None = None, workers: int | None = None) -> Summary:
     """Writes the data set to `out`. By default there is a process for each usable core; their number changes no file.
 
@@ -236,8 +179,8 @@ def prepare(source: Path, out: Path, *, size: Size | None = None, workers: int |
     opened = Source(source)
     entries = find_entries(opened.names(), source)
     with staged_folder(out) as folder:
-        workers = min(workers or usable_cores(), len(entries))
-        written = _write_all(opened, entries, folder, size, workers)
+        write = partial(prepare_entry, size=size)
+        written = write_entries(entries, write, sources=[opened], folder=folder, workers=workers)
         nuclei, lost = sum(one.nuclei for one in written), sum(one.lost for one in written)
         notes: dict[str, object] = {"images": len(written), "nuclei": nuclei}
         if size is not None:
@@ -246,5 +189,33 @@ def prepare(source: Path, out: Path, *, size: Size | None = None, workers: int |
         write_description(
             folder, digests, name="dsb2018", classes=["nucleus"], source=ORIGIN, licence="CC0-1.0", notes=notes
         )
-    sizes = tuple(sorted({one.native for one in written}, key=lambda native: (native[0] * native[1], native)))
+    sizes = in_order_of_area(one.native for one in written)
     return Summary(out, len(written), nuclei, sizes, size, lost, tuple(name for one in written for name in one.undrawn))
+
+
+def parse_size(text: str) -> Size:
+    """`96` or `96x128` → (height, width) in pixels.
+
+    Raises:
+        ConfigError: the text has another form, or a side is not in 1 to 9999.
+    """
+    match = re.fullmatch(r"([1-9][0-9]{0,3})(?:x([1-9][0-9]{0,3}))?", text)
+    if match is None:
+        raise ConfigError(
+            f"--size {text}: give one number for a square, or HEIGHTxWIDTH such as 96x128, each from 1 to 9999 pixels"
+        )
+    height, width = match.group(1), match.group(2) or match.group(1)
+    return int(height), int(width)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this importer to its command."""
+    add_common_options(parser, source=f"{ARCHIVE}, or its unpacked folder")
+    parser.add_argument(
+        "--size", type=parse_size, metavar="S|HxW", help="resize everything to this size (default: native sizes)"
+    )
+
+
+def run(options: argparse.Namespace) -> Summary:
+    """Prepares the set as the command line says."""
+    return prepare(options.source, options.out, size=options.size, workers=options.workers)

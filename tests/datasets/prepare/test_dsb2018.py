@@ -10,13 +10,14 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import yaml
+from support.imported_sets import as_folder, as_zip, png, stored, tree
 
-from datasets.prepare.__main__ import main, parse_size
-from datasets.prepare.dsb2018 import Source, find_entries, prepare, prepare_entry
+from datasets.prepare.__main__ import main
+from datasets.prepare.dsb2018 import find_entries, parse_size, prepare, prepare_entry
+from datasets.prepare.source import Source
 from system.errors import ConfigError, DataError, FileError, run_script
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,10 +25,6 @@ REAL = ROOT.parent / "shared" / "data" / "stage1_train.zip"
 RGBA = (10, 120, 230, 255)
 JUNK = ("__MACOSX/stage1_train/a/images/._a.png", "__MACOSX/a/images/copy.png", "stage1_train/.DS_Store")
 JUNK = dict.fromkeys((*JUNK, "stage1_train/a/masks/._0.png", "stage1_train/a/readme.txt"), b"of no use")
-
-
-def png(array):
-    return cv2.imencode(".png", array)[1].tobytes()
 
 
 def colour(height, width):
@@ -54,28 +51,6 @@ def three_samples():
         "c/masks/p.png": nucleus(24, 40, slice(0, 4), slice(0, 5)),
         "c/masks/q.png": nucleus(24, 40, slice(20, 24), slice(30, 40)),
     }
-
-
-def as_zip(path, files):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
-
-
-def as_folder(path, files):
-    for name, content in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(content)
-    return path
-
-
-def tree(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def stored(path):
-    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
 
 
 def labels_of(folder, sample_id):
@@ -225,6 +200,39 @@ def test_an_unreadable_file_is_reported_by_another_process_with_its_fields(tmp_p
     assert caught.value.file == str(source / "b/masks/y.png")
     assert caught.value.kind == "unreadable"
     assert str(caught.value).startswith(f"{source}/b/masks/y.png: not a readable image (6 bytes)")
+
+
+def test_all_faults_are_named_at_once_and_counted(tmp_path):
+    files = {name: content for number in range(12) for name, content in {f"d{number}/images/d.png": b""}.items()}
+    with pytest.raises(DataError) as caught:
+        prepare(as_zip(tmp_path / "source.zip", files), tmp_path / "out", workers=1)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{tmp_path}/source.zip: 12 problems"
+    assert len(lines) == 1 + 10 + 1
+    assert lines[-1] == "  … and 2 more"
+
+
+@pytest.mark.parametrize("kind", ["zip", "folder"])
+def test_the_archive_of_the_whole_competition_says_what_to_do(tmp_path, kind):
+    inner = as_zip(tmp_path / "inner.zip", three_samples()).read_bytes()
+    files = {"sub/stage1_train.zip": inner, "sub/stage1_test.zip": b"PK"}
+    source = tmp_path / "data-science-bowl-2018.zip"
+    source = as_zip(source, files) if kind == "zip" else as_folder(tmp_path / "unpacked", files)
+    in_zip = r"unzip data-science-bowl-2018\.zip sub/stage1_train\.zip\)"
+    advice = in_zip if kind == "zip" else r"contains sub/stage1_train\.zip"
+    with pytest.raises(DataError, match=rf"{advice}.* give --source .*stage1_train\.zip"):
+        prepare(source, tmp_path / "out", workers=1)
+
+
+def test_an_interrupted_import_leaves_nothing(source, tmp_path):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datasets.prepare.dsb2018.write_sample", stop)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(source, tmp_path / "out", workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.zip"]
 
 
 NO_SOURCE = {

@@ -1,0 +1,1 @@
+"""Importer of COCO's annotations."""
