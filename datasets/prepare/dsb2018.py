@@ -23,7 +23,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from datasets.prepare.archive import open_archive
 from datasets.prepare.layout import write_description, write_sample
@@ -34,6 +33,7 @@ from system.cores import usable_cores
 from system.errors import DataError
 from system.files import staged_folder
 from system.names import fault_of
+from system.progress_bar import progress_bar
 
 ORIGIN = "Broad Bioimage Benchmark Collection, BBBC038v1: 2018 Data Science Bowl, stage1_train"
 EXPECTED = "expected <id>/images/<id>.png and <id>/masks/*.png, as in the stage1_train.zip of BBBC038v1"
@@ -215,7 +215,7 @@ def _work(entry: Entry, *, folder: Path, size: Size | None) -> Written:
 
 
 def _write_all(source: Source, entries: Sequence[Entry], folder: Path, size: Size | None, workers: int) -> list:
-    bar = partial(tqdm, total=len(entries), unit="image", disable=None)
+    bar = partial(progress_bar, total=len(entries), unit="image", keep=True)
     if workers == 1:
         return list(bar(map(partial(prepare_entry, source, folder=folder, size=size), entries)))
     # Processes are spawned, because a fork could copy a lock while a thread of the parent holds it.
