@@ -5,6 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+# What the first lines of a training say about its columns.
+EXPLAINED = (
+    "scores  iou is of the training images, while the network learns, with batch norm by the batch; val_iou is of the "
+    "validation images,\n        with the statistics that prediction uses: judge the training by val_iou"
+)
+
 
 class History:
     """Collects one row per epoch for log.csv (reproducible to the byte) and for timing.csv (not reproducible).

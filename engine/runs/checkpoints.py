@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from engine.hints import print_hint
 from engine.runs.run_folder import RunFolder
 from engine.training import Training
 from system.signals import StopSignals
@@ -66,7 +67,9 @@ class Checkpoints:
             self._stop_if_asked(self.stop.requested)
 
     def after_epoch(self) -> None:
+        """Saves, and ends the process if a signal asked for it. Call it at the end of each epoch."""
         self.save(epoch_ended=True)
+        print_hint(self.training.history.rows)  # after the save, so that no resumed run prints it again
         self._stop_if_asked(self.ranks.agree(self.stop.requested, False)[0])
 
     def _stop_if_asked(self, number: int | None) -> None:
