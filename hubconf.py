@@ -19,7 +19,8 @@ if typing.TYPE_CHECKING:
     from inference.predictor import ImagePredictor
 
 # torch.hub imports none of them, but says which are missing.
-dependencies = ["torch", "numpy", "cv2", "albumentations", "pandas", "pydantic", "scipy", "skimage", "tifffile", "yaml"]
+dependencies = ["torch", "numpy", "cv2", "PIL", "tifffile", "imagecodecs", "skimage", "scipy", "pandas"]
+dependencies += ["albumentations", "pydantic", "yaml", "tqdm"]
 
 _ROOT = pathlib.Path(__file__).resolve().parent
 _NAMES = {path.stem for path in _ROOT.glob("*.py")} | {path.parent.name for path in _ROOT.glob("*/__init__.py")}

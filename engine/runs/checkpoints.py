@@ -67,10 +67,13 @@ class Checkpoints:
             self._stop_if_asked(self.stop.requested)
 
     def after_epoch(self) -> None:
-        """Saves, and ends the process if a signal asked for it. Call it at the end of each epoch."""
+        """Saves, draws the curves now and then, and ends the process if a signal asked for it."""
         self.save(epoch_ended=True)
         print_hint(self.training.history.rows)  # after the save, so that no resumed run prints it again
-        self._stop_if_asked(self.ranks.agree(self.stop.requested, False)[0])
+        stop = self.ranks.agree(self.stop.requested, False)[0]
+        if stop is None and self.ranks.is_first:  # a stop does not wait for a picture
+            self.run.curves.after_epoch(self.training.history)
+        self._stop_if_asked(stop)
 
     def _stop_if_asked(self, number: int | None) -> None:
         """Ends the process if this rank or another received the signal `number`; None stands for no signal."""

@@ -166,9 +166,8 @@ class RunFolder:
     def save(self, history: History, state: Mapping[str, object], *, epoch_ended: bool) -> None:
         """Writes `last.pth` and keeps the one before it as `previous.pth`.
 
-        At the end of an epoch it also writes both tables, `best.pth` if the epoch is the best so far, and sometimes
-        `curves.png`. All this comes after `last.pth`, so that `rewrite_derived` can write what a kill has left
-        unwritten.
+        At the end of an epoch it also writes both tables and, if the epoch is the best so far, `best.pth`. All this
+        comes after `last.pth`, so that `rewrite_derived` can write what a kill has left unwritten.
         """
         previous = self.path / "previous.pth" if self._last_is_whole else None
         save_checkpoint(self.path / "last.pth", state, keep=previous)
@@ -177,7 +176,6 @@ class RunFolder:
             if history.newest_is_best:
                 save_checkpoint(self.path / "best.pth", state)
             self._write_tables(history)
-            self.curves.after_epoch(history)
 
     def _write_tables(self, history: History) -> None:
         write_text(self.path / "log.csv", to_csv(history.rows))

@@ -1,16 +1,20 @@
 """curves.png: what is drawn, when, and that a picture never costs a training."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 import train
+from engine.distributed import ALONE
 from engine.history import History
 from engine.runs import curves
+from engine.runs.checkpoints import Checkpoints
 from engine.runs.curves import CurveFile, draw_curves
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -148,6 +152,24 @@ def test_a_training_draws_at_its_end_and_a_resumed_one_draws_again(run_main, sma
     picture.unlink()
     assert run_main(train, "--config", small_config, "train.epochs=2", "--resume")[0] == 0  # nothing is left to train
     assert picture.exists()
+
+
+@pytest.mark.parametrize("requested", [None, signal.SIGTERM])
+def test_epochs_draw_and_a_stop_does_not_wait_for_a_picture(requested):
+    done = []
+    run = SimpleNamespace(
+        path="run", save=lambda *_, **__: done.append("saved"), curves=SimpleNamespace(after_epoch=done.append)
+    )
+    training = SimpleNamespace(
+        ranks=ALONE,
+        guard=SimpleNamespace(settle=lambda: None),
+        progress=SimpleNamespace(steps=0),
+        history=history_of(3),
+        state_dict=lambda later_ranks: {},
+    )
+    stop = SimpleNamespace(requested=requested, check=lambda where: done.append("stopped"))
+    Checkpoints(run, training, stop, constants={}, minutes=10).after_epoch()
+    assert done == (["saved", training.history] if requested is None else ["saved", "stopped"])
 
 
 def test_a_training_without_matplotlib_ends_well(run_main, small_config, tmp_path, monkeypatch):
