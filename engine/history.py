@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 # What the first lines of a training say about its columns.
 EXPLAINED = (
-    "scores  iou is of the training images, while the network learns, with batch norm by the batch; val_iou is of the "
-    "validation images,\n        with the statistics that prediction uses: judge the training by val_iou"
+    "scores  iou is of the training images, counted while the network learns; batch norm then uses each batch alone\n"
+    "        val_iou is of the validation images, counted as in prediction; judge the training by it"
 )
 
 
