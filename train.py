@@ -94,7 +94,7 @@ def train(
             training.end_epoch(losses, val_losses, counts, objects)
             print(training.history.line(epochs), flush=True)
             checkpoints.after_epoch()
-    ranks.first(run.curves.write, training.history)
+    checkpoints.finish()
     if len(training.history.rows) < epochs:
         print(f"stop    {config.best} has not risen for {patience} epochs")
     best = training.history.best

@@ -75,6 +75,12 @@ class Checkpoints:
             self.run.curves.after_epoch(self.training.history)
         self._stop_if_asked(stop)
 
+    def finish(self) -> None:
+        """Draws the curves of a training that is done, and ends the process if a signal asked for it meanwhile."""
+        if self.ranks.is_first:
+            self.run.curves.write(self.training.history)
+        self._stop_if_asked(self.ranks.agree(self.stop.requested, False)[0])
+
     def _stop_if_asked(self, number: int | None) -> None:
         """Ends the process if this rank or another received the signal `number`; None stands for no signal."""
         if number is None:
