@@ -61,14 +61,13 @@ def predict(
         DataError: some images could not be read. All other images are done. Among several processes only the last one
             to end raises this, for all.
     """
-    from tqdm import tqdm
-
     from engine.distributed import Ranks
     from inference.files.outputs import PredictionFolder, find_images
     from inference.pipeline.pipeline import Pipeline
     from inference.pipeline.prediction_stages import PredictionStages
     from inference.pipeline.shares import Share, own_cores, use_own_device
     from saved_run import load_run
+    from system.progress_bar import progress_bar
 
     ranks = Ranks.of_torchrun()
     images = find_images(inputs, out)
@@ -85,7 +84,7 @@ def predict(
         print(f"images  {share}", flush=True)
 
     stages = PredictionStages(predictor, folder, threshold=threshold)
-    with tqdm(total=len(share.missing), desc="predict", disable=None if ranks.is_first else True) as bar:
+    with progress_bar(title="predict", total=len(share.missing), keep=True, hidden=not ranks.is_first) as bar:
         threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
         pipeline = Pipeline(stages, threads, advance=bar.update)
         failures = {path: str(error) for path, error in pipeline.run(share.missing)}

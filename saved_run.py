@@ -34,6 +34,7 @@ class SavedRun:
 
     Attributes:
         batch_size: number of images that went through the network at once in the training.
+        data: the digest of the data that the run was trained with; see `datasets.fingerprint`.
         split: the digest of the split that the run was trained with; None for runs that are older than this key.
     """
 
@@ -41,6 +42,7 @@ class SavedRun:
     config: Config
     predictor: Predictor
     batch_size: int
+    data: str | None
     split: str | None
 
 
@@ -97,7 +99,7 @@ def open_run(
         model.load_state_dict(state["model"])
         normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
         batch_size = config.train.micro_batch_size(max(1, int(state["machine"].get("processes", 1))))
-        split = state.get("split")
+        data, split = state.get("data"), state.get("split")
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic raises a ValueError
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
@@ -118,7 +120,7 @@ def open_run(
         epoch=epoch,
         decoding=chosen_decoding(config, folder.path),
     )
-    return SavedRun(folder, config, predictor, batch_size, split)
+    return SavedRun(folder, config, predictor, batch_size, data, split)
 
 
 def chosen_decoding(config: Config, run: Path) -> ChosenDecoding | None:

@@ -73,6 +73,7 @@ def train(
     """Trains what `config` describes in the folder of `run`, or continues it, until it is done or a signal stops it."""
     import assemble
     from datasets.split import split_to_csv
+    from engine.history import EXPLAINED
     from engine.loops import evaluate, train_epoch
     from engine.runs.bad_steps import BadSteps
     from engine.runs.checkpoints import Checkpoints
@@ -96,7 +97,7 @@ def train(
     if not state:
         checkpoints.save()
     training.begin(sync_batch_norm=config.train.sync_batch_norm)
-    print(f"run     {run.path}", flush=True)
+    print(f"run     {run.path}\n{EXPLAINED}", flush=True)
 
     scoring_model = assemble.scoring_network(config, model)
     epochs, patience = config.train.epochs, config.train.early_stopping
@@ -118,6 +119,7 @@ def train(
             training.end_epoch(losses, val_losses, counts, objects)
             print(training.history.line(epochs), flush=True)
             checkpoints.after_epoch()
+    checkpoints.finish()
     if len(training.history.rows) < epochs:
         print(f"stop    {config.best} has not risen for {patience} epochs")
     best = training.history.best

@@ -57,7 +57,7 @@ def tune(run_path: Path, *, tta: bool = False) -> Path:
 
     saved = open_run(run_path, tta=tta)
     predictor, start = saved.predictor, saved.predictor.require_cells().how
-    samples, loader = part_of(saved, "val")
+    samples, loader, _ = part_of(saved, "val")
     if without := [sample.id for sample in samples.samples if sample.labels is None]:
         raise DataError(f"{saved.config.data.root}: --tune needs label maps, such as labels/{without[0]}.png")
     with TemporaryDirectory() as folder:
@@ -81,6 +81,7 @@ def tune(run_path: Path, *, tta: bool = False) -> Path:
 def validate(run_path: Path, *, part: str = "val", threshold: float | None = None, tta: bool = False) -> Path:
     """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
     from engine.loops import evaluate
+    from engine.runs.checkpoint_file import seal_of
     from inference.files.report import ScoreReport
     from saved_run import open_run
     from system.files import staged_folder
@@ -89,7 +90,7 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
     run, predictor = saved.folder, saved.predictor
     print(f"run     {run.path}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
     threshold = predictor.task.checked_threshold(threshold)
-    samples, loader = part_of(saved, part)
+    samples, loader, data = part_of(saved, part)
     decide, decoding = partial(samples.task.decide, threshold=threshold), predictor.decoding
     if decoding:
         print(f"decode  {decoding.describe(epoch=predictor.epoch)}")
@@ -102,7 +103,13 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
         evaluate(predictor.model, loader, network_size, runtime=predictor.runtime, decide=decide, on_logits=report.add)
         report.finish(network_size.table())
         report.write_summary(
-            run=str(run.path), epoch=predictor.epoch, part=part, threshold=threshold, decoding=decoding
+            run=str(run.path),
+            epoch=predictor.epoch,
+            part=part,
+            threshold=threshold,
+            decoding=decoding,
+            weights=seal_of(run.path / "best.pth"),
+            data=data,
         )
     for name, counts in (("network size", network_size), ("image size", report.counts)):
         scores = counts.compute()
@@ -120,14 +127,14 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
     return run.path / part
 
 
-def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader]:
-    """Returns the samples of one part of a run's data, and the loader that scores them.
+def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader, dict[str, object]]:
+    """Returns the samples of one part of a run's data, the loader that scores them, and the identity of the data.
 
     Raises:
         DataError: the classes of the data folder or the split are no longer those of the run.
     """
     from assemble import data_folder
-    from datasets.fingerprint import split_fingerprint
+    from datasets.fingerprint import fingerprint, split_fingerprint
     from datasets.loading.loaders import scoring_loader
     from datasets.samples import Samples
     from datasets.split import read_split, select
@@ -150,7 +157,10 @@ def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader]:
     on_cuda = predictor.runtime.on_cuda
     loader = scoring_loader(samples, predictor.normalise, batch_size=saved.batch_size, pin_memory=on_cuda)
     print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)
-    return samples, loader
+    digest = fingerprint(ROOT / config.data.root, split, folder)
+    unchanged = None if saved.data is None else digest == saved.data
+    data = {"folder": config.data.root, "fingerprint": digest, "split": split_fingerprint(split)}
+    return samples, loader, data | {"as_in_training": unchanged}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m benchmarks.losses
 
-Prints the tables as they stand in the page and draws docs/images/losses.png (which needs matplotlib).
+Prints the tables as they stand in the page and draws docs/images/losses.png.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from datasets.folder.data_folder import DataFolder
 from datasets.samples import Samples
 
 
-def fingerprint(root: Path, split: Mapping[str, str], *parts: Samples) -> str:
+def fingerprint(root: Path, split: Mapping[str, str], *parts: Samples | DataFolder) -> str:
     """A digest of the split, and of the names (relative to `root`) and sizes of all files of the samples.
 
     No file is read. The digest changes where an image is added, removed, renamed or edited to another length.

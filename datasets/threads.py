@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tqdm import tqdm
+from system.progress_bar import progress_bar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,6 +16,6 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item], title: str
     """`work` of every item, in the order of the items; a terminal shows a progress bar called `title`."""
     pool = ThreadPoolExecutor()  # decoding and hashing release the interpreter's lock
     try:
-        return list(tqdm(pool.map(work, items), title, len(items), leave=False, disable=None))
+        return list(progress_bar(pool.map(work, items), title, total=len(items)))
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for what has not begun

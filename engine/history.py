@@ -5,6 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+# What the first lines of a training say about its columns.
+EXPLAINED = (
+    "scores  iou is of the training images, counted while the network learns; batch norm then uses each batch alone\n"
+    "        val_iou is of the validation images, counted as in prediction; judge the training by it"
+)
+
 
 class History:
     """Collects one row per epoch for log.csv (reproducible to the byte) and for timing.csv (not reproducible).

@@ -8,12 +8,12 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from engine.device import Runtime
 from engine.distributed import ALONE, Ranks
 from engine.progress import Counts, MeanLosses, ObjectCounts
 from engine.training import Criterion, Training
+from system.progress_bar import progress_bar
 
 
 class TrainingLoader(Protocol):
@@ -47,7 +47,7 @@ def train_epoch(
     training.history.start_epoch()
     loader.start(epoch=progress.epoch, done=progress.steps)
     training.network.train()
-    batches = tqdm(loader, "train", leave=False, disable=None, initial=progress.steps)
+    batches = progress_bar(loader, "train", done=progress.steps)
     for images, target in progress.waiting_for(batches):
         training.step(images, target, *loader.micro_batches(progress.steps))
         after_step()
@@ -91,7 +91,7 @@ def evaluate(
     model.eval()
     ranks.share_buffers(model)
     losses = MeanLosses()
-    for images, target in tqdm(loader, "score", leave=False, disable=None):
+    for images, target in progress_bar(loader, "score"):
         images, target = runtime.move(images, target)
         with runtime.autocast():
             logits = model(images)

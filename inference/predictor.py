@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from engine.device import Runtime
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
-from images.regions import open_rows
+from images.regions import open_rows, size_of_regions
 from images.resize import resize_image, resize_logits
 from inference.cells.decode_file import ChosenDecoding
 from inference.cells.decoding import Objects, decode
+from inference.inputs import ImageLike, image_of
 from inference.prediction import Computed, Inputs, Prediction
 from inference.tiling import pad_to_tile
 from models import fold_batch_norm
@@ -70,21 +71,24 @@ class ImagePredictor(ABC):
         """Names of the K classes."""
         return self.task.classes
 
-    def __call__(self, image: np.ndarray, *, threshold: float | None = None) -> dict[str, np.ndarray]:
+    def __call__(self, image: ImageLike, *, threshold: float | None = None) -> dict[str, np.ndarray]:
         """Returns the masks of one image, {class: [H, W] bool}. In a multiclass run exactly one is true at each pixel.
 
         Args:
-            image: [H, W] or [H, W, C] (grey, RGB or RGBA) of any integer or floating dtype.
+            image: a NumPy array [H, W] or [H, W, C], a torch tensor [H, W] or [C, H, W] on any device, or the path of
+                a file; see `inference.inputs`. Grey, RGB or RGBA, of any integer or floating dtype.
             threshold: probability in (0, 1) above which a pixel belongs to a class, 0.5 by default; multiclass runs
                 have none.
 
         Raises:
             ConfigError: a threshold is given for a multiclass run.
+            TypeError: the image is of another type, such as a list, or its pixels are bool or complex.
             ValueError: the image has another shape, or pixels that are not finite numbers.
+            FileError: the file cannot be used.
         """
         return dict(zip(self.classes, self.masks(image, threshold=threshold), strict=True))
 
-    def masks(self, image: np.ndarray, *, threshold: float | None = None) -> np.ndarray:
+    def masks(self, image: ImageLike, *, threshold: float | None = None) -> np.ndarray:
         """Returns the masks of one image, [K, H, W] bool, with one channel per name in `classes`.
 
         A binary run has one channel. A multilabel run has several, which may overlap. A multiclass run has several, of
@@ -92,17 +96,25 @@ class ImagePredictor(ABC):
         `__call__`.
         """
         threshold = self.task.checked_threshold(threshold)
-        strips = self.strips(checked(image))
+        strips = self.strips(self._opened(image))
         return np.concatenate([self.masks_of(strip, threshold) for strip in strips], axis=1)
 
-    def maps(self, image: np.ndarray) -> np.ndarray:
+    def probabilities(self, image: ImageLike) -> dict[str, np.ndarray]:
+        """Returns the probability of each class in one image, {class: [H, W] float32 in [0, 1]}.
+
+        In a multiclass run they sum to 1 at each pixel. A run with cells has the probability of the foreground here;
+        its second map is in `maps`. The image and the errors are those of `__call__`.
+        """
+        return dict(zip(self.classes, self.maps(image)[: len(self.classes)], strict=True))
+
+    def maps(self, image: ImageLike) -> np.ndarray:
         """Returns the maps of one image, [C, H, W] float32 in [0, 1], such as the probability of each class.
 
         The channels are those of `task.channels`. The image and the errors are those of `__call__`.
         """
-        return np.concatenate([self.maps_of(strip) for strip in self.strips(checked(image))], axis=1)
+        return np.concatenate([self.maps_of(strip) for strip in self.strips(self._opened(image))], axis=1)
 
-    def cells(self, image: np.ndarray) -> Objects:
+    def cells(self, image: ImageLike) -> Objects:
         """Returns the cells of one image: `labels` [H, W] int32, where 0 is background, and `confidences` [n] float32.
 
         The image and the errors are those of `__call__`.
@@ -123,17 +135,23 @@ class ImagePredictor(ABC):
             raise ConfigError(f"the task of this run has masks but no cells; cells come from task: {able}")
         return self.decoding
 
-    def predict(self, image: np.ndarray, *, threshold: float | None = None) -> Prediction:
+    def predict(self, image: ImageLike, *, threshold: float | None = None) -> Prediction:
         """Returns the masks and the cells of one image. Arguments and errors are those of `__call__`."""
         return self.decoded(self.computed(image, threshold=threshold))
 
-    def computed(self, image: np.ndarray, *, threshold: float | None = None) -> Computed:
+    def computed(self, image: ImageLike, *, threshold: float | None = None) -> Computed:
         """Does the part of `predict` that needs the network."""
-        threshold, image = self.task.checked_threshold(threshold), checked(image)
-        masks = np.empty((len(self.classes), *image.shape[:2]), bool)
-        maps = None if self.decoding is None else np.empty((len(self.task.channels), *image.shape[:2]), np.float32)
+        threshold, image = self.task.checked_threshold(threshold), self._opened(image)
+        size = size_of_regions(image) if isinstance(image, Path) else image.shape[:2]
+        masks = np.empty((len(self.classes), *size), bool)
+        maps = None if self.decoding is None else np.empty((len(self.task.channels), *size), np.float32)
         self.fill(image, masks, maps, threshold=threshold)
         return Computed(masks, maps)
+
+    def _opened(self, image: ImageLike) -> np.ndarray | Path:
+        """Returns an image as `strips` takes it. Arguments and errors are those of `__call__`."""
+        image = image_of(image, max_pixels=self.reader.max_pixels)
+        return image if isinstance(image, Path) else checked(image)
 
     def fill(
         self, image: np.ndarray | Path, masks: np.ndarray, maps: np.ndarray | None, *, threshold: float | None

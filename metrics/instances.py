@@ -131,22 +131,11 @@ class InstanceCounts:
         ]
 
     def compute(self) -> dict[str, float]:
-        """Returns name → score of the set. Scores are in [0, 1] unless another range is given.
+        """Returns name → score of the set; `metrics.definitions` says what each score is, and where it comes from.
 
-        - `ap_50` … `ap_95`: average precision TP / (TP + FP + FN) at each of `THRESHOLDS`, and `ap`, the mean of these
-          ten (Caicedo et al. 2019). This is not the average precision of COCO, which is an area under a curve.
-        - `f1_50` … `f1_95`: 2TP / (2TP + FP + FN).
-        - `precision_50` = TP / (TP + FP) and `recall_50` = TP / (TP + FN).
-        - `pq` = `sq` · `dq`: panoptic quality at 0.5 (Kirillov et al. 2019). `sq` is the mean IoU of the matches, 0 if
-          there are none, and `dq` equals `f1_50`.
-        - `aji` and `aji_plus`: aggregated Jaccard index (Kumar et al. 2017; Graham et al. 2019).
-        - `true_objects` and `predicted_objects`: their numbers, ≥ 0.
-        - `count_bias`: (predicted − true) / true of the whole set, ≥ −1, and `count_error`, its absolute value. Without
-          a true object both are 1 if something is predicted, and 0 if nothing is.
-        - `ap_50_per_image`, `f1_50_per_image`, `pq_per_image`, `aji_per_image`, `aji_plus_per_image`: means over the
-          images.
-        - `bowl`: the mean over the images of `ap`, the score of the 2018 Data Science Bowl.
-        - `count_error_per_image`: the mean of `count_error` over the images that have true objects, ≥ 0.
+        Scores are in [0, 1], but `true_objects`, `predicted_objects`, `count_error` and `count_error_per_image` are at
+        least 0, and `count_bias` is at least −1. Without a true object `count_bias` and `count_error` are 1 if
+        something is predicted, and 0 if nothing is.
 
         Raises:
             ValueError: no image was added.

@@ -66,7 +66,7 @@ class Task(ABC):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the C channels of the network."""
+        """Names of the C channels of the network; those of the classes come first."""
         return self.classes
 
     @property

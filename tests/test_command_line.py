@@ -96,5 +96,5 @@ def test_help_loads_nothing_heavy(tree, script):
     assert "--debug" in helped.stdout
     loaded = {line.rsplit("|", 1)[1].strip() for line in helped.stderr.splitlines() if "|" in line}
     assert "argparse" in loaded  # the control: the list is really there
-    assert not loaded & {"torch", "numpy", "cv2", "pandas", "sklearn", "albumentations"}
+    assert not loaded & {"torch", "numpy", "cv2", "pandas", "sklearn", "albumentations", "matplotlib", "tqdm"}
     assert time.perf_counter() - started < 10

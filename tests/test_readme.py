@@ -61,7 +61,7 @@ def test_the_data_set_explained_is_valid(tmp_path):
 
 
 def test_the_first_pages_are_short_and_lead_to_every_other():
-    assert len(README.splitlines()) <= 150
+    assert len(README.splitlines()) <= 170
     assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 60
     assert yaml_blocks(README) == []  # keys are explained in one place
     assert {page for page in PAGES if page != "README.md"} <= set(links_of(README))

@@ -93,7 +93,7 @@ def test_it_learns_and_the_run_folder_is_complete(small_config, run_main, tmp_pa
     assert code == 0
     run = tmp_path / "outputs" / "small"
     assert {p.name for p in run.iterdir()} == {
-        *("config.yaml", "split.csv", "log.csv", "timing.csv", "last.pth", "previous.pth", "best.pth")
+        *("config.yaml", "split.csv", "log.csv", "timing.csv", "last.pth", "previous.pth", "best.pth", "curves.png")
     }
     rows = rows_of(run / "log.csv")
     columns = ["epoch", "lr", "loss", "iou", "dice", "val_loss", "val_iou", "val_dice"]

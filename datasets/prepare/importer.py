@@ -26,13 +26,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import cv2
-from tqdm import tqdm
 
 from datasets.prepare.layouts import advice
 from datasets.prepare.source import Source
 from system.cores import usable_cores
 from system.errors import ConfigError, DataError, MemoryExceededError
 from system.names import fault_of
+from system.progress_bar import progress_bar
 
 Entry = TypeVar("Entry")
 Result = TypeVar("Result")
@@ -118,7 +118,7 @@ def write_entries(
         MemoryExceededError: the system ended a process.
     """
     workers = min(workers or usable_cores(), len(entries))
-    bar = partial(tqdm, total=len(entries), unit="image", disable=None)
+    bar = partial(progress_bar, total=len(entries), unit="image", keep=True)
     if workers <= 1:
         return list(bar(write(*sources, entry, folder=folder) for entry in entries))
     # Processes are spawned, because a fork could copy a lock while a thread of the parent holds it.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from engine.hints import print_hint
 from engine.runs.run_folder import RunFolder
 from engine.training import Training
 from system.signals import StopSignals
@@ -66,7 +67,18 @@ class Checkpoints:
             self._stop_if_asked(self.stop.requested)
 
     def after_epoch(self) -> None:
+        """Saves, draws the curves now and then, and ends the process if a signal asked for it."""
         self.save(epoch_ended=True)
+        print_hint(self.training.history.rows)  # after the save, so that no resumed run prints it again
+        stop = self.ranks.agree(self.stop.requested, False)[0]
+        if stop is None and self.ranks.is_first:  # a stop does not wait for a picture
+            self.run.curves.after_epoch(self.training.history)
+        self._stop_if_asked(stop)
+
+    def finish(self) -> None:
+        """Draws the curves of a training that is done, and ends the process if a signal asked for it meanwhile."""
+        if self.ranks.is_first:
+            self.run.curves.write(self.training.history)
         self._stop_if_asked(self.ranks.agree(self.stop.requested, False)[0])
 
     def _stop_if_asked(self, number: int | None) -> None:

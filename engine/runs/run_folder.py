@@ -4,6 +4,7 @@ config.yaml   the complete configuration
 split.csv     id,split
 log.csv       one row per epoch, reproducible to the byte
 timing.csv    seconds and images per second of each epoch
+curves.png    losses and scores over the epochs, as a picture; see engine.runs.curves
 last.pth      the newest checkpoint; both tables, and best.pth if its epoch is the best, can be rewritten from it
 previous.pth  the checkpoint before it
 best.pth      the state after the epoch with the highest score
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from engine.history import History, to_csv
 from engine.runs.checkpoint_file import NewerFormatError, load_checkpoint, require_whole, save_checkpoint
+from engine.runs.curves import CurveFile
 from engine.runs.lock import FolderLock
 from system.errors import CheckpointError, ConfigError
 from system.files import remove_leftovers, write_text
@@ -28,6 +30,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lock = FolderLock(path)
+        self.curves = CurveFile(path / "curves.png")
         self._last_is_whole = True
         self._resume = self._fresh = False
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
 from images.resize import resize_logits
 from inference.cells.decoding import METHODS, Decoding, decode
 from metrics import match_labels
 from metrics.instances import THRESHOLDS
+from system.progress_bar import progress_bar
 from tasks.task import Task
 
 # The two thresholds are tried together, then the two sizes.
@@ -77,7 +77,7 @@ def tuned(images: Images, start: Decoding) -> tuple[Decoding, float, float]:
     score = before
     thresholds = [{"foreground_threshold": a, "seed_threshold": b} for a, b in product(FOREGROUND, seeds)]
     sizes = [{"min_seed": a, "min_area": b} for a, b in product(MIN_SEED, MIN_AREA)]
-    progress = tqdm(total=len(thresholds) + len(sizes), desc="tune", leave=False, disable=None)
+    progress = progress_bar(title="tune", total=len(thresholds) + len(sizes))
     for trials in (thresholds, sizes):
         centre = best
         for change in trials:

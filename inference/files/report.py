@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from inference.cells.decoding import Decoding, decode
 from inference.files.cell_files import CellFiles
 from inference.files.class_files import ClassFiles
 from inference.files.overlays import Overlay, contact_sheet
+from inference.files.summary import summary_of
 from metrics import InstanceCounts
 from system.files import write_bytes, write_text
 from tasks.task import Task
@@ -53,7 +53,7 @@ class ScoreReport:
         masks/, classes/            the masks at each image's own size, see `ClassFiles`
         labels/, cells/, images.csv the cells at each image's own size, see `CellFiles`; only if the task has cells
         scores.csv                  one row per image: scores at network size and at image size
-        summary.json                the scores of the whole set at image size
+        summary.json                the scores of the whole set at image size, see `inference.files.summary`
         sizes.csv                   only if cells are scored: their scores by their area in pixels
         confusion.csv               only if classes exclude each other: pixels at image size by true and predicted class
         overlays/contact_sheet.png  the best, median and worst images with the outlines of truth and prediction
@@ -170,23 +170,29 @@ class ScoreReport:
         )
 
     def write_summary(
-        self, *, run: str, epoch: int, part: str, threshold: float | None, decoding: ChosenDecoding | None
+        self,
+        *,
+        run: str,
+        epoch: int,
+        part: str,
+        threshold: float | None,
+        decoding: ChosenDecoding | None,
+        weights: str,
+        data: Mapping[str, object],
     ) -> None:
         """Writes summary.json: the scores of the set at image size, pooled, and where they come from.
 
         Args:
             run, epoch, part: the run folder, the epoch of its weights, and the part of its data.
-            threshold: of the masks; None stands for the default.
+            threshold: of the masks; None if the task uses none.
             decoding: of the cells.
+            weights: the seal of the checkpoint.
+            data: the data folder and its fingerprints.
         """
-        summary = {"run": run, "epoch": epoch, "part": part, "images": len(self._sizes), "threshold": threshold}
-        if decoding is not None:
-            tuned_here = decoding.tuned_on is not None and part in (decoding.tuned_on, "all")
-            summary |= {"decode": asdict(decoding.how), "tuned_on_these_images": tuned_here}
-        summary |= self.counts.compute().columns()
-        if self.objects is not None:
-            summary |= self.objects.compute()
-        write_text(self.folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+        origin = {"run": run, "epoch": epoch, "part": part, "images": len(self._sizes), "threshold": threshold}
+        origin |= {"weights": weights, "data": data}
+        summary = summary_of(origin, self.counts, self.objects, part=part, decoding=decoding)
+        write_text(self.folder / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
 
     def _scores_of_cells(self) -> list[dict[str, float]]:
         """Writes the tables of cells, and returns the scores of the cells of each image, which may be none."""

@@ -63,6 +63,5 @@ def test_the_examples_are_valid_configurations(tmp_path):
 
 @pytest.mark.slow
 def test_the_figure_is_drawn(tmp_path):
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed; pip install -r requirements-dev.txt")
     draw(tmp_path / "losses.png")
     assert (tmp_path / "losses.png").stat().st_size > 20_000

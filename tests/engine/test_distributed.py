@@ -70,7 +70,7 @@ def test_a_run_of_two_ranks_is_whole_and_only_the_first_writes(folder, found):
     run = folder / "outputs" / "tiny"
     assert [rank["plain"] for rank in found] == [{"code": 0, "stderr": ""}] * 2
     assert {path.name for path in run.iterdir()} == {
-        *("config.yaml", "split.csv", "log.csv", "timing.csv", "last.pth", "previous.pth", "best.pth")
+        *("config.yaml", "split.csv", "log.csv", "timing.csv", "last.pth", "previous.pth", "best.pth", "curves.png")
     }
     assert found[0]["written"] > 20
     assert found[1]["written"] == 0
