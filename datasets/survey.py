@@ -13,7 +13,8 @@ from datasets.problems import refusal
 from datasets.samples import Samples
 from datasets.split import SPLITS, random_split, read_split, select
 from datasets.threads import in_threads
-from images.image_reader import ImageReader, choose_reader
+from images.choosing import choose_reader
+from images.image_reader import ImageReader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
 from images.reading import MAX_PIXELS
 from system.errors import FileError

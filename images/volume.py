@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+UNKNOWN = "Q"  # the letter of an axis that a file does not describe
+
 
 class Volume(ABC):
     """An open image file with axes besides height and width. Use it in a `with` block, which closes the file.

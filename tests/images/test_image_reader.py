@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from images.image_reader import ImageReader, choose_reader, has_colour
+from images.choosing import choose_reader, has_colour
+from images.image_reader import ImageReader
 
 
 @pytest.fixture
