@@ -17,6 +17,7 @@ ERRORS = (
     "name",
     "unreadable",
     "pixel values",
+    "channels",
     "duplicate stem",
     "missing mask",
     "extra mask",

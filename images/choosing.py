@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from images.image_reader import CONVERTIBLE, ImageReader, Limits
+from images.image_reader import ANY, CONVERTIBLE, ImageReader, Limits
 from images.intensity import measure_limits
 from images.reading import MAX_PIXELS, read_image
 from system.errors import DataError, FileError
@@ -38,16 +38,25 @@ def choose_reader(
         DataError: `channels` is "auto" and the images have different numbers of channels; or `intensity` is "run" and
             all measured pixels of the images, or of one of their channels, are equal.
     """
-    select = None if isinstance(channels, (int, str)) else tuple(channels)
     declared = channels != "auto"
     if channels == "auto":
-        channels = _channels_of(_readable(paths, ImageReader(max_pixels=max_pixels, plane=plane)))
-    count = len(select) if select is not None else channels
-    reader = ImageReader(count, intensity, None, max_pixels, plane, select, declared)
+        channels = _channels_of(_readable(paths, reader_for("auto", plane=plane, max_pixels=max_pixels)))
+    reader = replace(reader_for(channels, plane=plane, max_pixels=max_pixels), intensity=intensity)
+    if not declared:
+        reader = replace(reader, pages_are_channels=False)
     images = lambda: (image for image in _readable(paths, reader) if reader.takes(image.shape[2]))
     if intensity == "run" and next(images(), None) is not None:
-        return replace(reader, limits=_limits_of(images, count) if reader.per_channel else measure_limits(images()))
+        return replace(
+            reader, limits=_limits_of(images, reader.channels) if reader.per_channel else measure_limits(images())
+        )
     return reader
+
+
+def reader_for(channels: int | str | Sequence[int | str], *, plane: str | None, max_pixels: int) -> ImageReader:
+    """The reader of files with these channels and this plane, see `choose_reader`; "auto" opens all numbers of them."""
+    select = None if isinstance(channels, (int, str)) else tuple(channels)
+    count = ANY if channels == "auto" else channels if select is None else len(select)
+    return ImageReader(count, max_pixels=max_pixels, plane=plane, select=select, pages_are_channels=channels != "auto")
 
 
 def _limits_of(images: Callable[[], Iterator[np.ndarray]], channels: int) -> tuple[Limits, ...]:
@@ -70,13 +79,13 @@ def _channels_of(images: Iterator[np.ndarray]) -> int:
         if coloured and set(counts) <= set(CONVERTIBLE):
             break  # the others are compared when they are read
     if problem := mixed_channels(counts):
-        raise DataError(problem)
+        raise DataError("; ".join(problem))
     (count,) = set(counts) - set(CONVERTIBLE) or {3 if coloured else 1}
     return count
 
 
-def mixed_channels(counts: Mapping[int, int]) -> str | None:
-    """Why images of these numbers of channels cannot be trained with together; None if they can.
+def mixed_channels(counts: Mapping[int, int]) -> tuple[str, str] | None:
+    """Why images of these numbers of channels cannot be trained with together, and what to do; None if they can.
 
     Args:
         counts: number of channels → number of images.
@@ -84,10 +93,8 @@ def mixed_channels(counts: Mapping[int, int]) -> str | None:
     if len(counts) < 2 or set(counts) <= set(CONVERTIBLE):
         return None
     listed = ", ".join(f"{count} in {images} images" for count, images in sorted(counts.items()))
-    return (
-        f"images of different numbers of channels: {listed}; save the same channels of all, or set data.channels "
-        "to the numbers or names of those to read"
-    )
+    found = f"images of different numbers of channels: {listed}"
+    return found, "save the same channels of all, or set data.channels to the numbers or names of those to read"
 
 
 def _readable(paths: Sequence[Path], reader: ImageReader) -> Iterator[np.ndarray]:

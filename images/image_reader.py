@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +16,27 @@ from system.errors import FileError
 
 Limits = tuple[float, float]
 CONVERTIBLE = (1, 3)  # grey and RGB, which a run may turn into each other
+ANY = 0  # a number of channels: that of each file
 KINDS = {1: "grey", 3: "RGB"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class ImageFile:
-    """One image of a file that holds several.
+    """One image of a file that may hold several. It stands where else the path of a file stands.
 
     Attributes:
         path: the file.
-        plane: which of them, see `images.planes.parse_plane`; it counts in place of the plane of the run.
         stem: names the results, such as "cells/z003".
+        plane: which of them, see `images.planes.parse_plane`; it counts in place of the plane of the run.
     """
 
     path: Path
-    plane: str
     stem: str
+    plane: str
+
+    def resolve(self) -> ImageFile:
+        """The same with an absolute path."""
+        return replace(self, path=self.path.resolve())
 
     def __str__(self) -> str:
         return f"{self.path} ({self.plane})"
@@ -42,8 +47,8 @@ class ImageReader:
     """Files or arrays of any supported kind → [H, W, channels] uint8.
 
     Attributes:
-        channels: of the images that the run sees. Between 1 and 3 files are converted: grey is repeated, and colours
-            become their luminance. Files of another number of channels are refused.
+        channels: of the images that the run sees; `ANY` for a reader that only opens files. Between 1 and 3 files are
+            converted: grey is repeated, and colours become their luminance. Files of another number are refused.
         intensity: "native" leaves 8-bit pixels as they are and stretches others between percentiles of each image;
             "image" stretches 8-bit images in the same way; "run" stretches all images between `limits`.
         limits: (low, high) in the units of the files, for "run"; one pair for each channel if `per_channel`.
@@ -96,14 +101,18 @@ class ImageReader:
 
     def decode(self, data: bytes, name: str) -> np.ndarray:
         """The same as `read`, for the bytes of a file."""
+        return self.convert(self.decoded(data, name))
+
+    def decoded(self, data: bytes, name: str) -> np.ndarray:
+        """The same as `open`, for the bytes of a file."""
         image = decode_image(data, name, max_pixels=self.max_pixels, selection=self.selection(Path(name)))
         self.require_channels(image.shape[2], name)
-        return self.convert(image)
+        return image
 
     def takes(self, channels: int) -> bool:
         """Whether images of so many channels can be read."""
         convertible = self.select is None and self.channels in CONVERTIBLE and channels in CONVERTIBLE
-        return channels == self.channels or convertible
+        return channels == self.channels or convertible or self.channels == ANY
 
     def require_channels(self, channels: int, name: str) -> None:
         """Refuses a file of a number of channels that the run cannot read, and notes one that it converts.
@@ -115,7 +124,7 @@ class ImageReader:
             found = f"{channels} channel{'s' * (channels > 1)}, but the run reads {self.channels}"
             fix = "save the channels that the run reads, or train with data.channels: [numbers or names of them]"
             raise FileError(name, found=found, fix=fix)
-        if channels != self.channels:
+        if channels != self.channels != ANY:
             self.converted[name] = channels
 
     def convert(self, image: np.ndarray) -> np.ndarray:

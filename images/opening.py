@@ -37,6 +37,15 @@ def open_volume(path: Path, *, max_pixels: int) -> Volume | None:
     return None
 
 
+def axes_of(path: Path, *, max_pixels: int) -> dict[str, int]:
+    """The axes of a stack, as `Volume.stacked` has them; empty for a plain image. Errors are those of `open_volume`."""
+    volume = open_volume(path, max_pixels=max_pixels)
+    if volume is None:
+        return {}
+    with volume:
+        return volume.stacked
+
+
 class DecodedImage(Volume):
     """A plain image [H, W, C] that is decoded already."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -144,14 +144,16 @@ def indices_of(volume: Volume, selection: Selection) -> tuple[list[dict[str, int
             return [{UNKNOWN: number} for number in range(axes[UNKNOWN])], True
         raise Refusal(f"a stack of {described(axes)}", fix=_remedy(axes, selection.of_image))
     choice, own = parse_plane(selection.plane), UNKNOWN if "Z" not in axes and UNKNOWN in axes else "Z"
-    if not choice.is_one:
-        raise Refusal(f"the plane {selection.plane!r} is not one image", fix="choose one, such as z=0 or max")
     named = {own if axis == "Z" else axis for axis in choice.named}
     absent = [axis for axis, _ in choice.numbers if (own if axis == "Z" else axis) not in axes]
-    absent += [axis for axis in choice.brightest if axes and (own if axis == "Z" else axis) not in axes]
+    absent += [
+        axis for axis in (*choice.brightest, *choice.every) if axes and (own if axis == "Z" else axis) not in axes
+    ]
     if absent:
         found = f"no axis {absent[0].lower()}, which the plane {selection.plane!r} needs: the file has "
         raise Refusal(found + (described(axes) if axes else "one plane"), fix=_choose(axes))
+    if not choice.is_one:
+        raise Refusal(f"the plane {selection.plane!r} is not one image", fix="choose one, such as z=0 or max")
     if missing := [axis for axis in axes if axis not in named]:
         found = f"a stack of {described(axes)}, and the plane {selection.plane!r} does not say which "
         raise Refusal(found + ", ".join(_word(axis) for axis in missing), fix=_choose(axes))
@@ -167,22 +169,25 @@ def indices_of(volume: Volume, selection: Selection) -> tuple[list[dict[str, int
     return [index | dict(zip(wanted, places, strict=True)) for places in numbers], False
 
 
-def planes_along(volume: Volume, plane: str) -> dict[str, str]:
+def planes_along(axes: Mapping[str, int], plane: str) -> dict[str, str]:
     """The single images that `plane` chooses from a file: the name of each, such as "t001_z003" → its own plane.
 
     There is one, and its name is "", if the plane has no "each" or if the file is no stack.
+
+    Args:
+        axes: `Volume.stacked` of the file; empty for a plain image.
     """
-    choice, axes = parse_plane(plane), volume.stacked
+    choice = parse_plane(plane)
+    if choice.is_one or not (axes or choice.numbers):
+        return {"": plane if choice.is_one else "max"}
     known = {("Z" if axis == UNKNOWN and "Z" not in axes else axis): length for axis, length in axes.items()}
     every = [axis for axis in known if axis in choice.every or (choice.every_other and axis not in choice.named)]
-    if choice.is_one or (not axes and not choice.numbers):
-        return {"": plane if choice.is_one else "max"}
-    fixed = replace(choice, every=tuple(axis for axis in choice.every if axis not in known), every_other=False)
+    rest = replace(choice, every=tuple(axis for axis in choice.every if axis not in known), every_other=False)
     found = {}
     for places in product(*(range(known[axis]) for axis in every)):
         one = tuple(zip(every, places, strict=True))
         name = "_".join(f"{axis.lower()}{number:03d}" for axis, number in one)
-        found[name] = str(replace(fixed, numbers=(*fixed.numbers, *one)))
+        found[name] = str(replace(rest, numbers=(*rest.numbers, *one)))
     return found
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.device import Runtime
-from images.image_reader import ImageReader
+from images.image_reader import ImageFile, ImageReader
 from images.normalise import Normalisation
 from images.regions import open_rows
 from images.resize import resize_image, resize_logits
@@ -44,7 +44,7 @@ class ImagePredictor(ABC):
     members: tuple[Predictor, ...]
 
     @abstractmethod
-    def strips(self, image: np.ndarray | Path) -> Iterator[Tensor]:
+    def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
         """Yields the logits of an image at its own size, in strips [C, rows, W] float32 from top to bottom.
 
         Args:
@@ -74,7 +74,8 @@ class ImagePredictor(ABC):
         """Returns the masks of one image, {class: [H, W] bool}. In a multiclass run exactly one is true at each pixel.
 
         Args:
-            image: [H, W] or [H, W, C] (grey, RGB or RGBA) of any integer or floating dtype.
+            image: [H, W] or [H, W, C] of any integer or floating dtype; grey, RGB or RGBA, or in a run of other
+                channels these channels in their order.
             threshold: probability in (0, 1) above which a pixel belongs to a class, 0.5 by default; multiclass runs
                 have none.
 
@@ -92,7 +93,7 @@ class ImagePredictor(ABC):
         `__call__`.
         """
         threshold = self.task.checked_threshold(threshold)
-        strips = self.strips(checked(image))
+        strips = self.strips(checked(image, self.reader))
         return np.concatenate([self.masks_of(strip, threshold) for strip in strips], axis=1)
 
     def maps(self, image: np.ndarray) -> np.ndarray:
@@ -100,7 +101,7 @@ class ImagePredictor(ABC):
 
         The channels are those of `task.channels`. The image and the errors are those of `__call__`.
         """
-        return np.concatenate([self.maps_of(strip) for strip in self.strips(checked(image))], axis=1)
+        return np.concatenate([self.maps_of(strip) for strip in self.strips(checked(image, self.reader))], axis=1)
 
     def cells(self, image: np.ndarray) -> Objects:
         """Returns the cells of one image: `labels` [H, W] int32, where 0 is background, and `confidences` [n] float32.
@@ -129,14 +130,19 @@ class ImagePredictor(ABC):
 
     def computed(self, image: np.ndarray, *, threshold: float | None = None) -> Computed:
         """Does the part of `predict` that needs the network."""
-        threshold, image = self.task.checked_threshold(threshold), checked(image)
+        threshold, image = self.task.checked_threshold(threshold), checked(image, self.reader)
         masks = np.empty((len(self.classes), *image.shape[:2]), bool)
         maps = None if self.decoding is None else np.empty((len(self.task.channels), *image.shape[:2]), np.float32)
         self.fill(image, masks, maps, threshold=threshold)
         return Computed(masks, maps)
 
     def fill(
-        self, image: np.ndarray | Path, masks: np.ndarray, maps: np.ndarray | None, *, threshold: float | None
+        self,
+        image: np.ndarray | Path | ImageFile,
+        masks: np.ndarray,
+        maps: np.ndarray | None,
+        *,
+        threshold: float | None,
     ) -> None:
         """Writes the masks and maps of an image into arrays of its size, which may lie in files.
 
@@ -211,10 +217,10 @@ class Predictor(ImagePredictor):
         return fold_batch_norm(self.model)
 
     @torch.inference_mode()
-    def strips(self, image: np.ndarray | Path) -> Iterator[Tensor]:
+    def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
         prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
         with self.runtime.autocast(), ExitStack() as opened:
-            if isinstance(image, Path):
+            if not isinstance(image, np.ndarray):
                 pixels = opened.enter_context(open_rows(image, self.reader))
                 image = pixels.rows(0, pixels.shape[0]) if self.size is not None else None
             else:
@@ -252,15 +258,20 @@ def planes_of(image: np.ndarray) -> Tensor:
     return torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1)
 
 
-def checked(image: np.ndarray) -> np.ndarray:
-    """Returns an image [H, W] or [H, W, C] as [H, W, 1 or 3]; an alpha channel is left out.
+def checked(image: np.ndarray, reader: ImageReader) -> np.ndarray:
+    """Returns an image [H, W] or [H, W, C] as [H, W, C] with a number of channels that the run takes.
+
+    Alpha of a grey or RGB run is left out.
 
     Raises:
         ValueError: the image has another shape, or pixels that are not finite numbers.
     """
     image = image[..., None] if image.ndim == 2 else image
-    if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
-        raise ValueError(f"an image [H, W] or [H, W, C] with 1, 3 or 4 channels is expected, got {image.shape}")
+    if image.ndim == 3 and image.shape[2] == 4 and reader.takes(1) and reader.takes(3):
+        image = image[..., :3]
+    if image.ndim != 3 or 0 in image.shape or not reader.takes(image.shape[2]):
+        wanted = "1, 3 or 4" if reader.takes(1) and reader.takes(3) else reader.channels
+        raise ValueError(f"an image [H, W] or [H, W, C] with {wanted} channels is expected, got {image.shape}")
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ValueError("the image has pixels that are NaN or infinite")
-    return image[..., :3]
+    return image

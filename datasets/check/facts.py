@@ -12,6 +12,7 @@ import numpy as np
 from datasets.check.inspection import Inspection
 from datasets.listing import Listing
 from datasets.problems import Problem
+from images.choosing import mixed_channels
 
 CROP_STEP, CROP_LEAST, CROP_MOST = 32, 64, 512  # pixels; a network of five levels halves a side four times
 DIAMETERS = 8  # a crop shows some dozens of densely packed objects and few of them are cut by its border
@@ -116,3 +117,13 @@ def find_duplicates(samples: Sequence[Inspection]) -> list[Problem]:
             found = f"the same pixels {len(group)} times, with {'equal' if len(truths) == 1 else 'different'} masks"
             problems.append(Problem("duplicate image", tuple(one.image for one in group), found, fix))
     return problems
+
+
+def find_mixed_channels(samples: Sequence[Inspection]) -> list[Problem]:
+    """A problem if no training can read the images as they are, because their numbers of channels differ."""
+    counts = Counter(one.channels for one in samples if one.channels is not None)
+    if (problem := mixed_channels(counts)) is None:
+        return []
+    most = counts.most_common(1)[0][0]
+    rare = [one.image for one in samples if one.channels not in (None, most)]
+    return [Problem("channels", tuple(rare), *problem)]

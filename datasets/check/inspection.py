@@ -13,6 +13,9 @@ import numpy as np
 
 from datasets.listing import Listing
 from datasets.problems import Problem
+from images.image_reader import ImageReader
+from images.opening import axes_of
+from images.planes import described
 from images.reading import decode_class_map, decode_image, decode_labels, decode_mask, read_bytes
 from system.errors import FileError
 
@@ -43,7 +46,8 @@ class Inspection:
         root: the data folder.
         image, masks, label_map: its files; masks is class → file.
         size: (height, width) of the image in pixels; None if it is not usable, as are the next two.
-        pixels: channels and type, such as "3 × uint8".
+        pixels: channels and type, such as "3 × uint8", and of a stack its axes, such as "3 × uint8 of 5 planes (z 5)".
+        channels: how many there are; None if the image is not usable.
         content: digest of the pixels, the same for grey in one channel and in three equal ones.
         equal_channels: the image has three channels and they are equal.
         measures: class → what was measured in its mask, without masks that are not usable.
@@ -57,6 +61,7 @@ class Inspection:
     label_map: str | None
     size: tuple[int, int] | None = None
     pixels: str | None = None
+    channels: int | None = None
     content: str | None = None
     equal_channels: bool = False
     measures: dict[str, MaskMeasures] = field(default_factory=dict)
@@ -68,11 +73,17 @@ class Inspection:
         self.problems.append(Problem(kind, tuple(files), found, fix, truth))
 
 
-def inspect_sample(listing: Listing, sample_id: str, *, mask_threshold: float | None = None) -> Inspection:
-    """Reads and hashes all files of one sample; problems are collected, never raised."""
+def inspect_sample(
+    listing: Listing, sample_id: str, *, mask_threshold: float | None = None, reader: ImageReader | None = None
+) -> Inspection:
+    """Reads and hashes all files of one sample; problems are collected, never raised.
+
+    Args:
+        reader: says which plane and channels of the image are read; None reads all channels of single images.
+    """
     masks_of, label_map = listing.masks_of(sample_id), listing.labels.get(sample_id)
     sample = Inspection(listing.root, listing.images[sample_id], masks_of, label_map)
-    _inspect_image(sample)
+    _inspect_image(sample, reader)
     labels = None
     if label_map is not None:
         labels = _open(sample, label_map, decode_labels, refused="labels", truth="labels")
@@ -135,12 +146,14 @@ def _open(
         return None
 
 
-def _inspect_image(sample: Inspection) -> None:
-    image = _open(sample, sample.image, decode_image, refused="pixel values")
+def _inspect_image(sample: Inspection, reader: ImageReader | None) -> None:
+    image = _open(sample, sample.image, decode_image if reader is None else reader.decoded, refused="pixel values")
     if image is None:
         return
-    sample.size = image.shape[:2]
+    sample.size, sample.channels = image.shape[:2], image.shape[2]
     sample.pixels = f"{image.shape[2]} × {image.dtype}"
+    if reader is not None and (axes := axes_of(sample.root / sample.image, max_pixels=reader.max_pixels)):
+        sample.pixels += f" of {described(axes)}"
     if (image == image[0, 0]).all():
         value = ", ".join(str(value) for value in image[0, 0])
         fix = "remove it with its masks if it shows nothing"
