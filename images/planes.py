@@ -123,7 +123,7 @@ def select(volume: Volume, selection: Selection, *, max_pixels: int) -> np.ndarr
         array = np.concatenate([array, *(volume.read(index) for index in indices[1:])], axis=-1)
     else:
         for index in indices[1:]:
-            np.maximum(array, volume.read(index), out=array)
+            array = np.maximum(array, volume.read(index))
     numbers = channel_numbers(selection.channels, array.shape[-1], () if as_channels else volume.channel_names)
     return array if numbers is None else np.ascontiguousarray(array[..., numbers])
 

@@ -156,6 +156,7 @@ class TiffVolume(Volume):
 
 def open_tiff_volume(file: BinaryIO, *, max_pixels: int, max_segments: int = MAX_SEGMENTS) -> TiffVolume:
     """Opens a TIFF file that need not fit into the memory. Arguments and errors are those of `TiffVolume`."""
+    file.seek(0)
     with mmap(file.fileno(), 0, access=ACCESS_READ) as data:  # its pages are read only where they are needed
         return TiffVolume(file, data, max_pixels=max_pixels, max_segments=max_segments)
 

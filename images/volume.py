@@ -32,8 +32,9 @@ class Volume(ABC):
 
     @property
     def stacked(self) -> dict[str, int]:
-        """The axes that a plane is chosen from: `lengths` without the channels. It is empty for a plain image."""
-        return {axis: length for axis, length in self.lengths.items() if axis != "C"}
+        """The axes that a plane is chosen from: `lengths` without the channels, time first. Empty for a plain image."""
+        axes = sorted(self.lengths.keys() - {"C"}, key=lambda axis: (axis != "T", axis != "Z", axis))
+        return {axis: self.lengths[axis] for axis in axes}
 
     @abstractmethod
     def read(self, index: Mapping[str, int]) -> np.ndarray:
