@@ -5,8 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from images.resize import OPENCV_CHANNELS
-
 
 def random_crop(
     image: np.ndarray, masks: np.ndarray, size: tuple[int, int], *, seed: int
@@ -40,7 +38,5 @@ def at_least(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     bottom, right = (max(0, want - have) for have, want in zip(array.shape[:2], size, strict=True))
     if not bottom and not right:
         return array
-    if array.shape[2] > OPENCV_CHANNELS:
-        return np.pad(array, ((0, bottom), (0, right), (0, 0)), mode="symmetric")
     padded = cv2.copyMakeBorder(array, 0, bottom, 0, right, cv2.BORDER_REFLECT)
     return padded.reshape(*padded.shape[:2], array.shape[2])  # OpenCV drops a single channel

@@ -14,7 +14,7 @@ from datasets.samples import Samples
 from datasets.split import SPLITS, random_split, read_split, select
 from datasets.threads import in_threads
 from images.choosing import choose_reader
-from images.image_reader import CONVERTIBLE, KINDS, ImageReader
+from images.image_reader import CONVERTIBLE, ImageReader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
 from images.reading import MAX_PIXELS
 from system.errors import ConfigError, FileError
@@ -135,7 +135,8 @@ def _describe(task: Task, counts: np.ndarray, *parts: Samples) -> str:
     smallest, largest = ("×".join(map(str, size)) for size in (min(sizes), max(sizes)))
     shares = (counts[:, :-1] / counts[:, -1:].clip(min=1)).mean(axis=0)
     found = ", ".join(f"{name} {share:.1%}" for name, share in zip(task.classes, shares, strict=True))
-    kind = KINDS.get(parts[0].reader.channels, f"{parts[0].reader.channels} channels")
+    reader = parts[0].reader
+    kind = "RGB" if reader.is_rgb else "grey" if reader.channels == 1 else f"{reader.channels} channels"
     range_of_sizes = smallest if smallest == largest else f"{smallest} to {largest}"
     what = "classes" if task.background else "foreground"
     unkept = len(sizes) - sum(part.in_memory for part in parts)

@@ -14,6 +14,8 @@ from images.intensity import measure_limits
 from images.reading import MAX_PIXELS, read_image
 from system.errors import DataError, FileError
 
+MOST_CHANNELS = 128  # OpenCV, which cuts and flips images, takes no more
+
 
 def choose_reader(
     paths: Sequence[Path],
@@ -35,8 +37,8 @@ def choose_reader(
         plane: see `ImageReader`.
 
     Raises:
-        DataError: `channels` is "auto" and the images have different numbers of channels; or `intensity` is "run" and
-            all measured pixels of the images, or of one of their channels, are equal.
+        DataError: `channels` is "auto" and the images have too many channels, or different numbers of them; or
+            `intensity` is "run" and all measured pixels of the images, or of one of their channels, are equal.
     """
     declared = channels != "auto"
     if channels == "auto":
@@ -80,6 +82,11 @@ def _channels_of(images: Iterator[np.ndarray]) -> int:
             break  # the others are compared when they are read
     if problem := mixed_channels(counts):
         raise DataError("; ".join(problem))
+    if max(counts, default=1) > MOST_CHANNELS:
+        raise DataError(
+            f"images of {max(counts)} channels; at most {MOST_CHANNELS} are trained with: choose some of them with "
+            "data.channels: [numbers or names]"
+        )
     (count,) = set(counts) - set(CONVERTIBLE) or {3 if coloured else 1}
     return count
 

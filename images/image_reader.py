@@ -73,6 +73,11 @@ class ImageReader:
         """Whether every channel has limits of its own, because the channels are different stains."""
         return self.select is not None or self.channels not in CONVERTIBLE
 
+    @property
+    def is_rgb(self) -> bool:
+        """Whether the channels are red, green and blue, and no stains."""
+        return self.channels == 3 and not self.per_channel
+
     def selection(self, image: Path | ImageFile) -> Selection:
         """Which part of a file this run reads."""
         pages = None

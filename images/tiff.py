@@ -25,7 +25,7 @@ COMPRESSIONS = (UNCOMPRESSED, 2, 3, 4, 5, *JPEG, 8, 32773, 32946, 34925, 50000)
 STRIPS, TILES = 273, 324  # numbers of the tags that say where the pixels lie
 # A file of more was made to fill the memory. The second number is of the strips or tiles of one page, the third of all.
 MAX_PAGES, MAX_SEGMENTS, MAX_SEGMENTS_OF_FILE = 4096, 2**16, 2**20
-MAX_TAGS_OF_FILE = 2**17  # some 30 for each page
+MAX_TAGS_OF_FILE = 2**16  # 16 for each page
 BLOCK = 16  # pixels: JPEG stores whole blocks, and some writers count all of the last block
 ALPHA = (1, 2)  # values of the extra samples tag: premultiplied alpha, and alpha that is not
 SPLIT = "split it into single planes, one image per file"

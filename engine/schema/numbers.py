@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 MOST = 2**31 - 1
 MOST_WORKERS = 1024
-MOST_CHANNELS = 4096  # of an image; a network of more does not fit into any memory
+MOST_CHANNELS = 128  # of an image; OpenCV, which cuts and flips images, takes no more
 MOST_CROPS = 10**6  # of one image in an epoch; the order of an epoch is a list of all of them
 SIDES = range(2, 16385)  # an augmented image of a single row has negative strides, which torch does not take
 
@@ -57,11 +57,12 @@ Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is
 
 
 def _is_channel(value: object) -> bool:
-    return (type(value) is int and 0 <= value < MOST_CHANNELS) or (type(value) is str and 0 < len(value) <= 200)
+    return (type(value) is int and 0 <= value < 2**16) or (type(value) is str and 0 < len(value) <= 200)
 
 
 def _check_channels(value: object) -> object:
-    listed = isinstance(value, list) and value and all(map(_is_channel, value)) and len(set(value)) == len(value)
+    listed = isinstance(value, list) and 0 < len(value) <= MOST_CHANNELS and all(map(_is_channel, value))
+    listed = listed and len(set(value)) == len(value)
     if value != "auto" and not listed and not (type(value) is int and 1 <= value <= MOST_CHANNELS):
         raise ValueError(
             f"got {str(value)[:100]!r}; allowed are auto, a number of channels from 1 to {MOST_CHANNELS}, or a list "

@@ -1,6 +1,8 @@
 """TIFF stacks: damage, hostile pages, and what an open file says about itself."""
 
 import io
+import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -60,3 +62,24 @@ def test_volumes_of_files(tmp_path):
     assert open_volume(path, max_pixels=10**6) is None
     with pytest.raises(FileError, match="cannot be read"):
         open_volume(tmp_path / "none.tif", max_pixels=10**6)
+
+
+@pytest.mark.parametrize("kind", Z_STACKS)
+def test_random_changes_of_a_stack_are_refused_or_read(kind):
+    """Nothing but a FileError is raised, and what is read has the shape of a plane."""
+    chance, outcomes = random.Random(kind), Counter()
+    for _ in range(60):
+        data = bytearray(Z_STACKS[kind])
+        for _ in range(chance.choice((1, 2, 8))):
+            place = chance.randrange(min(len(data), 1200) if chance.random() < 0.8 else len(data))
+            data[place] = chance.randrange(256)
+        selection = Selection(chance.choice(("z=0", "z=3", "max", "t=1,z=1")), pages="any")
+        try:
+            found = decode_image(bytes(data), "x", max_pixels=2**14, selection=selection)
+        except FileError:
+            outcomes["refused"] += 1
+        else:
+            outcomes["read"] += 1
+            assert found.ndim == 3
+            assert found.shape[0] * found.shape[1] <= 2**14
+    assert set(outcomes) == {"refused", "read"}
