@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-import torch
 from conftest import write_set
 
 import predict
@@ -14,7 +13,9 @@ import train
 import val
 from datasets.check import __main__ as check_command
 from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
+from images import regions
 from images.image_reader import ImageReader
+from inference.pipeline import pipeline
 from saved_run import load_run
 
 STAINS = ["DAPI", "GFP", "RFP", "Cy5", "BF"]
@@ -59,8 +60,7 @@ def test_five_channels_from_training_to_results(run_main, small_config, tmp_path
     assert run_main(val, "--run", run)[0] == 0
     code, _, err = run_main(predict, "--run", run, "--input", root / "images", "--out", tmp_path / "out")
     assert code == 0, err
-    overlay = cv2.imread(str(tmp_path / "out" / "overlays" / "cell_00.png"))
-    assert overlay.shape == (32, 32, 3)
+    assert cv2.imread(str(tmp_path / "out" / "overlays" / "cell_00.png")).shape == (32, 32, 3)
     predictor = load_run(run)
     image = np.moveaxis(tifffile.imread(root / "images" / "cell_00.tif"), 0, -1)
     mask = cv2.imread(str(tmp_path / "out" / "masks" / "nucleus" / "cell_00.png"), 0)
@@ -118,7 +118,6 @@ def test_stacks_are_read_by_the_plane_of_the_run(run_main, small_config, tmp_pat
         ("z=5", "no plane z=5: the file has 5 planes (z 5); the last is z=4", 3),
         ("t=0", "no axis t, which the plane 't=0' needs: the file has 5 planes (z 5)", 3),
         ("z=x", "plane 'z=x': 'z=x' is not known; planes are z=3", 2),
-        ("z=1,z=2", "plane 'z=1,z=2': the axis z is there twice", 2),
     ):
         code, _, err = run_main(predict, "--run", run, "--input", one, "--out", tmp_path / plane, "--plane", plane)
         assert (code, told in err) == (expected, True), err
@@ -134,9 +133,8 @@ def test_each_plane_is_an_image_in_a_folder(run_main, small_config, tmp_path):
     bare_pages(photos / "pages.tif", film[0])
     cv2.imwrite(str(photos / "plain.png"), film[0, 0])
     (photos / "broken.tif").write_bytes(b"II*\0")
-    code, text, err = run_main(predict, "--run", run, "--input", photos, "--out", out, "--plane", "each")
-    assert code == 3
-    assert "broken.tif" in err
+    code, _, err = run_main(predict, "--run", run, "--input", photos, "--out", out, "--plane", "each")
+    assert (code, "broken.tif" in err) == (3, True)
     assert "1 of 11 images could not be used" in err
     masks = out / "masks" / "nucleus"
     found = {path.relative_to(masks).with_suffix("").as_posix() for path in masks.rglob("*.png")}
@@ -146,8 +144,8 @@ def test_each_plane_is_an_image_in_a_folder(run_main, small_config, tmp_path):
     for t, z in ((0, 2), (1, 1)):
         mask = cv2.imread(str(masks / "film" / f"t{t:03d}_z{z:03d}.png"), 0)
         assert (predictor(film[t, z])["nucleus"] == (mask > 0)).all()
-    code, text, _ = run_main(predict, "--run", run, "--input", photos, "--out", out, "--plane", "each")
-    assert "11, of which 10 are done already" in text
+    again = run_main(predict, "--run", run, "--input", photos, "--out", out, "--plane", "each")
+    assert "11, of which 10 are done already" in again[1]
     code, _, err = run_main(predict, "--run", run, "--input", photos / "film.tif", "--out", out)
     assert code == 2  # results of other planes are not mixed
     top = tmp_path / "top"
@@ -165,7 +163,6 @@ def test_pages_without_a_description_are_refused_or_told(run_main, small_config,
     assert code == 3
     told = "a stack of 5 pages without a description of what they are; if they are planes, choose with data.plane"
     assert told in err
-    assert "if they are channels, set data.channels: 5" in err
     assert "read as 5 channels" in trained(run_main, small_config, root, "data.channels=5", "name=channels")
     assert "read as grey" in trained(run_main, small_config, root, "data.plane=z=1", "name=plane")
     code, _, err = run_main(train, "--config", small_config, f"data.root={root}", "data.channels=4", "name=four")
@@ -193,8 +190,7 @@ def test_the_check_refuses_what_training_refuses(run_main, small_config, tmp_pat
     assert code == 3
     assert "images of different numbers of channels: 1 in 9 images, 5 in 1 images" in out
     code, _, err = run_main(train, "--config", small_config, f"data.root={root}", "data.plane=max")
-    assert code == 3
-    assert "channels" in err
+    assert (code, "5 channels" in err or "5 in 1 images" in err) == (3, True)
 
 
 def test_conversions_are_said_once(run_main, small_config, small_set, tmp_path):
@@ -228,6 +224,27 @@ def test_a_run_of_an_earlier_version_predicts(run_main, small_config, small_set,
     state["reader"] = {key: state["reader"][key] for key in ("channels", "intensity", "limits", "max_pixels")}
     del state["config"]["data"]["plane"]
     save_checkpoint(run / "best.pth", state)
-    predictor = load_run(run)
-    assert predictor.reader == ImageReader(3)
-    assert torch.equal(torch.from_numpy(predictor(image)["nucleus"]), torch.from_numpy(expected))
+    assert load_run(run).reader == ImageReader(3)
+    assert np.array_equal(load_run(run)(image)["nucleus"], expected)
+
+
+@pytest.mark.slow
+def test_planes_of_large_stacks_are_read_by_rows(run_main, small_config, tmp_path, monkeypatch):
+    """The results are those of the planes read whole."""
+    root = stacked(tmp_path / "inputs" / "five", five_channels)
+    geometry = f"data={{root: {root}, crop: 32, overlap: 8, channels: [GFP, DAPI]}}"
+    assert run_main(train, "--config", small_config, geometry)[0] == 0
+    film = np.random.default_rng(0).integers(0, 9000, (2, 5, 90, 120)).astype(np.uint16)
+    metadata = {"axes": "ZCYX", "Channel": {"Name": STAINS}}
+    tifffile.imwrite(tmp_path / "film.tif", film, ome=True, photometric="minisblack", metadata=metadata)
+    arguments = ("--run", tmp_path / "outputs" / "small", "--input", tmp_path / "film.tif", "--plane", "each", "--out")
+    assert run_main(predict, *arguments, tmp_path / "whole")[0] == 0
+    read_whole = []
+    monkeypatch.setattr(ImageReader, "open", lambda self, path: read_whole.append(path))
+    monkeypatch.setattr(pipeline, "LARGE", 1000)
+    for function in (regions.open_rows, regions.size_of_regions):
+        monkeypatch.setattr(function, "__kwdefaults__", {"above": 1000})
+    code, _, err = run_main(predict, *arguments, tmp_path / "rows")
+    assert (code, read_whole) == (0, []), err
+    for name in ("masks/nucleus/film/z000.png", "masks/nucleus/film/z001.png", "overlays/film/z001.png"):
+        assert (tmp_path / "rows" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
