@@ -152,8 +152,9 @@ def _inspect_image(sample: Inspection, reader: ImageReader | None) -> None:
         return
     sample.size, sample.channels = image.shape[:2], image.shape[2]
     sample.pixels = f"{image.shape[2]} × {image.dtype}"
-    if reader is not None and (axes := axes_of(sample.root / sample.image, max_pixels=reader.max_pixels)):
-        sample.pixels += f" of {described(axes)}"
+    if reader is not None and reader.plane is not None:
+        axes = axes_of(sample.root / sample.image, max_pixels=reader.max_pixels)
+        sample.pixels += f" of {described(axes)}" if axes else ""
     if (image == image[0, 0]).all():
         value = ", ".join(str(value) for value in image[0, 0])
         fix = "remove it with its masks if it shows nothing"
