@@ -117,12 +117,15 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingD
         split_seed=config.data.split_seed,
         split_file=root / config.data.split_file if config.data.split_file else None,
         channels=config.data.channels,
+        plane=config.data.plane,
         intensity=config.data.intensity,
         max_pixels=config.data.max_pixels,
     )
     for note in data.notes:
         print(f"truth   {note}")
     print(f"data    {config.data.root}: {data.description}; {len(data.train)} train, {len(data.val)} val")
+    for sentence in data.reader.conversions(len(data.train) + len(data.val)):
+        print(f"read    {sentence}")
     return data
 
 

@@ -38,9 +38,19 @@ def main() -> None:
     parser.add_argument("--depth", type=int, metavar="1-4", help=depth_help)
     tta_help = "average over flips and, for square inputs, quarter turns, which takes up to eight times as long"
     parser.add_argument("--tta", action="store_true", help=tta_help)
+    plane_help = "planes of stacks: z=3 (from 0), t=0,z=3, max (the brightest of z), each (OUT/…/<stem>/z003.png)"
+    parser.add_argument("--plane", help=f"{plane_help} (default: data.plane of the run)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     given = parser.parse_args()
-    predict(given.run, given.input, given.out, threshold=given.threshold, depth=given.depth, tta=given.tta)
+    predict(
+        given.run,
+        given.input,
+        given.out,
+        threshold=given.threshold,
+        depth=given.depth,
+        tta=given.tta,
+        plane=given.plane,
+    )
 
 
 def predict(
@@ -51,18 +61,21 @@ def predict(
     threshold: float | None = None,
     depth: int | None = None,
     tta: bool = False,
+    plane: str | None = None,
 ) -> None:
     """Predicts every image that `inputs` name and that has no results in `out` yet.
 
     Raises:
-        ConfigError: there is nothing to predict; two images have the same stem; a threshold is given for a multiclass
-            run; the network does not have this depth; the runs cannot predict together; or `out` holds results of
-            other runs, options or images.
+        ConfigError: there is nothing to predict; there is no such plane; two images have the same stem; a threshold is
+            given for a multiclass run; the network does not have this depth; the runs cannot predict together; or `out`
+            holds results of other runs, options or images.
         DataError: some images could not be read. All other images are done. Among several processes only the last one
             to end raises this, for all.
     """
     from engine.distributed import Ranks
+    from images.planes import parse_plane
     from inference.files.outputs import PredictionFolder, find_images
+    from inference.files.planes import images_of
     from inference.pipeline.pipeline import Pipeline
     from inference.pipeline.prediction_stages import PredictionStages
     from inference.pipeline.shares import Share, own_cores, use_own_device
@@ -70,12 +83,16 @@ def predict(
     from system.progress_bar import progress_bar
 
     ranks = Ranks.of_torchrun()
-    images = find_images(inputs, out)
+    paths = find_images(inputs, out)
+    if plane is not None:
+        parse_plane(plane)  # a wrong one is refused before the run is loaded
     use_own_device(ranks)
     predictor = load_run(*runs, depth=depth, tta=tta)
+    images = images_of(paths, predictor.reader, plane)
     threshold = predictor.task.checked_threshold(threshold)
     folder = PredictionFolder(out, predictor.task, cells=predictor.decoding is not None)
     options = ({} if depth is None else {"depth": depth}) | ({"tta": True} if tta else {})
+    options |= {} if plane is None else {"plane": plane}
     folder.require_same(**origin_of(runs, predictor), threshold=threshold, **options)
     folder.claim_stems(images)
     share = Share(images, folder, ranks)
@@ -89,6 +106,8 @@ def predict(
         pipeline = Pipeline(stages, threads, advance=bar.update)
         failures = {path: str(error) for path, error in pipeline.run(share.missing)}
     cells = folder.write_summary([path.stem for path in images])
+    for sentence in predictor.reader.conversions(len(share.missing) - len(failures)):
+        print(f"read    {sentence}")
     print(f"wrote   the results of {len(share.missing) - len(failures)} images to {out}", flush=True)
     everyones = share.failures_of_all(failures)
     if everyones is None:  # another process will fail for all of them; torchrun would end it if this one failed now

@@ -92,7 +92,7 @@ def batches_from_files(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields batches without end, in the order of the files. Every sample is decoded, resized and normalised anew."""
     height, width = samples.size
-    change = Augmentation(square=height == width, colour=samples.reader.channels == 3)
+    change = Augmentation(square=height == width, colour=samples.reader.is_rgb)
     drawn = 0
     while True:
         images, targets = [], []

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.folder.listing import list_files
-from images.image_reader import has_colour
+from images.choosing import has_colour
 from images.reading import read_image
 from system.files import write_text
 

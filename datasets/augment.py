@@ -12,7 +12,7 @@ import albumentations as A
 
 
 class Augmentation:
-    """Flips, quarter turns, and a change of hue, saturation, brightness or contrast.
+    """Flips, quarter turns, and a change of hue, saturation, brightness or contrast, which all channels share.
 
     albumentations 2.0.8 repeats its random numbers in every epoch and worker unless it is seeded for each sample,
     which is why a call takes a seed. Its own `set_random_seed` gives every transform the same stream, so that both
@@ -20,7 +20,7 @@ class Augmentation:
 
     Args:
         square: whether the samples are square; others are not turned, because a batch needs one shape.
-        colour: whether they have three channels; others have no hue and saturation to change.
+        colour: whether their channels are red, green and blue; others have no hue and saturation to change.
     """
 
     def __init__(self, *, square: bool, colour: bool = True) -> None:
@@ -33,7 +33,7 @@ class Augmentation:
         """Flips and turns both arrays in the same way, and changes the look of the image.
 
         Args:
-            image: [H, W, 3] uint8, or [H, W, 1] without `colour`.
+            image: [H, W, C] uint8, with three channels if `colour`, else with any number of them.
             mask: [H, W, K] uint8 {0, 1}.
             seed: the one of this sample in this epoch.
         """

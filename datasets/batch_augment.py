@@ -19,7 +19,7 @@ class BatchAugmentation:
 
     Args:
         square: whether the samples are square; others are not turned, because a batch needs one shape.
-        colour: whether they have three channels; others have no hue and saturation to change.
+        colour: whether their channels are red, green and blue; others have no hue and saturation to change.
     """
 
     NUMBERS = 6  # random numbers that decide over one sample

@@ -13,10 +13,11 @@ from datasets.folder.problems import no_foreground, refusal
 from datasets.samples import Samples
 from datasets.split import SPLITS, random_split, read_split, select
 from datasets.threads import in_threads
-from images.image_reader import ImageReader, choose_reader
+from images.choosing import choose_reader
+from images.image_reader import CONVERTIBLE, ImageReader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
 from images.reading import MAX_PIXELS
-from system.errors import FileError
+from system.errors import ConfigError, FileError
 from tasks.task import DEFAULTS, Task, TaskOptions
 
 
@@ -56,7 +57,8 @@ def load_training_data(
     val_fraction: float,
     split_seed: int,
     split_file: Path | None = None,
-    channels: int | str = "auto",
+    channels: int | str | Sequence[int | str] = "auto",
+    plane: str | None = None,
     intensity: str = "native",
     max_pixels: int = MAX_PIXELS,
 ) -> TrainingData:
@@ -68,9 +70,10 @@ def load_training_data(
         size: (height, width) in pixels that samples are resized to, or None to keep theirs.
         normalise: "dataset" (mean and std of the training images as the network sees them) or "imagenet".
         val_fraction, split_seed: of the random split, unless `split_file` names the parts.
-        channels, intensity, max_pixels: see `choose_reader`.
+        channels, plane, intensity, max_pixels: see `choose_reader`.
 
     Raises:
+        ConfigError: `normalise` is "imagenet" and the images have other numbers of channels than 1 and 3.
         DataError: the folder, its split or any of its files cannot be used.
     """
     problems: list[FileError] = []
@@ -81,7 +84,10 @@ def load_training_data(
     else:
         split = random_split(ids, val_fraction=val_fraction, seed=split_seed)
     images = [sample.image for sample in select(folder.samples, split, "train")]
-    reader = choose_reader(images, channels=channels, intensity=intensity, max_pixels=max_pixels)
+    reader = choose_reader(images, channels=channels, plane=plane, intensity=intensity, max_pixels=max_pixels)
+    if normalise == "imagenet" and reader.channels not in CONVERTIBLE:
+        problem = f"data.normalise: imagenet has statistics of 1 or 3 channels, and the images have {reader.channels}"
+        raise ConfigError(f"{problem}; set data.normalise: dataset")
     train, val = (Samples(select(folder.samples, split, part), reader, folder.task, size=size) for part in SPLITS)
     counts = _read_all([train, val], root=root, problems=problems)
     if not counts[: len(train), :-1][:, folder.task.drawn].any():
@@ -135,7 +141,8 @@ def _describe(task: Task, counts: np.ndarray, *parts: Samples) -> str:
     smallest, largest = ("×".join(map(str, size)) for size in (min(sizes), max(sizes)))
     shares = (counts[:, :-1] / counts[:, -1:].clip(min=1)).mean(axis=0)
     found = ", ".join(f"{name} {share:.1%}" for name, share in zip(task.classes, shares, strict=True))
-    kind = "RGB" if parts[0].reader.channels == 3 else "grey"
+    reader = parts[0].reader
+    kind = "RGB" if reader.is_rgb else "grey" if reader.channels == 1 else f"{reader.channels} channels"
     range_of_sizes = smallest if smallest == largest else f"{smallest} to {largest}"
     what = "classes" if task.background else "foreground"
     unkept = len(sizes) - sum(part.in_memory for part in parts)

@@ -181,6 +181,17 @@ def exif_orientation(block: bytes) -> int:
         return 1
 
 
+def upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """[H, W, C] as stored → [H, W, C] upright, by the EXIF orientation; numbers outside 1 to 8 count as 1."""
+    if orientation in (5, 6, 7, 8):  # the file stores columns as rows
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
 def check_palette(indices: np.ndarray, colours: np.ndarray) -> None:
     """Refuses label ids that a file stores as palette indices, if its palette shows them as other grey values.
 

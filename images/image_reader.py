@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from images.intensity import measure_limits, to_channels, to_uint8
+from images.intensity import to_channels, to_uint8
+from images.planes import Selection
 from images.reading import MAX_PIXELS, decode_image, read_image
 from system.errors import FileError
+
+Limits = tuple[float, float]
+CONVERTIBLE = (1, 3)  # grey and RGB, which a run may turn into each other
+ANY = 0  # a number of channels: that of each file
+KINDS = {1: "grey", 3: "RGB"}
+
+
+@dataclass(frozen=True, order=True)
+class ImageFile:
+    """One image of a file that may hold several. It stands where else the path of a file stands.
+
+    Attributes:
+        path: the file.
+        stem: names the results, such as "cells/z003".
+        plane: which of them, see `images.planes.parse_plane`; it counts in place of the plane of the run.
+    """
+
+    path: Path
+    stem: str
+    plane: str
+
+    def resolve(self) -> ImageFile:
+        """The same with an absolute path."""
+        return replace(self, path=self.path.resolve())
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.plane})"
 
 
 @dataclass(frozen=True)
@@ -18,74 +47,127 @@ class ImageReader:
     """Files or arrays of any supported kind → [H, W, channels] uint8.
 
     Attributes:
-        channels: 1 or 3; grey is repeated, and colours become their luminance.
+        channels: of the images that the run sees; `ANY` for a reader that only opens files. Between 1 and 3 files are
+            converted: grey is repeated, and colours become their luminance. Files of another number are refused.
         intensity: "native" leaves 8-bit pixels as they are and stretches others between percentiles of each image;
             "image" stretches 8-bit images in the same way; "run" stretches all images between `limits`.
-        limits: (low, high) in the units of the files, for "run".
+        limits: (low, high) in the units of the files, for "run"; one pair for each channel if `per_channel`.
         max_pixels: an image of more pixels (H*W) is refused before it is decoded.
+        plane: the plane of a stack, see `images.planes.parse_plane`; None refuses stacks.
+        select: numbers or names of the channels that are taken from each file; None takes all.
+        pages_are_channels: a file of `channels` pages without a description is an image of so many channels.
+        converted: file → number of its channels, for each file that was read and converted. It is not stored.
     """
 
     channels: int = 3
     intensity: str = "native"
-    limits: tuple[float, float] | None = None
+    limits: Limits | tuple[Limits, ...] | None = None
     max_pixels: int = MAX_PIXELS
+    plane: str | None = None
+    select: tuple[int | str, ...] | None = None
+    pages_are_channels: bool = False
+    converted: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
-    def read(self, path: Path) -> np.ndarray:
+    @property
+    def per_channel(self) -> bool:
+        """Whether every channel has limits of its own, because the channels are different stains."""
+        return self.select is not None or self.channels not in CONVERTIBLE
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether the channels are red, green and blue, and no stains."""
+        return self.channels == 3 and not self.per_channel
+
+    def selection(self, image: Path | ImageFile) -> Selection:
+        """Which part of a file this run reads."""
+        pages = None
+        if self.pages_are_channels:
+            pages = self.channels if self.select is None else "any"
+        return Selection(image.plane if isinstance(image, ImageFile) else self.plane, self.select, pages)
+
+    def read(self, path: Path | ImageFile) -> np.ndarray:
         """[H, W, channels] uint8 of a file.
 
         Raises:
             DataError: the file cannot be used.
         """
-        return self.convert(read_image(path, max_pixels=self.max_pixels))
+        return self.convert(self.open(path))
+
+    def open(self, path: Path | ImageFile) -> np.ndarray:
+        """The pixels of a file that `convert` takes: the selected channels and plane, [H, W, C] of the file's dtype.
+
+        Raises:
+            DataError: the file cannot be used, or it has another number of channels.
+        """
+        file = path.path if isinstance(path, ImageFile) else path
+        image = read_image(file, max_pixels=self.max_pixels, selection=self.selection(path))
+        self.require_channels(image.shape[2], str(path))
+        return image
 
     def decode(self, data: bytes, name: str) -> np.ndarray:
         """The same as `read`, for the bytes of a file."""
-        return self.convert(decode_image(data, name, max_pixels=self.max_pixels))
+        return self.convert(self.decoded(data, name))
+
+    def decoded(self, data: bytes, name: str) -> np.ndarray:
+        """The same as `open`, for the bytes of a file."""
+        image = decode_image(data, name, max_pixels=self.max_pixels, selection=self.selection(Path(name)))
+        self.require_channels(image.shape[2], name)
+        return image
+
+    def takes(self, channels: int) -> bool:
+        """Whether images of so many channels can be read."""
+        convertible = self.select is None and self.channels in CONVERTIBLE and channels in CONVERTIBLE
+        return channels == self.channels or convertible or self.channels == ANY
+
+    def require_channels(self, channels: int, name: str) -> None:
+        """Refuses a file of a number of channels that the run cannot read, and notes one that it converts.
+
+        Raises:
+            FileError: it has such a number.
+        """
+        if not self.takes(channels):
+            found = f"{channels} channel{'s' * (channels > 1)}, but the run reads {self.channels}"
+            fix = "save the channels that the run reads, or train with data.channels: [numbers or names of them]"
+            raise FileError(name, found=found, fix=fix)
+        if channels != self.channels != ANY:
+            self.converted[name] = channels
 
     def convert(self, image: np.ndarray) -> np.ndarray:
-        """[H, W, channels] uint8 of a decoded [H, W, C] image of any dtype."""
-        return to_channels(to_uint8(image, self.limits, stretch=self.intensity != "native"), self.channels)
+        """[H, W, channels] uint8 of a decoded [H, W, C] image of any dtype; C is a number that the run takes."""
+        stretch = self.intensity != "native"
+        if not self.per_channel:
+            return to_channels(to_uint8(image, self.limits, stretch=stretch), self.channels)
+        limits = self.limits or [None] * self.channels
+        planes = [to_uint8(image[..., [c]], limits[c], stretch=stretch) for c in range(self.channels)]
+        return np.concatenate(planes, axis=-1)
+
+    def conversions(self, images: int) -> list[str]:
+        """Sentences about what was converted, such as "12 of 40 images are grey and are read as RGB"."""
+        counts = sorted(Counter(self.converted.values()).items())
+        return [f"{n} of {images} images are {KINDS[c]} and are read as {KINDS[self.channels]}" for c, n in counts]
 
     def to_dict(self) -> dict[str, object]:
         """Plain Python for a checkpoint; `ImageReader.from_dict` reads it back."""
-        return asdict(self) | {"limits": None if self.limits is None else list(self.limits)}
+        return {
+            "channels": self.channels,
+            "intensity": self.intensity,
+            "limits": _nested(self.limits, list),
+            "max_pixels": self.max_pixels,
+            "plane": self.plane,
+            "select": None if self.select is None else list(self.select),
+            "pages_are_channels": self.pages_are_channels,
+        }
 
     @classmethod
-    def from_dict(cls, values: dict) -> ImageReader:
-        return cls(**values | {"limits": None if values["limits"] is None else tuple(values["limits"])})
+    def from_dict(cls, values: Mapping) -> ImageReader:
+        """Reads what `to_dict` returned; checkpoints of earlier versions have only its first four keys."""
+        select = values.get("select")
+        read = {"limits": _nested(values["limits"], tuple), "select": None if select is None else tuple(select)}
+        return cls(**{**values, **read})
 
 
-def choose_reader(
-    paths: Sequence[Path], *, channels: int | str, intensity: str, max_pixels: int = MAX_PIXELS
-) -> ImageReader:
-    """The reader of a run, chosen by the images that it trains with.
-
-    Images that cannot be read are left out here; reading the samples reports all of them at once.
-
-    Args:
-        channels: 1, 3 or "auto", which means 3 if any image has a pixel that is not grey, and else 1.
-        intensity: see `ImageReader`; the limits for "run" are measured here.
-
-    Raises:
-        DataError: `intensity` is "run" and all measured pixels are equal.
-    """
-    if channels == "auto":
-        channels = 3 if any(map(has_colour, _readable(paths, max_pixels))) else 1
-    limits = None
-    if intensity == "run" and next(_readable(paths, max_pixels), None) is not None:
-        limits = measure_limits(_readable(paths, max_pixels))
-    return ImageReader(channels, intensity, limits, max_pixels)
-
-
-def _readable(paths: Sequence[Path], max_pixels: int) -> Iterator[np.ndarray]:
-    """The images at `paths`, without those that cannot be read."""
-    for path in paths:
-        try:
-            yield read_image(path, max_pixels=max_pixels)
-        except FileError:
-            continue
-
-
-def has_colour(image: np.ndarray) -> bool:
-    """Whether any pixel of [H, W, C] is not grey."""
-    return image.shape[2] == 3 and bool((image != image[..., :1]).any())
+def _nested(limits: Sequence | None, kind: type) -> Sequence | None:
+    """One pair of limits, or several, as lists or as tuples."""
+    if limits is None:
+        return None
+    return kind(kind(one) if isinstance(one, Sequence) else one for one in limits)

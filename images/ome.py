@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from images.formats import Refusal, damaged
 
 MAX_TEXT, MAX_TAGS = 2**22, 50_000  # characters, and tags among them: parsing takes some 150 bytes for each tag
-MAX_PLANES = 100  # as many as a file of one image may have pages
+MAX_PLANES = 4096  # of all images together, as many as a file may have pages
 SPLIT = "split it into single planes, one image per file"
 AXES = "XYCZT"
 
@@ -35,14 +35,17 @@ def check_ome(text: str, *, height: int, width: int) -> None:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError:
         return
+    found = {"Pixels": 0, "TiffData": 0}  # planes of all elements of a kind
     elements = [(element.tag.rpartition("}")[2], element) for element in root.iter()]
     for name, element in elements:
         if name == "Pixels":
             planes = math.prod(_number(element, f"Size{axis}", 1) for axis in AXES) // (height * width)
-            _check_planes(planes, ", ".join(f"Size{axis} {element.get(f'Size{axis}')}" for axis in AXES))
+            found[name] += max(planes, 1)
+            _check_planes(found[name], ", ".join(f"Size{axis} {element.get(f'Size{axis}')}" for axis in AXES))
         elif name == "TiffData":
             for key in ("PlaneCount", "NumPlanes"):
-                _check_planes(_number(element, key, 1), f"{key} {element.get(key)}")
+                found[name] += _number(element, key, 0)
+                _check_planes(found[name], f"{key} {element.get(key)}")
         elif name.startswith("ModuloAlong"):
             raise Refusal(f"a stack ({name} in its OME-XML)", fix=SPLIT)
     for kind in ("Pixels", "TiffData"):
@@ -64,3 +67,18 @@ def _number(element: ElementTree.Element, key: str, default: int) -> int:
 def _check_planes(planes: int, where: str) -> None:
     if planes > MAX_PLANES:
         raise Refusal(f"a stack of {planes} planes (OME-XML: {where[:200]})", fix=SPLIT)
+
+
+def channel_names(text: str) -> tuple[str, ...]:
+    """The names of the channels of the first image, in their order; empty unless each of them has a name.
+
+    Args:
+        text: a description that `check_ome` has passed.
+    """
+    local_name = lambda element: element.tag.rpartition("}")[2]
+    try:
+        pixels = next((one for one in ElementTree.fromstring(text).iter() if local_name(one) == "Pixels"), ())
+    except ElementTree.ParseError:
+        return ()
+    names = [element.get("Name") for element in pixels if local_name(element) == "Channel"]
+    return tuple(names) if all(names) else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import cv2
 import numpy as np
 
 from images.class_maps import Palette, class_indices
-from images.formats import Header, Refusal, bmp_header, check_palette, damaged, format_of
+from images.formats import Header, bmp_header, check_palette, damaged, format_of, upright
 from images.jpeg import check_every_scan, jpeg_header
+from images.opening import DecodedImage, naming, open_volume, unreadable
+from images.planes import IMAGE, TRUTH, Selection, select
 from images.png import png_header, with_index_palette
-from images.tiff import read_tiff
+from images.tiff_volume import TiffVolume
+from images.volume import Volume
 from system.errors import FileError
 from system.regular_file import require_regular
 
@@ -26,23 +30,25 @@ BYTES_PER_PIXEL = 32  # a file that is read needs at most four channels of eight
 HEADERS = {"PNG": png_header, "JPEG": jpeg_header, "BMP": bmp_header}
 
 
-def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Bytes of an image file → [H, W, C] of its true dtype, C 1 (grey) or 3 (RGB), turned upright by its EXIF tag.
+def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS, selection: Selection = IMAGE) -> np.ndarray:
+    """Bytes of an image file → [H, W, C] of its true dtype, turned upright by its EXIF tag.
 
-    Alpha is dropped. Palette indices become the palette's colours, or their grey values if all colours are grey. One
-    bit per pixel becomes uint8 {0, 255}, two and four bits are spread over 0 to 255, float16 and float64 become
-    float32. Other values stay as stored.
+    C is 1 (grey) or 3 (RGB) except for TIFF files, which may have any number of channels. Alpha is dropped. Palette
+    indices become the palette's colours, or their grey values if all colours are grey. One bit per pixel becomes uint8
+    {0, 255}, two and four bits are spread over 0 to 255, float16 and float64 become float32. Other values stay as
+    stored.
 
     Args:
         data: a whole PNG, JPEG, TIFF or BMP file, which is recognised by its content.
         name: what messages call the file.
         max_pixels: the most pixels (H*W) that the header may claim; it is checked before anything is decoded.
+        selection: the plane of a stack, and the channels.
 
     Raises:
-        FileError: the file is empty, cut off, damaged, too large or no image; or the image is CMYK, is a stack, has
-            another number of channels, or has pixels that are not finite.
+        FileError: the file is empty, cut off, damaged, too large or no image; or the image is CMYK, does not have what
+            is selected, is a stack without a selected plane, or has pixels that are not finite.
     """
-    return _decode(data, name, max_pixels)[0]
+    return _decode(data, name, max_pixels, selection)[0]
 
 
 def decode_mask(data: bytes, name: str, *, threshold: float | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -56,7 +62,7 @@ def decode_mask(data: bytes, name: str, *, threshold: float | None = None, max_p
             1; pixels of at least this value are foreground. None refuses soft masks and all JPEG masks.
 
     Raises:
-        FileError: as `decode_image` does; or the mask is coloured, or needs a threshold that was not given.
+        FileError: as `decode_image` does; or the mask is a stack, is coloured, or needs a threshold that was not given.
     """
     array, image_format = _decode(data, name, max_pixels)
     values = _single_channel(array, name, "a mask of 0 and 255 (or 0 and 1)")
@@ -122,13 +128,19 @@ def decode_class_map(
         found = "JPEG, which does not keep colours" if image_format == "JPEG" else f"{array.dtype} pixels"
         fix = "save it as 8-bit RGB, in PNG or TIFF"
         raise FileError(name, found=f"a class map of colours in {found}", fix=fix)
+    if array.shape[2] not in (1, 3):
+        raise FileError(name, found=f"a class map of colours with {array.shape[2]} channels", fix="save it as RGB")
     colours = np.broadcast_to(array, (*array.shape[:2], 3))  # a file whose colours are all grey has one channel
     return class_indices(colours, palette, void=void, name=name)
 
 
-def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The same as `decode_image`, for a path."""
-    return decode_image(read_bytes(path, max_pixels=max_pixels), str(path), max_pixels=max_pixels)
+def read_image(path: Path, *, max_pixels: int = MAX_PIXELS, selection: Selection = IMAGE) -> np.ndarray:
+    """The same as `decode_image`, for a path. Of a stack, only the planes that are needed are read."""
+    if selection.plane is not None and (volume := open_volume(path, max_pixels=max_pixels)) is not None:
+        with volume, naming(str(path)):
+            return _finite(select(volume, selection, max_pixels=max_pixels), str(path))
+    data = read_bytes(path, max_pixels=max_pixels)
+    return decode_image(data, str(path), max_pixels=max_pixels, selection=selection)
 
 
 def read_mask(path: Path, *, threshold: float | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -151,25 +163,31 @@ def read_bytes(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
             raise FileError(str(path), found=f"{size} bytes", fix=fix, kind="unreadable")
         return path.read_bytes()
     except OSError as error:
-        found, fix = f"cannot be read ({error.strerror})", "check its name and permissions"
-        raise FileError(str(path), found=found, fix=fix, kind="unreadable") from error
+        raise unreadable(path, error) from error
 
 
-def _decode(data: bytes, name: str, max_pixels: int, *, ids: bool = False) -> tuple[np.ndarray, str]:
+def _decode(
+    data: bytes, name: str, max_pixels: int, selection: Selection = TRUTH, *, ids: bool = False
+) -> tuple[np.ndarray, str]:
     """The array that `decode_image` returns, and the file's format. Label maps set `ids` for the numbers as stored."""
-    try:
+    with naming(name):
         image_format = format_of(data)
         if image_format == "TIFF":
-            array, orientation = read_tiff(data, max_pixels=max_pixels, ids=ids)
+            volume: Volume = TiffVolume(io.BytesIO(data), data, max_pixels=max_pixels, ids=ids)
         else:
             header = HEADERS[image_format](data, max_pixels)
-            array, orientation = _decode_by_opencv(data, image_format, header, ids), header.orientation
-    except Refusal as refusal:
-        raise FileError(name, found=refusal.found, fix=refusal.fix, kind=refusal.kind) from refusal
+            array = _decode_by_opencv(data, image_format, header, ids)
+            volume = DecodedImage(np.ascontiguousarray(upright(array, header.orientation)))
+        array = select(volume, selection, max_pixels=max_pixels)
+    return _finite(array, name), image_format
+
+
+def _finite(array: np.ndarray, name: str) -> np.ndarray:
+    """The array, unless it has pixels that are not finite numbers."""
     if array.dtype.kind == "f" and (lost := array.size - np.count_nonzero(np.isfinite(array))):
         found = f"{lost} of {array.size} values are not finite numbers"
         raise FileError(name, found=found, fix="replace them (by 0, say)")
-    return np.ascontiguousarray(_upright(array, orientation)), image_format
+    return array
 
 
 def _decode_by_opencv(data: bytes, image_format: str, header: Header, ids: bool) -> np.ndarray:
@@ -200,19 +218,10 @@ def _decode_by_opencv(data: bytes, image_format: str, header: Header, ids: bool)
     return array
 
 
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """[H, W, C] as stored → [H, W, C] upright, by the EXIF orientation; numbers outside 1 to 8 count as 1."""
-    if orientation in (5, 6, 7, 8):  # the file stores columns as rows
-        array = array.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    return array
-
-
 def _single_channel(array: np.ndarray, name: str, expected: str) -> np.ndarray:
     """[H, W, C] with equal channels → [H, W]; refuses colours. `expected` says in the error what the file should be."""
+    if array.shape[2] not in (1, 3):
+        raise FileError(name, found=f"{array.shape[2]} channels where {expected} is expected", fix="save it with one")
     if array.shape[2] == 3 and (array != array[..., :1]).any():
         found = f"a coloured image where {expected} is expected"
         raise FileError(name, found=found, fix="save it as one grey channel")

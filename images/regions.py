@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from images.formats import Refusal
-from images.image_reader import ImageReader
-from images.intensity import counts_of, range_of_counts, to_channels
+from images.image_reader import ImageFile, ImageReader
+from images.intensity import counts_of, range_of_counts, to_channels, to_uint8
+from images.opening import naming
 from images.tiff_regions import TiffRegions, open_regions
 from system.errors import FileError
 
@@ -42,7 +41,7 @@ class ImageRows:
         self.close()
 
 
-def open_rows(path: Path, reader: ImageReader, *, above: int = ABOVE) -> ImageRows:
+def open_rows(path: Path | ImageFile, reader: ImageReader, *, above: int = ABOVE) -> ImageRows:
     """Opens an image whose rows are those of `reader.read(path)`, in memory that does not grow with its height.
 
     Large TIFF files of the common kinds (see `images.tiff_regions.open_regions`) are decoded in parts, up to 2**36
@@ -55,7 +54,7 @@ def open_rows(path: Path, reader: ImageReader, *, above: int = ABOVE) -> ImageRo
     Raises:
         FileError: as `ImageReader.read` does.
     """
-    regions = _regions(path, above)
+    regions = _regions(path, reader, above)
     if regions is None:
         image = reader.read(path)
         return ImageRows(image.shape, lambda top, bottom: image[top:bottom])
@@ -66,52 +65,65 @@ def open_rows(path: Path, reader: ImageReader, *, above: int = ABOVE) -> ImageRo
         raise
 
     def rows(top: int, bottom: int) -> np.ndarray:
-        with _naming(path):
+        with naming(str(path)):
             return convert(regions.rows(top, bottom))
 
     return ImageRows((*regions.shape[:2], reader.channels), rows, regions.close)
 
 
-def size_of_regions(path: Path, *, above: int = ABOVE) -> tuple[int, int] | None:
+def size_of_regions(path: Path | ImageFile, reader: ImageReader, *, above: int = ABOVE) -> tuple[int, int] | None:
     """Returns (H, W) of a file that `open_rows` reads in parts; None if it reads the file whole.
 
     Raises:
         FileError: as `open_rows` does.
     """
-    regions = _regions(path, above)
+    regions = _regions(path, reader, above)
     if regions is None:
         return None
     regions.close()
     return regions.shape[:2]
 
 
-def _regions(path: Path, above: int) -> TiffRegions | None:
+def _regions(path: Path | ImageFile, reader: ImageReader, above: int) -> TiffRegions | None:
     """Opens a file whose rows can be read in parts; None if it is read whole."""
+    file = path.path if isinstance(path, ImageFile) else path
     try:
-        with _naming(path):
-            return open_regions(path, above=above)
+        with naming(str(path)):
+            regions = open_regions(file, above=above, selection=reader.selection(path))
     except OSError:  # it cannot be opened, which the reader reports
         return None
+    if regions is not None:
+        try:
+            reader.require_channels(regions.shape[2], str(path))
+        except FileError:
+            regions.close()
+            raise
+    return regions
 
 
-def _conversion(regions: TiffRegions, reader: ImageReader, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+def _conversion(
+    regions: TiffRegions, reader: ImageReader, path: Path | ImageFile
+) -> Callable[[np.ndarray], np.ndarray]:
     """Returns what turns stored rows [rows, W, C] into those of the reader, as it would turn the whole image."""
     if reader.limits is not None or (reader.intensity == "native" and regions.dtype == np.uint8):
         return reader.convert
-    height, width, _ = regions.shape
+    height, width, channels = regions.shape
     step = max(1, PIXELS_AT_ONCE // width)
-    with _naming(path):
-        counts = sum(counts_of(regions.rows(top, min(top + step, height))) for top in range(0, height, step))
-    low, high = range_of_counts(counts)
-    if low == high:
-        return lambda rows: to_channels(np.zeros(rows.shape, np.uint8), reader.channels)
-    return replace(reader, intensity="run", limits=(low, high)).convert
+    groups = [[channel] for channel in range(channels)] if reader.per_channel else [slice(None)]
+    counts = [np.int64(0)] * len(groups)
+    with naming(str(path)):
+        for top in range(0, height, step):
+            rows = regions.rows(top, min(top + step, height))
+            counts = [sum_ + counts_of(rows[..., group]) for sum_, group in zip(counts, groups, strict=True)]
+    ranges = [range_of_counts(one) for one in counts]
+
+    def convert(rows: np.ndarray) -> np.ndarray:
+        parts = [_between(rows[..., group], *limits) for group, limits in zip(groups, ranges, strict=True)]
+        return np.concatenate(parts, axis=-1) if reader.per_channel else to_channels(parts[0], reader.channels)
+
+    return convert
 
 
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Turns the refusal of a file into an error that names it."""
-    try:
-        yield
-    except Refusal as refusal:
-        raise FileError(str(path), found=refusal.found, fix=refusal.fix, kind=refusal.kind) from refusal
+def _between(rows: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Rows of any type → uint8, stretched between these limits; zeros if the whole image is constant."""
+    return np.zeros(rows.shape, np.uint8) if low == high else to_uint8(rows, (low, high), stretch=True)

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+OPENCV_CHANNELS = 4  # OpenCV averages areas of no more
+
 
 def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int | None = None) -> np.ndarray:
     height, width = size
@@ -23,6 +25,8 @@ def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int | None 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[H, W, C] or [H, W], also logits → the same at `size`; by pixel area when shrinking, bilinear when growing."""
+    if image.ndim == 3 and image.shape[2] > OPENCV_CHANNELS:
+        return np.stack([_resize(plane, size) for plane in np.moveaxis(image, 2, 0)], axis=2)
     resized = _resize(image, size)
     return resized if resized.ndim == image.ndim else resized[..., None]  # OpenCV drops the axis of a single channel
 

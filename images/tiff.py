@@ -1,11 +1,10 @@
-"""TIFF files → arrays. Every part that a file names is checked to be there; then tifffile decodes the file."""
+"""TIFF files: every part that a file names is checked to be there before `images.tiff_volume` decodes it."""
 
 from __future__ import annotations
 
-import io
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from mmap import mmap
@@ -13,63 +12,65 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from images.formats import NO_TAG, ORIENTATION, TO_RGB, Refusal, Tag, check_palette, check_size, damaged, directories
+from images.formats import NO_TAG, TO_RGB, Refusal, Tag, check_palette, check_size, damaged, directories
 from images.jpeg import jpeg_frame
 from images.ome import check_ome
 
-WIDTH, HEIGHT = 256, 257  # numbers of tags
+WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES = 256, 257, 258, 259, 277  # numbers of tags
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, INKS, YCBCR = 0, 1, 2, 3, 5, 6  # values of the photometric tag
 UNCOMPRESSED, JPEG = 1, (6, 7)  # values of the compression tag
 # CCITT, LZW, deflate, PackBits, LZMA and Zstandard inflate to no more than the header claims. Images inside a TIFF
 # (JPEG, JPEG 2000, WebP, PNG, …) have sizes of their own; only JPEG is read, and its size is compared with the header.
 COMPRESSIONS = (UNCOMPRESSED, 2, 3, 4, 5, *JPEG, 8, 32773, 32946, 34925, 50000)
 STRIPS, TILES = 273, 324  # numbers of the tags that say where the pixels lie
-MAX_PAGES, MAX_SEGMENTS = 100, 2**16  # a file of more is a stack, or it was made to fill the memory
+# A file of more was made to fill the memory. The second number is of the strips or tiles of one page, the third of all.
+MAX_PAGES, MAX_SEGMENTS, MAX_SEGMENTS_OF_FILE = 4096, 2**16, 2**20
+MAX_TAGS_OF_FILE = 2**16  # 16 for each page
 BLOCK = 16  # pixels: JPEG stores whole blocks, and some writers count all of the last block
 ALPHA = (1, 2)  # values of the extra samples tag: premultiplied alpha, and alpha that is not
 SPLIT = "split it into single planes, one image per file"
-
-
-def read_tiff(data: bytes, *, max_pixels: int, ids: bool) -> tuple[np.ndarray, int]:
-    """Whole TIFF file → [H, W, C] of its true dtype with C 1 or 3, and its orientation, 1 to 8, not applied yet.
-
-    Args:
-        max_pixels: the most pixels (H*W) that the header of any page may claim.
-        ids: return the numbers as stored, not the brightness that a palette or the bit depth gives them.
-
-    Raises:
-        Refusal: the file is cut off, damaged, too large or a stack, or it has channels or colours that are not read.
-    """
-    pages = check_header(data, max_pixels=max_pixels, max_segments=MAX_SEGMENTS)
-    with clear_errors():
-        array = _decode(data, ids)
-    size = (pages[0][HEIGHT].value, pages[0][WIDTH].value)
-    if array.shape not in ((*size, 1), (*size, 3)):
-        raise damaged("TIFF", "its pixels do not fit its header")
-    return array, pages[0].get(ORIENTATION, NO_TAG).value
 
 
 def check_header(data: bytes | mmap, *, max_pixels: int, max_segments: int) -> list[dict[int, Tag]]:
     """Refuses a TIFF file whose header is damaged or claims too much; returns the directories of its pages.
 
     Args:
-        max_pixels: as for `read_tiff`.
+        max_pixels: the most pixels (H*W) that the header of any page may claim.
         max_segments: the most strips or tiles that a page may have.
     """
-    pages = list(islice(directories(data), MAX_PAGES + 1))
-    if len(pages) > MAX_PAGES:
-        raise Refusal(f"a stack of more than {MAX_PAGES} pages", fix=SPLIT)
+    pages = _directories_of(data)
+    segments_of_all = 0
     for tags in pages:
         if (end := max((tag.end for tag in tags.values()), default=0)) > len(data):
             raise damaged("TIFF", f"a tag reaches to byte {end} of {len(data)}")
         if (segments := max(tags.get(kind, NO_TAG).count for kind in (STRIPS, TILES))) > max_segments:
             found = f"{segments} strips or tiles, at most {max_segments} are read"
             raise Refusal(found, fix="save it in larger ones")
+        segments_of_all += segments
+        if segments_of_all > max(max_segments, MAX_SEGMENTS_OF_FILE):
+            found = f"more than {max(max_segments, MAX_SEGMENTS_OF_FILE)} strips or tiles in all pages"
+            raise Refusal(found, fix="save it in larger ones, or " + SPLIT)
         if HEIGHT not in tags or WIDTH not in tags:
             raise damaged("TIFF", "no header")
         check_size(tags[HEIGHT].value, tags[WIDTH].value, max_pixels)
     if not pages:
         raise damaged("TIFF", "without pages")
+    return pages
+
+
+def _directories_of(data: bytes | mmap) -> list[dict[int, Tag]]:
+    """The directories of all pages, if they are not so many that they would fill the memory."""
+    pages, tags, values = [], 0, 0
+    for page in islice(directories(data), MAX_PAGES + 1):
+        pages.append(page)
+        tags += len(page)
+        values += sum(tag.count for tag in page.values())
+        if len(pages) > MAX_PAGES:
+            raise Refusal(f"a stack of more than {MAX_PAGES} pages", fix=SPLIT)
+        if tags > MAX_TAGS_OF_FILE:
+            raise Refusal(f"more than {MAX_TAGS_OF_FILE} tags in {len(pages)} pages", fix="save it anew")
+        if len(pages) > 1 and values > 4 * len(data) + 2**20:  # pages may share values, but not so many
+            raise Refusal(f"tags of {values} values in a file of {len(data)} bytes", fix="save it anew")
     return pages
 
 
@@ -85,19 +86,6 @@ def clear_errors() -> Iterator[None]:
             found = "compressed in a way that only the package imagecodecs can read"
             raise Refusal(found, fix="install it: pip install imagecodecs") from error
         raise damaged("TIFF", str(error) or type(error).__name__) from error
-
-
-def _decode(data: bytes, ids: bool) -> np.ndarray:
-    with open_tiff(io.BytesIO(data)) as file:
-        image = the_image(file)
-        axes, alpha = check_image(image, data)
-        page = image.keyframe
-        array = image.asarray(maxworkers=1).reshape([*axes.values()])
-        if next(iter(axes)) in "CS":
-            array = np.moveaxis(array, 0, -1)
-        array = np.atleast_3d(array)
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
-        return _without_alpha(_values(array, page, ids), alpha)
 
 
 def open_tiff(file: BinaryIO) -> Any:  # noqa: ANN401 - types of tifffile, whose import is slow
@@ -121,19 +109,30 @@ def the_image(file: Any) -> Any:  # noqa: ANN401
     return images[0]
 
 
-def check_image(image: Any, data: bytes | mmap) -> tuple[dict[str, int], bool | None]:  # noqa: ANN401
-    """Refuses a series whose axes, colours or strips are not read; returns the sizes of its axes, and `alpha`.
+def check_image(image: Any, data: bytes | mmap, pages: Sequence[Mapping[int, Tag]]) -> None:  # noqa: ANN401
+    """Refuses a series of tifffile whose colours, values, strips or tiles are not read.
 
-    `alpha` is True if the last channel is alpha, False if there is none, None if only the values can show which.
+    Args:
+        pages: what `check_header` returned.
     """
-    axes = _plane_axes(image)
-    alpha = _check_channels(axes, image.keyframe)
     _check_colours(image.keyframe)
     for part in image.pages:
         if part is None:  # tifffile fills such planes with zeros
             raise Refusal("planes of this TIFF lie in other files", fix="save each image as one file")
+        _check_alike(part, image.keyframe, pages)
         _check_segments(part, data)
-    return axes, alpha
+
+
+def _check_alike(part: Any, first: Any, pages: Sequence[Mapping[int, Tag]]) -> None:  # noqa: ANN401
+    """Refuses a page that is stored in another way than the first: tifffile reads all pages of a stack like the first.
+
+    Pages that a description only promises have no directory, and their number is beyond those of `pages`.
+    """
+    if all(type(page.index) is int and page.index < len(pages) for page in (part, first)):
+        own, expected = pages[part.index], pages[first.index]
+        for tag in (WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES):
+            if own.get(tag, NO_TAG).value != expected.get(tag, NO_TAG).value:
+                raise Refusal("a stack whose pages have different sizes or kinds of pixels", fix=SPLIT)
 
 
 def _check_planes(file: Any, image: Any) -> None:  # noqa: ANN401
@@ -144,34 +143,21 @@ def _check_planes(file: Any, image: Any) -> None:  # noqa: ANN401
         raise damaged("TIFF", f"{image.size} of the {most} values that its description names")
 
 
-def _plane_axes(image: Any) -> dict[str, int]:  # noqa: ANN401
-    """Series of tifffile → letter of each axis → its size; refuses an image of more than one plane."""
-    axes = {axis: size for axis, size in zip(image.axes, image.shape, strict=True) if size > 1 or axis in "YX"}
-    if "".join(axes) not in ("YX", "YXS", "YXC", "SYX", "CYX"):
-        sizes = "×".join(map(str, image.shape))
-        raise Refusal(f"a stack of {sizes} ({image.axes})", fix=SPLIT)
-    return axes
+def alpha_of(page: Any, samples: int) -> bool | None:  # noqa: ANN401
+    """True if the last sample of a page is alpha, False if there is no alpha, None if only the values can show which.
 
-
-def _check_channels(axes: dict[str, int], page: Any) -> bool | None:  # noqa: ANN401
-    """True if the last channel is alpha, False if there is no alpha, None if only the values can show which."""
-    channels = axes.get("S", axes.get("C", 1))
-    if page.samplesperpixel == channels and channels in (2, 4) and any(x in ALPHA for x in page.extrasamples):
+    The last is so for RGB with a fourth sample that is not marked: some programs write alpha in this way.
+    """
+    if page.samplesperpixel == samples and samples in (2, 4) and any(x in ALPHA for x in page.extrasamples):
         return True
-    if channels in (1, 3):
-        return False
-    if channels == 4:
-        return None
-    fix = "images of 1 (grey) or 3 (RGB) are read: save the channels that are needed"
-    raise Refusal(f"{channels} channels", fix=fix)
+    return None if samples == 4 and page.photometric == RGB else False
 
 
-def _without_alpha(array: np.ndarray, alpha: bool | None) -> np.ndarray:
-    """[H, W, C] → the same without alpha; a fourth channel that is constant counts as alpha."""
-    if alpha is None and (array[..., 3] != array[0, 0, 3]).any():
-        found, fix = "4 channels, the fourth not marked as alpha", "save the 1 or 3 channels that are needed"
-        raise Refusal(found, fix=fix)
-    return array if alpha is False else array[..., :-1]
+def without_alpha(array: np.ndarray, alpha: bool | None) -> np.ndarray:
+    """[H, W, C] → the same without alpha; a fourth channel of RGB that is constant counts as alpha."""
+    if alpha is None:
+        alpha = bool((array[..., 3] == array[0, 0, 3]).all())
+    return array[..., :-1] if alpha else array
 
 
 def _check_colours(page: Any) -> None:  # noqa: ANN401
@@ -195,6 +181,8 @@ def _check_segments(page: Any, data: bytes | mmap) -> None:  # noqa: ANN401
     offsets, counts = page.dataoffsets, page.databytecounts
     if len(offsets) != len(counts) or len(offsets) < math.prod(page.keyframe.chunked):
         raise damaged("TIFF", f"{len(offsets)} of {math.prod(page.keyframe.chunked)} strips or tiles")
+    if key.is_contiguous and any(offsets[i] + counts[i] != offsets[i + 1] for i in range(len(offsets) - 1)):
+        raise Refusal("a stack whose first page is stored in one piece, and others are not", fix=SPLIT)
     for offset, count in zip(offsets, counts, strict=True):
         if offset < 8 or count < 1 or offset + count > size:
             raise damaged("TIFF", f"pixels at bytes {offset} to {offset + count} of {size}")
@@ -209,8 +197,12 @@ def _check_segments(page: Any, data: bytes | mmap) -> None:  # noqa: ANN401
         raise damaged("TIFF", f"{sum(counts)} of {rows * row} bytes of pixels")
 
 
-def _values(array: np.ndarray, page: Any, ids: bool) -> np.ndarray:  # noqa: ANN401
-    """[H, W, C] as stored → [H, W, C] of the numbers that `read_tiff` returns, alpha included."""
+def values_of(array: np.ndarray, page: Any, ids: bool) -> np.ndarray:  # noqa: ANN401
+    """[H, W, C] as stored → [H, W, C] of the numbers that the reader returns, alpha included.
+
+    Args:
+        ids: return the numbers as stored, not the brightness that a palette or the bit depth gives them.
+    """
     if array.dtype.kind == "f":
         with np.errstate(over="ignore"):  # a value too large for float32 becomes infinite, and is refused later
             return array.astype(np.float32, copy=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import closing
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,18 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from images.formats import FORMATS, NO_TAG, ORIENTATION, damaged
-from images.tiff import (
-    BLACK_IS_ZERO,
-    HEIGHT,
-    RGB,
-    UNCOMPRESSED,
-    WIDTH,
-    check_header,
-    check_image,
-    clear_errors,
-    open_tiff,
-    the_image,
-)
+from images.planes import IMAGE, Selection, channel_numbers, indices_of
+from images.tiff import BLACK_IS_ZERO, HEIGHT, RGB, UNCOMPRESSED, WIDTH, check_header, clear_errors
+from images.tiff_volume import TiffVolume
 from system.regular_file import require_regular
 
 MAX_PIXELS = 2**36  # of an image read by regions: 262,144², more than the largest slide scanners make
@@ -31,20 +20,21 @@ MAX_SEGMENT = 2**26  # pixels of one compressed strip or tile: it is decoded as 
 LOSSLESS = (UNCOMPRESSED, 5, 8, 32946)  # values of the compression tag: LZW, and deflate by its two numbers
 
 
-def open_regions(path: Path, *, above: int) -> TiffRegions | None:
+def open_regions(path: Path, *, above: int, selection: Selection = IMAGE) -> TiffRegions | None:
     """Opens a file whose rows can be read in parts; None if it has to be read whole.
 
-    These are TIFF files of more than `above` pixels, grey or RGB with or without alpha, in 8 or 16 bits, in one plane,
-    upright, and uncompressed or compressed with LZW or deflate.
+    These are TIFF files of more than `above` pixels, of any number of channels with or without alpha, in 8 or 16 bits,
+    upright, and uncompressed or compressed with LZW or deflate. Of a stack one plane is read; the brightest of several
+    planes needs the whole file.
 
     Raises:
-        Refusal: the file is such a one, but it is cut off, damaged, too large or a stack.
+        Refusal: the file is such a one, but it is cut off, damaged or too large, or does not have what is selected.
         OSError: it cannot be opened, or it is a named pipe, a socket or a device.
     """
     require_regular(path)
     file = path.open("rb")
     try:
-        regions = _regions_of(file, above)
+        regions = _regions_of(file, above, selection)
     except BaseException:
         file.close()
         raise
@@ -53,24 +43,22 @@ def open_regions(path: Path, *, above: int) -> TiffRegions | None:
     return regions
 
 
-def _regions_of(file: BinaryIO, above: int) -> TiffRegions | None:
+def _regions_of(file: BinaryIO, above: int, selection: Selection) -> TiffRegions | None:
     if FORMATS.get(file.read(4)) != "TIFF":
         return None
     file.seek(0)
-    with closing(mmap(file.fileno(), 0, access=ACCESS_READ)) as data:  # its pages are read only where they are needed
-        pages = check_header(data, max_pixels=MAX_PIXELS, max_segments=MAX_SEGMENTS)
-        size = (pages[0][HEIGHT].value, pages[0][WIDTH].value)
-        if math.prod(size) <= above or pages[0].get(ORIENTATION, NO_TAG).value in range(2, 9):
+    with mmap(file.fileno(), 0, access=ACCESS_READ) as data:  # its pages are read only where they are needed
+        first = check_header(data, max_pixels=MAX_PIXELS, max_segments=MAX_SEGMENTS)[0]
+        upright = first.get(ORIENTATION, NO_TAG).value not in range(2, 9)
+        if first[HEIGHT].value * first[WIDTH].value <= above or not upright:
             return None
-        with clear_errors():
-            tiff = open_tiff(file)
-            image = the_image(tiff)
-            axes, alpha = check_image(image, data)
-            if not _is_plain(image.keyframe, alpha):
-                return None
-            if (axes["Y"], axes["X"]) != size:
-                raise damaged("TIFF", "its pixels do not fit its header")
-            return TiffRegions(file, tiff, image.keyframe, with_alpha=bool(alpha))
+        volume = TiffVolume(file, data, max_pixels=MAX_PIXELS, max_segments=MAX_SEGMENTS)
+    indices, as_channels = indices_of(volume, selection)
+    pages = [volume.parts_of(index) for index in indices]
+    if None in pages or (len(pages) > 1 and not as_channels) or not _is_plain(volume.page, volume.alpha):
+        return None
+    names = () if as_channels else volume.channel_names
+    return TiffRegions(file, volume, [page for part in pages for page in part], selection, names)
 
 
 def _is_plain(page: Any, alpha: bool | None) -> bool:  # noqa: ANN401 - types of tifffile, whose import is slow
@@ -82,7 +70,6 @@ def _is_plain(page: Any, alpha: bool | None) -> bool:  # noqa: ANN401 - types of
         and page.dtype in (np.uint8, np.uint16)
         and page.photometric in (BLACK_IS_ZERO, RGB)
         and page.compression in LOSSLESS
-        and (page.samplesperpixel == 1 or page.planarconfig == 1)
         and (page.is_final or rows * columns <= MAX_SEGMENT)
     )
 
@@ -98,16 +85,31 @@ class TiffRegions:
     """The rows of one open TIFF file; `open_regions` makes it.
 
     Attributes:
-        shape: (H, W, C) with C 1 or 3; alpha is left out.
+        shape: (H, W, C) of what is selected; alpha is left out.
         dtype: uint8 or uint16.
     """
 
-    def __init__(self, file: BinaryIO, tiff: Any, page: Any, *, with_alpha: bool) -> None:  # noqa: ANN401
-        self._file, self._tiff, self._page = file, tiff, page
-        self._samples, self._with_alpha = page.samplesperpixel, with_alpha
-        self.shape = (page.imagelength, page.imagewidth, page.samplesperpixel - with_alpha)
+    def __init__(
+        self,
+        file: BinaryIO,
+        volume: TiffVolume,
+        pages: list[Any],
+        selection: Selection,
+        names: tuple[str, ...],
+    ) -> None:
+        self._file, page, alpha = file, volume.page, bool(volume.alpha)
+        count = (volume.layout.samples - alpha) * len(pages)
+        numbers = channel_numbers(selection.channels, count, names)
+        in_planes = volume.layout.samples > 1 and page.planarconfig != 1
+        samples = range(volume.layout.samples - alpha) if in_planes else [None]
+        parts = [TiffRows(file, volume.tiff, one, sample) for one in pages for sample in samples]
+        self._without_alpha = alpha and not in_planes
+        if numbers is not None and len(parts) == count:  # each has one channel, and the others are not even decoded
+            parts, numbers = [parts[number] for number in numbers], None
+            count = len(parts)
+        self._parts, self._numbers = parts, numbers
+        self.shape = (page.imagelength, page.imagewidth, count if numbers is None else len(numbers))
         self.dtype = page.dtype
-        self._last: tuple[int, np.ndarray] | None = None  # the last row of strips or tiles, which is often used again
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
         """Returns the rows `top` to `bottom`, without the last: [rows, W, C].
@@ -116,24 +118,45 @@ class TiffRegions:
             Refusal: the pixels are cut off or damaged.
         """
         with clear_errors():
-            pixels = self._stored(top, bottom) if self._page.is_final else self._decoded(top, bottom)
-        return pixels[..., :-1] if self._with_alpha else pixels
+            pixels = [part.rows(top, bottom) for part in self._parts]
+        if self._without_alpha:
+            pixels = [rows[..., :-1] for rows in pixels]
+        joined = pixels[0] if len(pixels) == 1 else np.concatenate(pixels, axis=-1)
+        return joined if self._numbers is None else joined[..., self._numbers]
 
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
 
+
+class TiffRows:
+    """The rows of one page of tifffile, or of one of its channels.
+
+    Args:
+        sample: the number of the channel, if the page stores one channel behind the other; else None.
+    """
+
+    def __init__(self, file: BinaryIO, tiff: Any, page: Any, sample: int | None) -> None:  # noqa: ANN401
+        self._file, self._tiff, self._page, self._key = file, tiff, page, page.keyframe
+        self._height, self._width = self._key.imagelength, self._key.imagewidth
+        self._sample, self._samples = sample or 0, self._key.samplesperpixel if sample is None else 1
+        self._last: tuple[int, np.ndarray] | None = None  # the last row of strips or tiles, which is often used again
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        """Returns the rows `top` to `bottom`, without the last: [rows, W, samples], alpha included."""
+        return self._stored(top, bottom) if self._key.is_final else self._decoded(top, bottom)
+
     def _stored(self, top: int, bottom: int) -> np.ndarray:
         """Returns rows of a file that holds the pixels as they are, one row behind the other."""
-        shape = (bottom - top, self.shape[1], self._samples)
-        dtype = np.dtype(self._tiff.byteorder + self.dtype.char)
+        shape = (bottom - top, self._width, self._samples)
+        dtype = np.dtype(self._tiff.byteorder + self._key.dtype.char)
         per_row = shape[1] * shape[2] * dtype.itemsize
-        data = self._read(self._page.dataoffsets[0] + top * per_row, shape[0] * per_row)
-        return np.frombuffer(data, dtype).reshape(shape).astype(self.dtype)
+        start = self._page.dataoffsets[0] + (self._sample * self._height + top) * per_row
+        return np.frombuffer(self._read(start, shape[0] * per_row), dtype).reshape(shape).astype(self._key.dtype)
 
     def _decoded(self, top: int, bottom: int) -> np.ndarray:
-        pixels = np.empty((bottom - top, self.shape[1], self._samples), self.dtype)
-        per_segment = _segment_size(self._page)[0]
+        pixels = np.empty((bottom - top, self._width, self._samples), self._key.dtype)
+        per_segment = _segment_size(self._key)[0]
         for number in range(top // per_segment, -(-bottom // per_segment)):
             first = number * per_segment
             segments = self._row_of_segments(number)
@@ -145,16 +168,16 @@ class TiffRegions:
         """Returns a strip, or the tiles that lie side by side: [rows, W, samples]."""
         if self._last is not None and self._last[0] == number:
             return self._last[1]
-        rows, columns = _segment_size(self._page)
-        across = -(-self.shape[1] // columns)
-        decoded = np.empty((rows, across * columns, self._samples), self.dtype)
-        height = min(rows, self.shape[0] - number * rows)
+        rows, columns = _segment_size(self._key)
+        down, across = -(-self._height // rows), -(-self._width // columns)
+        decoded = np.empty((rows, across * columns, self._samples), self._key.dtype)
+        height = min(rows, self._height - number * rows)
         for place in range(across):
-            index = number * across + place
+            index = (self._sample * down + number) * across + place
             data = self._read(self._page.dataoffsets[index], self._page.databytecounts[index])
-            segment = self._page.decode(data, index, _fullsize=self._page.is_tiled)[0][0]
+            segment = self._key.decode(data, index, _fullsize=self._key.is_tiled)[0][0]
             decoded[: len(segment), place * columns : (place + 1) * columns] = segment
-        self._last = (number, decoded[:height, : self.shape[1]])
+        self._last = (number, decoded[:height, : self._width])
         return self._last[1]
 
     def _read(self, offset: int, count: int) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from images.image_reader import ImageReader
+from images.image_reader import ImageFile, ImageReader
 from inference.cells.decode_file import ChosenDecoding
 from inference.prediction import Inputs
 from inference.predictor import ImagePredictor, Predictor
@@ -39,7 +39,7 @@ class Ensemble(ImagePredictor):
     def decoding(self) -> ChosenDecoding | None:
         return self.members[0].decoding
 
-    def strips(self, image: np.ndarray | Path) -> Iterator[Tensor]:
+    def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
         sources = [self._maps_in_strips(member, image) for member in self.members]
         waiting = [next(source) for source in sources]
         while True:
@@ -63,7 +63,7 @@ class Ensemble(ImagePredictor):
             for same in zip(*found, strict=True)
         ]
 
-    def _maps_in_strips(self, member: Predictor, image: np.ndarray | Path) -> Iterator[Tensor]:
+    def _maps_in_strips(self, member: Predictor, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
         for strip in member.strips(image):
             yield self.task.maps(strip[None])[0].cpu()
 
@@ -75,7 +75,7 @@ def ensemble(members: Sequence[Predictor], names: Sequence[str]) -> ImagePredict
         names: how messages call the members.
 
     Raises:
-        ConfigError: the members differ in their task or in their classes.
+        ConfigError: the members differ in their task or in their classes, or they read other channels or planes.
     """
     kinds = [(type(member.task).__name__, member.classes) for member in members]
     if len(set(kinds)) > 1:
@@ -84,4 +84,19 @@ def ensemble(members: Sequence[Predictor], names: Sequence[str]) -> ImagePredict
             for name, (kind, classes) in zip(names, kinds, strict=True)
         ]
         raise ConfigError("only runs of one task with the same classes can predict together; got\n" + "\n".join(lines))
+    parts = {part_of_files(member.reader) for member in members}
+    if len(parts) > 1:
+        lines = [f"  {name}: {part_of_files(member.reader)}" for name, member in zip(names, members, strict=True)]
+        problem = "only runs that read the same channels and planes can predict together; got\n"
+        raise ConfigError(problem + "\n".join(lines))
     return members[0] if len(members) == 1 else Ensemble(tuple(members))
+
+
+def part_of_files(reader: ImageReader) -> str:
+    """Returns which channels and planes a run reads; grey and RGB runs read the same, since they convert images."""
+    channels = f"channels {reader.channels}"
+    if reader.select is not None:
+        channels = f"channels {', '.join(map(str, reader.select))}"
+    elif reader.takes(1) and reader.takes(3):
+        channels = "grey or RGB"
+    return f"{channels}, plane {reader.plane or 'none'}"

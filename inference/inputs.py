@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from images.reading import read_image
+from images.image_reader import ImageReader
 from images.regions import size_of_regions
 
 ImageLike: TypeAlias = np.ndarray | Tensor | str | Path
@@ -25,25 +25,30 @@ ALLOWED = "allowed are a NumPy array [H, W] or [H, W, C], a torch tensor [H, W] 
 NUMBERS = "integers or floating-point numbers"
 
 
-def image_of(given: ImageLike, *, max_pixels: int) -> np.ndarray | Path:
+def image_of(given: ImageLike, reader: ImageReader) -> np.ndarray | Path:
     """Returns an image as an array, or the path of a large file that `images.regions.open_rows` reads by its rows.
 
     Args:
         given: see the top of this file. The dtype is any integer or floating type; a tensor may be on any device and
             may need a gradient.
-        max_pixels: a file with more pixels (H*W) is refused before it is decoded, unless it is read by its rows.
+        reader: says which plane and channels of a file are the image, and how many pixels it may have.
 
     Returns:
-        [H, W] or [H, W, C] of any integer or floating dtype; the number of channels is not checked here.
+        [H, W, C] of any integer or floating dtype; C is a number that the run takes, without alpha.
 
     Raises:
         TypeError: another type, or values that are no integers and no floating-point numbers.
-        ValueError: another number of axes, or no pixels.
+        ValueError: another number of axes or channels, no pixels, or pixels that are not finite numbers.
         FileError: the file cannot be used.
     """
     if isinstance(given, str | Path):
         path = Path(given)
-        return read_image(path, max_pixels=max_pixels) if size_of_regions(path) is None else path
+        return reader.open(path) if size_of_regions(path, reader) is None else path
+    return _checked(_array_of(given), reader)
+
+
+def _array_of(given: object) -> np.ndarray:
+    """Turns an array or a tensor into an array [H, W] or [H, W, C]."""
     if isinstance(given, Tensor):
         return _of_tensor(given)
     if isinstance(given, np.ma.MaskedArray):
@@ -92,3 +97,17 @@ def _require_axes(shape: tuple[int, ...], expected: str, *, others: str) -> None
         raise ValueError(f"{expected} is expected, got the shape {list(shape)}; {others}")
     if 0 in shape:
         raise ValueError(f"{expected} with pixels is expected, got the shape {list(shape)}, which has none")
+
+
+def _checked(image: np.ndarray, reader: ImageReader) -> np.ndarray:
+    """Turns [H, W] or [H, W, C] into [H, W, C] with a number of channels that the run takes. Alpha is left out."""
+    image = image[..., None] if image.ndim == 2 else image
+    colours = reader.takes(1) and reader.takes(3)
+    if image.shape[2] == 4 and colours:
+        image = image[..., :3]
+    if not reader.takes(image.shape[2]):
+        wanted = "1, 3 or 4" if colours else reader.channels
+        raise ValueError(f"an image [H, W] or [H, W, C] with {wanted} channels is expected, got {image.shape}")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise ValueError("the image has pixels that are NaN or infinite")
+    return image

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.device import Runtime
-from images.image_reader import ImageReader
+from images.image_reader import ImageFile, ImageReader
 from images.normalise import Normalisation
 from images.regions import open_rows, size_of_regions
 from images.resize import resize_image, resize_logits
@@ -45,7 +45,7 @@ class ImagePredictor(ABC):
     members: tuple[Predictor, ...]
 
     @abstractmethod
-    def strips(self, image: np.ndarray | Path) -> Iterator[Tensor]:
+    def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
         """Yields the logits of an image at its own size, in strips [C, rows, W] float32 from top to bottom.
 
         Args:
@@ -76,7 +76,8 @@ class ImagePredictor(ABC):
 
         Args:
             image: a NumPy array [H, W] or [H, W, C], a torch tensor [H, W] or [C, H, W] on any device, or the path of
-                a file; see `inference.inputs`. Grey, RGB or RGBA, of any integer or floating dtype.
+                a file; see `inference.inputs`. Grey, RGB or RGBA, of any integer or floating dtype; or in a run of
+                other channels these channels in their order.
             threshold: probability in (0, 1) above which a pixel belongs to a class, 0.5 by default; multiclass runs
                 have none.
 
@@ -96,7 +97,7 @@ class ImagePredictor(ABC):
         `__call__`.
         """
         threshold = self.task.checked_threshold(threshold)
-        strips = self.strips(self._opened(image))
+        strips = self.strips(image_of(image, self.reader))
         return np.concatenate([self.masks_of(strip, threshold) for strip in strips], axis=1)
 
     def probabilities(self, image: ImageLike) -> dict[str, np.ndarray]:
@@ -112,7 +113,7 @@ class ImagePredictor(ABC):
 
         The channels are those of `task.channels`. The image and the errors are those of `__call__`.
         """
-        return np.concatenate([self.maps_of(strip) for strip in self.strips(self._opened(image))], axis=1)
+        return np.concatenate([self.maps_of(strip) for strip in self.strips(image_of(image, self.reader))], axis=1)
 
     def cells(self, image: ImageLike) -> Objects:
         """Returns the cells of one image: `labels` [H, W] int32, where 0 is background, and `confidences` [n] float32.
@@ -141,20 +142,20 @@ class ImagePredictor(ABC):
 
     def computed(self, image: ImageLike, *, threshold: float | None = None) -> Computed:
         """Does the part of `predict` that needs the network."""
-        threshold, image = self.task.checked_threshold(threshold), self._opened(image)
-        size = size_of_regions(image) if isinstance(image, Path) else image.shape[:2]
+        threshold, image = self.task.checked_threshold(threshold), image_of(image, self.reader)
+        size = image.shape[:2] if isinstance(image, np.ndarray) else size_of_regions(image, self.reader)
         masks = np.empty((len(self.classes), *size), bool)
         maps = None if self.decoding is None else np.empty((len(self.task.channels), *size), np.float32)
         self.fill(image, masks, maps, threshold=threshold)
         return Computed(masks, maps)
 
-    def _opened(self, image: ImageLike) -> np.ndarray | Path:
-        """Returns an image as `strips` takes it. Arguments and errors are those of `__call__`."""
-        image = image_of(image, max_pixels=self.reader.max_pixels)
-        return image if isinstance(image, Path) else checked(image)
-
     def fill(
-        self, image: np.ndarray | Path, masks: np.ndarray, maps: np.ndarray | None, *, threshold: float | None
+        self,
+        image: np.ndarray | Path | ImageFile,
+        masks: np.ndarray,
+        maps: np.ndarray | None,
+        *,
+        threshold: float | None,
     ) -> None:
         """Writes the masks and maps of an image into arrays of its size, which may lie in files.
 
@@ -229,10 +230,10 @@ class Predictor(ImagePredictor):
         return fold_batch_norm(self.model)
 
     @torch.inference_mode()
-    def strips(self, image: np.ndarray | Path) -> Iterator[Tensor]:
+    def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
         prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
         with self.runtime.autocast(), ExitStack() as opened:
-            if isinstance(image, Path):
+            if not isinstance(image, np.ndarray):
                 pixels = opened.enter_context(open_rows(image, self.reader))
                 image = pixels.rows(0, pixels.shape[0]) if self.size is not None else None
             else:
@@ -268,17 +269,3 @@ class Predictor(ImagePredictor):
 def planes_of(image: np.ndarray) -> Tensor:
     """Returns the planes of an image [H, W, C] as a tensor [C, H, W], without a copy if torch can use its memory."""
     return torch.from_numpy(np.require(image, requirements=("C", "W"))).permute(2, 0, 1)
-
-
-def checked(image: np.ndarray) -> np.ndarray:
-    """Returns an image [H, W] or [H, W, C] as [H, W, 1 or 3]; an alpha channel is left out.
-
-    Raises:
-        ValueError: the image has another shape, or pixels that are not finite numbers.
-    """
-    image = image[..., None] if image.ndim == 2 else image
-    if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
-        raise ValueError(f"an image [H, W] or [H, W, C] with 1, 3 or 4 channels is expected, got {image.shape}")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise ValueError("the image has pixels that are NaN or infinite")
-    return image[..., :3]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-READER = {"images/reading.py", "images/jpeg.py", "images/tiff.py", "images/tiff_regions.py"}
+READER = {"images/reading.py", "images/jpeg.py", "images/tiff.py", "images/tiff_volume.py"}
 WRITER = "images/writing.py"  # takes Pillow's class of images to save arrays, and nothing else of Pillow
 LABEL_WRITER = "images/label_tiff.py"  # takes tifffile's writer, and nothing else of tifffile
 OUTSIDE = {"tests", "benchmarks", "inputs", "outputs", "venv", "build"}  # the first two look at files in their own way
@@ -61,7 +61,7 @@ def test_only_the_reader_opens_pixels():
     assert found[LABEL_WRITER] == ["tifffile", "tifffile.TiffWriter"]
     assert found["images/reading.py"] == ["imdecode"]
     assert found["images/tiff.py"] == ["tifffile"]
-    assert found["images/tiff_regions.py"] == ["open_tiff"]
+    assert found["images/tiff_volume.py"] == ["open_tiff"]
     assert set(found["images/jpeg.py"]) == {"imagecodecs", "imagecodecs.jpegxl_encode_jpeg"}
 
 

@@ -13,6 +13,7 @@ from datasets.facts import suggest_crop
 from datasets.folder.listing import Listing
 from datasets.folder.problems import Problem, no_foreground
 from datasets.folder.truth_files import TruthFiles
+from images.choosing import mixed_channels
 
 
 def collect(
@@ -103,3 +104,13 @@ def find_no_foreground(samples: Sequence[Inspection], truth: TruthFiles, thresho
     if not measures or any(measure.foreground for measure in measures):
         return []
     return [no_foreground(truth.folder, f"{len(samples)} images", threshold)]
+
+
+def find_mixed_channels(samples: Sequence[Inspection]) -> list[Problem]:
+    """A problem if no training can read the images as they are, because their numbers of channels differ."""
+    counts = Counter(one.channels for one in samples if one.channels is not None)
+    if (problem := mixed_channels(counts)) is None:
+        return []
+    most = counts.most_common(1)[0][0]
+    rare = [one.image for one in samples if one.channels not in (None, most)]
+    return [Problem("channels", tuple(rare), *problem)]

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.check.checksums import compare_checksums
-from datasets.check.facts import collect, find_duplicates, find_no_foreground
+from datasets.check.facts import collect, find_duplicates, find_mixed_channels, find_no_foreground
 from datasets.check.inspection import inspect_sample
 from datasets.check.report import Report
 from datasets.folder.listing import list_files
 from datasets.folder.problems import Problem, in_order
 from datasets.folder.truth_files import TruthFiles, choose_truth
 from datasets.threads import in_threads
+from images.choosing import reader_for
+from images.reading import MAX_PIXELS
 
 NOTHING = TruthFiles("masks", "masks", {})  # where it is not clear what the truth is
 
 
-def check(root: Path, *, truth: str = "auto", mask_threshold: float | None = None) -> Report:
+def check(
+    root: Path,
+    *,
+    truth: str = "auto",
+    mask_threshold: float | None = None,
+    plane: str | None = None,
+    channels: int | str | Sequence[int | str] = "auto",
+) -> Report:
     """Reads every file of `inputs/<set>/` once.
 
     Args:
         root: the data folder.
         truth: what the files of the truth are, as in `data.truth`.
         mask_threshold: where soft masks are cut, as a share of the file's full range, as in `data.mask_threshold`.
+        plane, channels: which part of each file is the image, as in `data.plane` and `data.channels`.
 
     Raises:
         DataError: there is no such folder. All else is in the report.
@@ -33,11 +44,13 @@ def check(root: Path, *, truth: str = "auto", mask_threshold: float | None = Non
     if isinstance(chosen, Problem):
         problems.append(chosen)
         chosen = NOTHING
-    inspect = lambda sample_id: inspect_sample(listing, chosen, sample_id, mask_threshold=mask_threshold)
+    reader = reader_for(channels, plane=plane, max_pixels=MAX_PIXELS)
+    inspect = lambda one: inspect_sample(listing, chosen, one, mask_threshold=mask_threshold, reader=reader)
     samples = in_threads(inspect, list(listing.images), "check")
     digests = {file: digest for one in samples for file, digest in one.digests.items()}
     wrong_sums, checksums = compare_checksums(root, digests, stated=listing.description.sha256sums)
-    problems += [*find_duplicates(samples), *find_no_foreground(samples, chosen, mask_threshold), *wrong_sums]
+    problems += [*find_duplicates(samples), *find_mixed_channels(samples)]
+    problems += [*find_no_foreground(samples, chosen, mask_threshold), *wrong_sums]
     problems += [problem for one in samples for problem in one.problems]
     notes = (*listing.notes, chosen.note) if chosen.note else listing.notes
     return Report(str(root), collect(listing, chosen, samples, checksums), in_order(problems), notes)

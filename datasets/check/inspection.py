@@ -14,6 +14,9 @@ from datasets.facts import areas_of
 from datasets.folder.listing import Listing
 from datasets.folder.problems import Problem
 from datasets.folder.truth_files import TruthFiles
+from images.image_reader import ImageReader
+from images.opening import axes_of
+from images.planes import described
 from images.reading import decode_class_map, decode_image, decode_labels, decode_mask, read_bytes
 from system.errors import FileError
 
@@ -44,7 +47,8 @@ class Inspection:
         root: the data folder.
         image, masks, label_map: its files; masks is class → file.
         size: (height, width) of the image in pixels; None if it is not usable, as are the next two.
-        pixels: channels and type, such as "3 × uint8".
+        pixels: channels and type, such as "3 × uint8", and of a stack its axes, such as "3 × uint8 of 5 planes (z 5)".
+        channels: how many there are; None if the image is not usable.
         content: digest of the pixels, the same for grey in one channel and in three equal ones.
         equal_channels: the image has three channels and they are equal.
         measures: class → what was measured in its mask, without masks that are not usable.
@@ -58,6 +62,7 @@ class Inspection:
     label_map: str | None
     size: tuple[int, int] | None = None
     pixels: str | None = None
+    channels: int | None = None
     content: str | None = None
     equal_channels: bool = False
     measures: dict[str, MaskMeasures] = field(default_factory=dict)
@@ -70,13 +75,23 @@ class Inspection:
 
 
 def inspect_sample(
-    listing: Listing, truth: TruthFiles, sample_id: str, *, mask_threshold: float | None = None
+    listing: Listing,
+    truth: TruthFiles,
+    sample_id: str,
+    *,
+    mask_threshold: float | None = None,
+    reader: ImageReader | None = None,
 ) -> Inspection:
-    """Reads and hashes all files of one sample; problems are collected, never raised."""
+    """Reads and hashes all files of one sample; problems are collected, never raised.
+
+    Args:
+        truth: the files of the truth.
+        reader: says which plane and channels of the image are read; None reads all channels of single images.
+    """
     masks_of = {name: files[sample_id] for name, files in truth.files.items() if sample_id in files}
     label_map = listing.labels.get(sample_id) if truth.folder == "masks" else None  # else it is the truth itself
     sample = Inspection(listing.root, listing.images[sample_id], masks_of, label_map)
-    _inspect_image(sample)
+    _inspect_image(sample, reader)
     labels, ids = None, {}
     if label_map is not None:
         labels = _open(sample, label_map, decode_labels, refused="labels", truth="labels")
@@ -143,12 +158,15 @@ def _open(
         return None
 
 
-def _inspect_image(sample: Inspection) -> None:
-    image = _open(sample, sample.image, decode_image, refused="pixel values")
+def _inspect_image(sample: Inspection, reader: ImageReader | None) -> None:
+    image = _open(sample, sample.image, decode_image if reader is None else reader.decoded, refused="pixel values")
     if image is None:
         return
-    sample.size = image.shape[:2]
+    sample.size, sample.channels = image.shape[:2], image.shape[2]
     sample.pixels = f"{image.shape[2]} × {image.dtype}"
+    if reader is not None and reader.plane is not None:
+        axes = axes_of(sample.root / sample.image, max_pixels=reader.max_pixels)
+        sample.pixels += f" of {described(axes)}" if axes else ""
     if (image == image[0, 0]).all():
         value = ", ".join(str(value) for value in image[0, 0])
         fix = "remove it with its masks if it shows nothing"

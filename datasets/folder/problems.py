@@ -19,6 +19,7 @@ ERRORS = (
     "name",
     "unreadable",
     "pixel values",
+    "channels",
     "duplicate stem",
     "missing mask",
     "extra mask",

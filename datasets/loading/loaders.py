@@ -123,7 +123,7 @@ def training_loader(
     """
     device, (height, width) = torch.device(device), samples.size or crop
     kind = BatchAugmentation if on_device else Augmentation
-    change = kind(square=height == width, colour=samples.reader.channels == 3) if augment else None
+    change = kind(square=height == width, colour=samples.reader.is_rgb) if augment else None
     on_host = None if on_device else change
     dataset = TrainingSet(samples, normalise, on_host, seed=seed, crop=crop, crops_per_image=crops_per_image)
     batches = EpochBatches(len(dataset), batch_size, seed=seed, rank=rank, ranks=ranks, accumulate=accumulate)

@@ -126,8 +126,8 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
         number of classes.
 
     Raises:
-        CheckpointError: the file is absent or damaged, or its weights have another architecture or width, or they are
-            not finite numbers.
+        CheckpointError: the file is absent or damaged, or its weights have another architecture or width or take
+            images of another number of channels, or they are not finite numbers.
     """
     content = _read(path)
     if has_seal(content) and not is_sealed(content):
@@ -149,6 +149,12 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
         )
     differing = [name for name in own if own[name].shape != given[name].shape]
     heads = [name for name in differing if name.startswith("final") and own[name].shape[1:] == given[name].shape[1:]]
+    first = next(iter(own))  # the convolution of the image
+    if first in differing and given[first].ndim == 4 and given[first].shape[::2] == own[first].shape[::2]:
+        raise CheckpointError(
+            f"{path}: its network takes images of {given[first].shape[1]} channels, and this run reads "
+            f"{own[first].shape[1]}; set data.channels to what the file was trained with, or take other weights"
+        )
     if differing != heads:
         name = next(name for name in differing if name not in heads)
         raise CheckpointError(

@@ -14,11 +14,13 @@ from pydantic import Field, PositiveFloat, model_validator
 from engine.schema.choices import name_in, shown, suggestion
 from engine.schema.losses import LossConfig
 from engine.schema.numbers import (
+    Channels,
     Choice,
     Count,
     Crops,
     NumberFrom0,
     Pixels,
+    Plane,
     Radius,
     Rhythm,
     Seed,
@@ -47,7 +49,8 @@ class DataConfig(Section):
     crop: Size | None = None  # … or it sees windows of this size at native scale
     crops_per_image: Crops = 1  # number of windows of each image in every epoch
     overlap: NumberFrom0 | None = None  # pixels between the tiles that score and predict; None: half a tile
-    channels: Literal["auto", 1, 3] = "auto"  # that the network sees
+    channels: Channels = "auto"  # how many, or the numbers or names of those that are taken from each file
+    plane: Plane = None  # of a stack; None refuses stacks
     intensity: Literal["native", "image", "run"] = "native"  # which images are stretched, and between which values
     truth: Literal["auto", "masks", "labels", "classes"] = "auto"  # what the files of the truth are
     mask_threshold: Fraction | None = None  # where soft masks are cut, as a share of their full range

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 MOST = 2**31 - 1
 MOST_WORKERS = 1024
+MOST_CHANNELS = 128  # of an image; OpenCV, which cuts and flips images, takes no more
 MOST_CROPS = 10**6  # of one image in an epoch; the order of an epoch is a list of all of them
 SIDES = range(2, 16385)  # an augmented image of a single row has negative strides, which torch does not take
 
@@ -52,3 +54,35 @@ def _auto_or_number(least: int, most: int) -> BeforeValidator:
 Workers = Annotated[int | Literal["auto"], _auto_or_number(0, MOST_WORKERS)]
 Rhythm = Annotated[int | Literal["auto"], _auto_or_number(1, MOST)]
 Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is bool, "true or false")]
+
+
+def _is_channel(value: object) -> bool:
+    return (type(value) is int and 0 <= value < 2**16) or (type(value) is str and 0 < len(value) <= 200)
+
+
+def _check_channels(value: object) -> object:
+    listed = isinstance(value, list) and 0 < len(value) <= MOST_CHANNELS and all(map(_is_channel, value))
+    listed = listed and len(set(value)) == len(value)
+    if value != "auto" and not listed and not (type(value) is int and 1 <= value <= MOST_CHANNELS):
+        raise ValueError(
+            f"got {str(value)[:100]!r}; allowed are auto, a number of channels from 1 to {MOST_CHANNELS}, or a list "
+            "without repeats of the channels that are taken from each file: their numbers (from 0) or their names, "
+            "such as [0, 2] or [DAPI, GFP]"
+        )
+    return value
+
+
+Channels = Annotated[int | str | list[int | str], BeforeValidator(_check_channels)]
+PLANE = re.compile(r"([abd-z]=([0-9]{1,9}|max)|max)(,([abd-z]=([0-9]{1,9}|max)|max))*")
+
+
+def _check_plane(value: object) -> object:
+    if value is not None and not (type(value) is str and PLANE.fullmatch(value)):
+        raise ValueError(
+            f"got {str(value)[:100]!r}; allowed is one plane of each stack: z=3 (from 0), t=0,z=3, max (the brightest "
+            "pixels along z) or t=0,max; each is for predict.py"
+        )
+    return value
+
+
+Plane = Annotated[str | None, BeforeValidator(_check_plane)]

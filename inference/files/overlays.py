@@ -13,6 +13,7 @@ from inference.files.class_files import class_colours
 
 Colour = tuple[int, int, int]  # RGB
 TRUTH, PREDICTION = (0, 230, 118), (255, 64, 200)  # green and magenta differ for most kinds of colour blindness
+SHOWN = 3  # channels
 TILE = 256  # side in pixels
 MARGIN, LINE, BACKGROUND, INK = 8, 22, 24, (235, 235, 235)
 
@@ -22,7 +23,7 @@ class Overlay:
     """One image of a sheet.
 
     Attributes:
-        image: [H, W, C] uint8 with C 1 or 3.
+        image: [H, W, C] uint8, drawn as `stretched` does.
         truth, prediction: masks [H, W, K] {0, 1}, or label maps [H, W].
     """
 
@@ -36,14 +37,14 @@ def draw_outlines(image: np.ndarray, shapes: Sequence[np.ndarray], colours: Sequ
     """Draws an image, centred and with stretched contrast, and outlines on it: [TILE, TILE, 3] uint8 RGB.
 
     Args:
-        image: [H, W, C] uint8, C 1 or 3.
+        image: [H, W, C] uint8, drawn as `stretched` does.
         shapes: masks [H, W] uint8 or bool, or label maps [H, W] of wider integers.
         colours: the colour of the outlines of each of them.
     """
     height, width = image.shape[:2]
     scale = TILE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    picture = stretched(resize_image(image, size))
+    picture = stretched(resize_image(image[..., :SHOWN], size))
     for shape, colour in zip(shapes, colours, strict=True):
         if shape.dtype.itemsize == 1:
             draw_contours(picture, resize_mask(shape, size), colour)
@@ -56,10 +57,17 @@ def draw_outlines(image: np.ndarray, shapes: Sequence[np.ndarray], colours: Sequ
 
 
 def stretched(image: np.ndarray) -> np.ndarray:
-    """Stretches the contrast of [H, W, C] uint8, C 1 or 3, to the full range and returns [H, W, 3] uint8 RGB."""
+    """Stretches the contrast of [H, W, C] uint8 to the full range and returns [H, W, 3] uint8 RGB.
+
+    One channel is grey, three are RGB, two are red and green. Of more channels the first three are shown as RGB.
+    """
+    image = image[..., :SHOWN]
     low, high = np.percentile(image, (0.5, 99.5))
     levels = np.clip((np.arange(256) - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
-    return np.repeat(levels[image], 3 // image.shape[2], axis=2)
+    picture = levels[image]
+    if picture.shape[2] == 2:
+        return np.dstack([picture, np.zeros_like(picture[..., 0])])
+    return np.repeat(picture, 3 // picture.shape[2], axis=2)
 
 
 def draw_contours(picture: np.ndarray, mask: np.ndarray, colour: Colour, *, thickness: int = 1) -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from images.image_reader import ImageReader
+from images.image_reader import ImageFile, ImageReader
 from images.regions import open_rows
 from inference.cells.blocks import decode_blocks
 from inference.cells.decoding import Objects
@@ -27,7 +27,7 @@ SHOWN = 4096  # longest side of an overlay in pixels
 
 def predict_large(
     predictor: ImagePredictor,
-    image: np.ndarray | Path,
+    image: np.ndarray | Path | ImageFile,
     folder: PredictionFolder,
     stem: str,
     *,
@@ -48,7 +48,7 @@ def predict_large(
         FileError: the file cannot be used.
         DiskError: the disk below `folder` is full. About 13 bytes per pixel are needed meanwhile.
     """
-    with TemporaryDirectory(prefix=f".{stem[:40]}.", dir=folder.path) as work, ExitStack() as arrays:
+    with TemporaryDirectory(prefix=f".{stem[:40].replace('/', '_')}.", dir=folder.path) as work, ExitStack() as arrays:
         held = lambda name, kind, *sizes: arrays.enter_context(array_in_file(Path(work) / name, kind, sizes))
         masks = held("masks", np.bool_, len(predictor.classes), *shape)
         maps = None if predictor.decoding is None else held("maps", np.uint16, len(predictor.task.channels), *shape)
@@ -62,9 +62,9 @@ def predict_large(
         folder.write(stem, _every(image, predictor.reader, step), Prediction(masks, objects), step=step)
 
 
-def _every(image: np.ndarray | Path, reader: ImageReader, step: int) -> np.ndarray:
+def _every(image: np.ndarray | Path | ImageFile, reader: ImageReader, step: int) -> np.ndarray:
     """Returns every `step`-th pixel of an image along both sides: [h, w, channels] uint8."""
-    if not isinstance(image, Path):
+    if isinstance(image, np.ndarray):
         return reader.convert(image)[::step, ::step]
     with open_rows(image, reader) as rows:
         height = rows.shape[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from images.reading import read_image
+from images.image_reader import ImageFile
 from images.regions import size_of_regions
 from inference.files.outputs import PredictionFolder
 from inference.pipeline.large import predict_large
@@ -34,13 +34,13 @@ class ImageItem:
         inputs: see `ImagePredictor.inputs_of`.
     """
 
-    path: Path
+    path: Path | ImageFile
     image: np.ndarray | None
     size: tuple[int, int]
     inputs: Inputs | None = None
 
 
-class PredictionStages(Stages[Path, ImageItem, Computed]):
+class PredictionStages(Stages[Path | ImageFile, ImageItem, Computed]):
     """Predicts image files with `predictor` and writes to `folder`, as `predictor.predict` and `folder.write` do.
 
     Args:
@@ -68,10 +68,10 @@ class PredictionStages(Stages[Path, ImageItem, Computed]):
     def start_thread(self) -> None:
         torch.set_num_threads(1)  # only for this thread, and for threads that have not used torch yet
 
-    def read(self, path: Path) -> ImageItem:
-        if size := size_of_regions(path):
+    def read(self, path: Path | ImageFile) -> ImageItem:
+        if size := size_of_regions(path, self.predictor.reader):
             return ImageItem(path, None, size)
-        image = read_image(path, max_pixels=self.predictor.reader.max_pixels)
+        image = self.predictor.reader.open(path)
         return ImageItem(path, image, image.shape[:2], self.predictor.inputs_of(image))
 
     def pixels(self, item: ImageItem) -> int:

@@ -10,10 +10,11 @@ import zlib
 
 import numpy as np
 import pytest
-import tifffile
+from support.hostile_tiffs import directories, ome, pages_that_share, stack_of_zeros, strip_of
 from support.image_files import GREY, pil, png_by_hand, png_chunk, tif
 
 from datasets.prepare.archive import open_archive
+from images.planes import Selection
 from images.reading import decode_image
 from system.errors import ReportedError
 from system.yaml_file import MAX_BYTES, parse_yaml, read_yaml
@@ -41,33 +42,14 @@ def resized(data, marker):
     return data[:place] + struct.pack(">HH", SIDE, SIDE) + data[place + 4 :]
 
 
-def strip_of(blob, compression):
-    """A TIFF of 16×16 whose only strip is `blob`."""
-    data = bytearray(tif(np.zeros((16, 16), np.uint8), compression="deflate"))
-    tags = tifffile.TiffFile(io.BytesIO(data)).pages[0].tags
-    for tag, value in ((273, len(data)), (279, len(blob)), (259, compression)):
-        struct.pack_into("<I" if int(tags[tag].dtype) == 4 else "<H", data, tags[tag].valueoffset, value)
-    return bytes(data) + blob
-
-
-def directories(count, *, strips=1):
-    """A TIFF of `count` pages of [strips, 1] pixels; all strips are the same byte."""
-    out = bytearray(b"II*\0" + struct.pack("<I", 8 + 4 * strips)) + struct.pack("<I", 8) * strips
-    for page in range(count):
-        entries = [(256, 1, 1), (257, 1, strips), (258, 1, 8), (259, 1, 1), (262, 1, 1), (273, strips, 8)]
-        entries += [(277, 1, 1), (278, 1, 1), (279, strips, 8 if strips > 1 else 1)]
-        out += struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", tag, 4, *rest) for tag, *rest in entries)
-        out += struct.pack("<I", len(out) + 4 if page < count - 1 else 0)
-    return bytes(out)
-
-
-def ome(old="", new="", **options):
-    """An OME-TIFF of one plane of 16×16 whose description has `new` in place of `old`."""
-    start = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0" '
-    sizes = 'DimensionOrder="XYCZT" Type="uint8" SizeX="16" SizeY="16" SizeC="1" SizeZ="1" SizeT="1">'
-    text = start + sizes + '<TiffData IFD="0" PlaneCount="1"/></Pixels></Image></OME>'
-    assert old in text
-    return tif(np.zeros((16, 16), np.uint8), description=text.replace(old, new, 1), metadata=None, **options)
+STACKS = {
+    "tif: the brightest of 1,000 planes of 256 million pixels": (
+        lambda: stack_of_zeros(1000, side=SIDE),
+        Selection("max"),
+    ),
+    "tif: 1,000 channels of 256 million pixels": (lambda: stack_of_zeros(1000, side=SIDE), Selection(pages=1000)),
+    "tif: a plane behind 4,096 others": (lambda: directories(4097), Selection("z=4096")),
+}
 
 
 OTHER_IMAGE = '<Image><Pixels DimensionOrder="XYCZT" SizeX="16" SizeY="16" SizeC="1" SizeZ="1" SizeT="1"/></Image>'
@@ -98,6 +80,9 @@ IMAGES = {
     "tif: a million strips": lambda: directories(1, strips=10**6),
     "tif: a PNG of 256 million pixels as strip": lambda: strip_of(png_by_hand(SIDE, SIDE), 34933),
     "tif: a JPEG of 256 million pixels as strip": lambda: strip_of(resized(JPEG, b"\xff\xc0"), 7),
+    "tif: 4,000 pages with the same 64,000 strips": lambda: pages_that_share(4000, strips=64_000),
+    "tif: 4,000 pages with the same megabyte of text": lambda: pages_that_share(4000, text=10**6),
+    "tif: 1,000 pages of 200 tags": lambda: pages_that_share(1000, tags=200),
     "bmp: a large header, no pixels": lambda: pil(GREY, "BMP").replace(
         struct.pack("<ii", 5, 4), struct.pack("<ii", SIDE, SIDE)
     ),
@@ -202,6 +187,24 @@ def test_image_bombs(tell):
     decode_image(tif(GREY, compression="deflate"), "x")  # imports aside
     decode_image(ome(), "x")  # the control: only what is changed in it is refused
     refuse_all({name: make() for name, make in IMAGES.items()}, lambda data: decode_image(data, "x"), tell, "images")
+
+
+def test_bombs_of_which_a_plane_is_asked_for(tell):
+    decode_image(directories(3), "x", selection=Selection("z=2"))  # the control, and imports aside
+    for name, (make, selection) in STACKS.items():
+        read = lambda data, selection=selection: decode_image(data, "x", selection=selection)
+        refuse_all({name: make()}, read, tell, "stacks")
+
+
+def test_a_stack_of_as_many_planes_as_are_read_takes_no_long(tell):
+    data = directories(4096)
+    read = lambda data: decode_image(data, "x", selection=Selection("z=4095"))
+    decode_image(directories(3), "x", selection=Selection("max"))
+    told, seconds, megabytes = least(read, data)
+    assert told == "nothing was refused"
+    assert seconds < 3
+    assert megabytes < 100
+    tell("stack of 4096 pages", 1, f"one plane is read in {seconds:.2f} s of a processor and {megabytes:.0f} MB")
 
 
 def test_text_and_profiles_that_inflate_are_not_even_looked_at(capfd):

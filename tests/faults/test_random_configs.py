@@ -26,7 +26,7 @@ VALUES = {
     "data.max_pixels": [2**28, 2**62, 10**30],
     "data.augment": [True, False],
     "data.on_device": ["auto", True],
-    "data.channels": ["auto", 1, 3],
+    "data.channels": ["auto", 1, 3, [0]],
     "data.intensity": ["native", "image", "run"],
     "model.name": ["UNet", "NestedUNet"],
     "model.filters": [[2, 2], [2, 2, 2], [3, 1], [2, 2, 2, 2, 2], [10**30, 2], [1] * 6],

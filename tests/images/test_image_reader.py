@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from images.image_reader import ImageReader, choose_reader, has_colour
+from images.choosing import choose_reader, has_colour
+from images.image_reader import ImageReader
+from system.errors import DataError
 
 
 @pytest.fixture
@@ -63,6 +65,101 @@ def test_eight_bits_are_stretched_when_asked_for():
 
 
 def test_a_reader_survives_the_checkpoint():
-    for reader in (ImageReader(), ImageReader(1, "run", (3.5, 900.0), 1000)):
+    limits = ((1.0, 2.0), (3.0, 4.0))
+    of_stack = ImageReader(2, "run", limits, plane="t=0,max", select=("GFP", 0), pages_are_channels=True)
+    for reader in (ImageReader(), ImageReader(1, "run", (3.5, 900.0), 1000), of_stack):
         assert ImageReader.from_dict(reader.to_dict()) == reader
         assert isinstance(reader.to_dict()["limits"], list | None)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read():
+    stored = {"channels": 3, "intensity": "run", "limits": [1.5, 9.0], "max_pixels": 100}
+    assert ImageReader.from_dict(stored) == ImageReader(3, "run", (1.5, 9.0), 100)
+
+
+def of_channels(folder, *counts):
+    """Files of these numbers of channels, with values of 0 to 100 in the first channel, to 200 in the second, …"""
+    paths = []
+    for number, count in enumerate(counts):
+        values = (
+            np.random.default_rng(number).integers(0, 101, (count, 60, 50)) * np.arange(1, count + 1)[:, None, None]
+        )
+        paths.append(folder / f"{number}.tif")
+        tifffile.imwrite(paths[-1], values.astype(np.uint16), photometric="minisblack", metadata={"axes": "CYX"})
+    return paths
+
+
+def test_auto_takes_the_channels_of_the_images(tmp_path, files):
+    for count in (2, 4, 5):
+        (tmp_path / str(count)).mkdir()
+        paths = of_channels(tmp_path / str(count), count, count)
+        assert choose_reader(paths, channels="auto", intensity="native").channels == count
+    mixed = of_channels(tmp_path, 5, 5, 2)
+    told = "numbers of channels: 2 in 1 images, 5 in 2 images; save the same channels of all, or set data.channels"
+    with pytest.raises(DataError, match=told):
+        choose_reader(mixed, channels="auto", intensity="native")
+    with pytest.raises(DataError, match="1 in 1 images, 3 in 1 images, 5 in 1 images"):
+        choose_reader([*files[:2], mixed[0]], channels="auto", intensity="native")
+    reader = choose_reader(mixed, channels=[1, 0], intensity="native")
+    assert [reader.read(path).shape for path in mixed] == [(60, 50, 2)] * 3
+
+
+def test_more_channels_than_are_trained_with(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((4, 5, 129), np.uint8), photometric="minisblack", planarconfig="contig")
+    with pytest.raises(DataError, match="images of 129 channels; at most 128 are trained with"):
+        choose_reader([path], channels="auto", intensity="native")
+    assert choose_reader([path], channels=[128, 0], intensity="native").read(path).shape == (4, 5, 2)
+
+
+def test_a_file_of_other_channels_is_refused(tmp_path, files):
+    five, two = of_channels(tmp_path, 5, 2)
+    for count in (1, 2, 3, 4):
+        with pytest.raises(DataError, match=f"5 channels, but the run reads {count}; save the channels that"):
+            ImageReader(count).read(five)
+    for path in files:
+        with pytest.raises(DataError, match="but the run reads 5"):
+            ImageReader(5).read(path)
+    with pytest.raises(DataError, match="2 channels, but the run reads 3"):
+        ImageReader(3).decode(two.read_bytes(), "x")
+    with pytest.raises(DataError, match="no channel 1: it has 1 channel, which have no names"):
+        ImageReader(2, select=(0, 1)).read(files[0])
+
+
+def test_conversions_are_counted(files):
+    rgb, grey = ImageReader(3), ImageReader(1)
+    for path in [*files, *files]:
+        rgb.read(path)
+        grey.read(path)
+    assert rgb.conversions(3) == ["1 of 3 images are grey and are read as RGB"]
+    assert grey.conversions(3) == ["2 of 3 images are RGB and are read as grey"]
+    assert ImageReader(3).conversions(3) == []
+    assert "converted" not in rgb.to_dict()
+
+
+def test_stains_have_limits_of_their_own(tmp_path):
+    """Each channel comes as a file of this channel alone would come."""
+    paths = of_channels(tmp_path, 5, 5)
+    for channels, taken in ((5, range(5)), ([3, 1], [3, 1]), ([2], [2]), ([0, 1, 2], [0, 1, 2])):
+        for intensity in ("native", "image", "run"):
+            reader = choose_reader(paths, channels=channels, intensity=intensity)
+            assert reader.per_channel
+            image = reader.read(paths[0])
+            for place, number in enumerate(taken):
+                alone = choose_reader(paths, channels=[number], intensity=intensity)
+                assert np.array_equal(image[..., [place]], alone.read(paths[0]))
+                assert (image[..., place].min(), image[..., place].max()) == (0, 255)
+                if intensity == "run":
+                    assert reader.limits[place] == (0, 100 * (number + 1))
+    assert not choose_reader(paths, channels=3, intensity="native").per_channel
+
+
+def test_a_dark_stain_becomes_zeros_and_has_no_limits(tmp_path):
+    (path,) = of_channels(tmp_path, 4)
+    image = tifffile.imread(path)
+    image[2] = 7
+    tifffile.imwrite(path, image, photometric="minisblack", metadata={"axes": "CYX"})
+    found = choose_reader([path], channels="auto", intensity="native").read(path)
+    assert [int(found[..., channel].max()) for channel in range(4)] == [255, 255, 0, 255]
+    with pytest.raises(DataError, match=r"channel 2 \(from 0\): all pixels measured are 7"):
+        choose_reader([path], channels="auto", intensity="run")

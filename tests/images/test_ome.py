@@ -54,10 +54,10 @@ def test_a_file_that_was_renamed_is_read(tmp_path):
 
 def test_a_stack_is_refused():
     volume = np.stack([GREY, GREY])
-    with pytest.raises(DataError, match="x: a stack of 2×4×5"):
+    with pytest.raises(DataError, match=r"x: a stack of 2 planes \(z 2\)"):
         decode_image(described(volume, planes=2, parts='<TiffData PlaneCount="2"/>'), "x")
-    with pytest.raises(DataError, match=r"x: a stack of 101 planes \(OME-XML: SizeX 5, .*SizeZ 101"):
-        decode_image(described(GREY, planes=101, parts="<TiffData/>"), "x")
+    with pytest.raises(DataError, match=r"x: a stack of 4097 planes \(OME-XML: SizeX 5, .*SizeZ 4097"):
+        decode_image(described(GREY, planes=4097, parts="<TiffData/>"), "x")
 
 
 @pytest.mark.parametrize("size", ["many", "-1", "9" * 5000])

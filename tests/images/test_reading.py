@@ -69,7 +69,29 @@ KINDS = {
     "tif channel pages of OME": (tif(FIRST, ome=True, **PAGES, metadata={"axes": "CYX"}), DEEP_RGB),
     "tif empty fourth channel": (
         tif(np.concatenate([FIRST, 0 * FIRST[:1]]), **PAGES, metadata={"axes": "CYX"}),
-        DEEP_RGB,
+        np.dstack([DEEP_RGB, 0 * DEEP]),
+    ),
+    "tif rgb, empty fourth channel": (
+        tif(np.dstack([RGB, ALPHA]), photometric="rgb", extrasamples=["unspecified"]),
+        RGB,
+    ),
+    "tif rgb, fourth channel": (
+        tif(np.dstack([RGB, GREY]), photometric="rgb", extrasamples=["unspecified"]),
+        np.dstack([RGB, GREY]),
+    ),
+    "tif two channels": (tif(FIRST[:2], **PAGES, metadata={"axes": "CYX"}), DEEP_RGB[..., :2]),
+    "tif two channels of ImageJ": (tif(FIRST[:2], imagej=True, metadata={"axes": "CYX"}), DEEP_RGB[..., :2]),
+    "tif five channels": (
+        tif(np.dstack([RGB, RGB])[..., :5], **PAGES, planarconfig="contig"),
+        np.dstack([RGB, RGB])[..., :5],
+    ),
+    "tif five planar channels": (
+        tif(np.concatenate([FIRST, FIRST[:2]]), **PAGES, planarconfig="separate", compression="deflate"),
+        np.dstack([DEEP_RGB, DEEP_RGB[..., :2]]),
+    ),
+    "tif four fluorescences": (
+        tif(np.concatenate([FIRST, [DEEP + 1]]), ome=True, **PAGES, metadata={"axes": "CYX"}),
+        np.dstack([DEEP_RGB, DEEP + 1]),
     ),
     "tif one channel first": (tif(DEEP[None], metadata={"axes": "CYX"}), DEEP),
     "tif bigtiff": (tif(DEEP, bigtiff=True), DEEP),
@@ -107,12 +129,15 @@ def test_jpeg_as_pillow_decodes_it(options):
 REFUSED = {
     "CMYK JPEG": (pil(RGB, "JPEG", mode="CMYK"), "a CMYK JPEG .*convert it to RGB"),
     "CMYK TIFF": (pil(RGB, "TIFF", mode="CMYK"), "a CMYK TIFF .*convert it to RGB"),
-    "two channels": (tif(FIRST[:2], **PAGES, metadata={"axes": "CYX"}), "2 channels; images of 1 .* save the channels"),
-    "five channels": (tif(np.dstack([RGB, RGB])[..., :5], **PAGES, planarconfig="contig"), "5 channels"),
-    "four fluorescences": (tif(np.concatenate([FIRST, [DEEP]]), **PAGES, metadata={"axes": "CYX"}), "4 channels, the"),
-    "z stack": (tif(FIRST, **PAGES, metadata={"axes": "ZYX"}), r"a stack of 3×4×5 \(ZYX\); split it into single pl"),
-    "unnamed stack": (tif(FIRST, **PAGES), "a stack of 3×4×5 .*; split it"),
-    "volume": (tif(FIRST, **PAGES, volumetric=True), "a stack of 3×4×5"),
+    "z stack": (
+        tif(FIRST, **PAGES, metadata={"axes": "ZYX"}),
+        r"a stack of 3 planes \(z 3\); choose with data.plane or",
+    ),
+    "unnamed stack": (tif(FIRST, **PAGES), "a stack of 3 pages without a description of what they are; if they are p"),
+    "volume": (
+        tif(FIRST, **PAGES, volumetric=True),
+        r"a stack of 3×4×5 \(.*\) that is not stored plane by plane; split",
+    ),
     "not finite": (tif(np.where(DEEP > 9000, np.inf, FLOAT)), "17 of 20 values are not finite"),
     "complex": (tif(FLOAT.astype(np.complex64)), "a TIFF of complex64 values"),
     "L*a*b*": (pil(RGB, "TIFF", mode="LAB"), "a TIFF of CIELAB colours"),

@@ -23,6 +23,7 @@ DEEP = (RNG.gamma(2, 500, (H, W)) + 300).astype(np.uint16)
 DEEP_RGB = (RNG.gamma(2, 900, (H, W, 3)) + 100).astype(np.uint16)
 ALPHA = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
 TILES, STRIPS = {"tile": (32, 48)}, {"rowsperstrip": 7}
+CYX = {"photometric": "minisblack", "metadata": {"axes": "CYX"}}
 READERS = [
     ImageReader(1, "native"),
     ImageReader(3, "native"),
@@ -46,12 +47,16 @@ IN_PARTS = {
     "alpha": (np.dstack([RGB, GREY]), TILES | ALPHA),
     "grey alpha": (np.dstack([GREY, GREY]), STRIPS | {"photometric": "minisblack", "extrasamples": ["unassalpha"]}),
     "imagej": (DEEP, {"imagej": True}),
+    "planar": (np.moveaxis(RGB, -1, 0), PLANAR | STRIPS),
+    "planar in one piece": (np.moveaxis(DEEP_RGB, -1, 0), PLANAR),
+    "planar tiles": (np.moveaxis(DEEP_RGB, -1, 0), PLANAR | TILES | {"compression": "zlib", "predictor": True}),
+    "planar alpha": (np.moveaxis(np.dstack([RGB, GREY]), -1, 0), PLANAR | {"extrasamples": ["unassalpha"]}),
+    "channel pages": (np.moveaxis(RGB, -1, 0), STRIPS | CYX | {"compression": "zlib"}),
     "constant": (np.full((H, W), 777, np.uint16), TILES),
     "nearly constant": (np.where(np.arange(H * W).reshape(H, W) == 5, 9, 777).astype(np.uint16), TILES),
 }
 WHOLE = {
     "float": (DEEP.astype(np.float32), TILES),
-    "planar": (np.moveaxis(RGB, -1, 0), PLANAR),
     "white is zero": (GREY, {"photometric": "miniswhite"}),
     "orientation": (GREY, {"extratags": [(274, "H", 1, 6, True)]}),
     "signed": (DEEP.astype(np.int16), {}),

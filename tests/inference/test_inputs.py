@@ -25,7 +25,7 @@ from tasks.multiclass import Multiclass
 from tasks.multilabel import Multilabel
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 31, 3), np.uint8)  # no side is 1, 3 or 4
-MOST = 2**20
+READER = ImageReader(max_pixels=2**20)
 
 
 class Shown(nn.Module):
@@ -111,8 +111,8 @@ def test_tensors_of_half_precision_and_with_a_gradient(dtype):
 def test_axes_are_never_guessed():
     """The same shape means channels last for an array and channels first for a tensor."""
     square = np.random.default_rng(1).integers(0, 256, (3, 3, 3), np.uint8)
-    assert np.array_equal(image_of(square, max_pixels=MOST), square)
-    turned = image_of(torch.from_numpy(square), max_pixels=MOST)
+    assert np.array_equal(image_of(square, READER), square)
+    turned = image_of(torch.from_numpy(square), READER)
     assert all(turned[row, column, k] == square[k, row, column] for k, row, column in np.ndindex(3, 3, 3))
     predictor = predictor_of(Multilabel(("a",)))
     for wrong in (FIRST.numpy(), torch.from_numpy(PIXELS)):  # [C, H, W] array, [H, W, C] tensor
@@ -134,8 +134,10 @@ def test_a_large_tiff_is_read_by_its_rows(tmp_path, by_rows):
     path = tmp_path / "large.tif"
     tifffile.imwrite(path, PIXELS, rowsperstrip=2, photometric="rgb")
     cv2.imwrite(str(tmp_path / "a.png"), PIXELS[..., ::-1])
-    assert image_of(path, max_pixels=1) == path  # it is not read here, and max_pixels is for files that are
-    assert image_of(tmp_path / "a.png", max_pixels=MOST).shape == PIXELS.shape  # the control
+    assert (
+        image_of(path, ImageReader(max_pixels=1)) == path
+    )  # max_pixels is for files that are read here
+    assert image_of(tmp_path / "a.png", READER).shape == PIXELS.shape  # the control
     predictor = predictor_of(Distance(("cell",)))
     expected = predictor.predict(PIXELS)
     for given in (path, str(path)):

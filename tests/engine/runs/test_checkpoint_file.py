@@ -74,7 +74,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
         load_weights(NestedUNet(filters=NARROW), path)
     with pytest.raises(CheckpointError, match=r"conv0_0\.conv1\.weight has the shape \[4, 3, 3, 3\]"):
         load_weights(UNet(filters=(8, 8, 8)), path)
-    with pytest.raises(CheckpointError, match="number of image channels"):
+    with pytest.raises(CheckpointError, match=r"takes images of 3 channels, and this run reads 1; set data.channels"):
         load_weights(UNet(input_channels=1, filters=NARROW), path)
     torch.save([1, 2], path)
     with pytest.raises(CheckpointError, match="holds no weights"):

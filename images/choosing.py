@@ -1,0 +1,118 @@
+"""The images that a run trains with → the way in which it reads all of its images."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from images.image_reader import ANY, CONVERTIBLE, ImageReader, Limits
+from images.intensity import measure_limits
+from images.reading import MAX_PIXELS, read_image
+from system.errors import DataError, FileError
+
+MOST_CHANNELS = 128  # OpenCV, which cuts and flips images, takes no more
+
+
+def choose_reader(
+    paths: Sequence[Path],
+    *,
+    channels: int | str | Sequence[int | str],
+    intensity: str,
+    max_pixels: int = MAX_PIXELS,
+    plane: str | None = None,
+) -> ImageReader:
+    """The reader of a run, chosen by the images that it trains with.
+
+    Images that cannot be read are left out here; reading the samples reports all of them at once.
+
+    Args:
+        channels: how many; or the numbers (from 0) or names of those that are taken from each file; or "auto": as many
+            as the images have, where grey and RGB images together are 3 channels if any of them has a pixel that is
+            not grey, and else 1.
+        intensity: see `ImageReader`; the limits for "run" are measured here.
+        plane: see `ImageReader`.
+
+    Raises:
+        DataError: `channels` is "auto" and the images have too many channels, or different numbers of them; or
+            `intensity` is "run" and all measured pixels of the images, or of one of their channels, are equal.
+    """
+    declared = channels != "auto"
+    if channels == "auto":
+        channels = _channels_of(_readable(paths, reader_for("auto", plane=plane, max_pixels=max_pixels)))
+    reader = replace(reader_for(channels, plane=plane, max_pixels=max_pixels), intensity=intensity)
+    if not declared:
+        reader = replace(reader, pages_are_channels=False)
+    images = lambda: (image for image in _readable(paths, reader) if reader.takes(image.shape[2]))
+    if intensity == "run" and next(images(), None) is not None:
+        return replace(
+            reader, limits=_limits_of(images, reader.channels) if reader.per_channel else measure_limits(images())
+        )
+    return reader
+
+
+def reader_for(channels: int | str | Sequence[int | str], *, plane: str | None, max_pixels: int) -> ImageReader:
+    """The reader of files with these channels and this plane, see `choose_reader`; "auto" opens all numbers of them."""
+    select = None if isinstance(channels, (int, str)) else tuple(channels)
+    count = ANY if channels == "auto" else channels if select is None else len(select)
+    return ImageReader(count, max_pixels=max_pixels, plane=plane, select=select, pages_are_channels=channels != "auto")
+
+
+def _limits_of(images: Callable[[], Iterator[np.ndarray]], channels: int) -> tuple[Limits, ...]:
+    """The limits of each channel; `images` returns the images anew."""
+    limits = []
+    for channel in range(channels):
+        try:
+            limits.append(measure_limits(image[..., [channel]] for image in images()))
+        except DataError as error:
+            raise DataError(f"channel {channel} (from 0): {error}") from error
+    return tuple(limits)
+
+
+def _channels_of(images: Iterator[np.ndarray]) -> int:
+    """The channels of a run whose images have these: see `choose_reader`."""
+    counts, coloured = Counter(), False
+    for image in images:
+        counts[image.shape[2]] += 1
+        coloured = coloured or has_colour(image)
+        if coloured and set(counts) <= set(CONVERTIBLE):
+            break  # the others are compared when they are read
+    if problem := mixed_channels(counts):
+        raise DataError("; ".join(problem))
+    if max(counts, default=1) > MOST_CHANNELS:
+        raise DataError(
+            f"images of {max(counts)} channels; at most {MOST_CHANNELS} are trained with: choose some of them with "
+            "data.channels: [numbers or names]"
+        )
+    (count,) = set(counts) - set(CONVERTIBLE) or {3 if coloured else 1}
+    return count
+
+
+def mixed_channels(counts: Mapping[int, int]) -> tuple[str, str] | None:
+    """Why images of these numbers of channels cannot be trained with together, and what to do; None if they can.
+
+    Args:
+        counts: number of channels → number of images.
+    """
+    if len(counts) < 2 or set(counts) <= set(CONVERTIBLE):
+        return None
+    listed = ", ".join(f"{count} in {images} images" for count, images in sorted(counts.items()))
+    found = f"images of different numbers of channels: {listed}"
+    return found, "save the same channels of all, or set data.channels to the numbers or names of those to read"
+
+
+def _readable(paths: Sequence[Path], reader: ImageReader) -> Iterator[np.ndarray]:
+    """The images at `paths`, without those that cannot be read."""
+    for path in paths:
+        try:
+            yield read_image(path, max_pixels=reader.max_pixels, selection=reader.selection(path))
+        except FileError:
+            continue
+
+
+def has_colour(image: np.ndarray) -> bool:
+    """Whether any pixel of [H, W, C] is not grey."""
+    return image.shape[2] == 3 and bool((image != image[..., :1]).any())
