@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from images.reading import read_image
 from images.regions import size_of_regions
+from inference.files.inputs import ImageFile
 from inference.files.outputs import PredictionFolder
 from inference.pipeline.large import predict_large
 from inference.pipeline.stages import Stages, Threads
@@ -34,13 +34,13 @@ class ImageItem:
         inputs: see `ImagePredictor.inputs_of`.
     """
 
-    path: Path
+    file: ImageFile
     image: np.ndarray | None
     size: tuple[int, int]
     inputs: Inputs | None = None
 
 
-class PredictionStages(Stages[Path, ImageItem, Computed]):
+class PredictionStages(Stages[ImageFile, ImageItem, Computed]):
     """Predicts image files with `predictor` and writes to `folder`, as `predictor.predict` and `folder.write` do.
 
     Args:
@@ -68,11 +68,11 @@ class PredictionStages(Stages[Path, ImageItem, Computed]):
     def start_thread(self) -> None:
         torch.set_num_threads(1)  # only for this thread, and for threads that have not used torch yet
 
-    def read(self, path: Path) -> ImageItem:
-        if size := size_of_regions(path):
-            return ImageItem(path, None, size)
-        image = read_image(path, max_pixels=self.predictor.reader.max_pixels)
-        return ImageItem(path, image, image.shape[:2], self.predictor.inputs_of(image))
+    def read(self, file: ImageFile) -> ImageItem:
+        if size := size_of_regions(file.path):
+            return ImageItem(file, None, size)
+        image = read_image(file.path, max_pixels=self.predictor.reader.max_pixels)
+        return ImageItem(file, image, image.shape[:2], self.predictor.inputs_of(image))
 
     def pixels(self, item: ImageItem) -> int:
         return item.size[0] * item.size[1]
@@ -92,8 +92,8 @@ class PredictionStages(Stages[Path, ImageItem, Computed]):
 
     def write(self, item: ImageItem, computed: Computed) -> None:
         image = self.predictor.reader.convert(item.image)
-        self.folder.write(item.path.stem, image, self.predictor.decoded(computed))
+        self.folder.write(item.file.id, image, self.predictor.decoded(computed))
 
     def handle_alone(self, item: ImageItem) -> None:
-        image = item.path if item.image is None else item.image
-        predict_large(self.predictor, image, self.folder, item.path.stem, shape=item.size, threshold=self.threshold)
+        image = item.file.path if item.image is None else item.image
+        predict_large(self.predictor, image, self.folder, item.file.id, shape=item.size, threshold=self.threshold)
