@@ -11,6 +11,7 @@ import numpy as np
 from images.class_maps import Palette, class_indices
 from images.formats import Header, Refusal, bmp_header, check_palette, damaged, format_of
 from images.jpeg import check_every_scan, jpeg_header
+from images.microscope import is_microscope, read_microscope
 from images.png import png_header, with_index_palette
 from images.tiff import read_tiff
 from system.errors import FileError
@@ -127,7 +128,9 @@ def decode_class_map(
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The same as `decode_image`, for a path."""
+    """The same as `decode_image`, for a path, which may also be an image of `images.microscope` with one plane."""
+    if is_microscope(path):
+        return read_microscope(path, max_pixels=max_pixels)
     return decode_image(read_bytes(path, max_pixels=max_pixels), str(path), max_pixels=max_pixels)
 
 

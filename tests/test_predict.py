@@ -193,6 +193,18 @@ def test_what_is_no_image_is_counted_at_the_end(run, run_main, tmp_path):
     assert text.splitlines()[-1] == "skipped 1 file that is no image: notes.txt"
 
 
+def test_formats_that_are_not_read_make_the_exit_code_3(run, run_main, tmp_path):
+    root = plate(tmp_path / "plate")
+    (root / "A01/old.oib").write_bytes(b"?")
+    (root / "B01/new.czi").write_bytes(b"?")
+    code, _, err = run_main(predict, "--run", run, "--input", root, "--out", tmp_path / "out")
+    assert code == 3
+    assert "2 of 5 images could not be used" in err
+    assert "old.oib: an Olympus OIB file, a format that is not read; convert it to OME-TIFF" in err
+    assert "new.czi: not a readable image" in err
+    assert len(results(tmp_path / "out")) == 6  # the others are done
+
+
 def test_an_image_whose_name_cannot_name_results_ends_no_batch(run, run_main, tmp_path):
     root, out = plate(tmp_path / "plate"), tmp_path / "out"
     (root / "B01/i0.png").rename(root / "B01/i\n0.png")

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from images import microscope
+from images.microscope import is_image_folder
 from images.reading import EXTENSIONS
 from system.errors import ConfigError, FileError
 from system.names import MAX_LENGTH, shown, unwritable
@@ -106,9 +108,9 @@ class _Search:
             for file in self._files(path):
                 if any(part.startswith(".") for part in file.relative_to(base).parts):
                     continue
-                if file.suffix.lower() in EXTENSIONS and not file.is_dir():
+                if is_image(file):
                     images += 1
-                    image = ImageFile(file.relative_to(base).with_suffix("").as_posix(), file)
+                    image = ImageFile(_id_of(file, base), file)
                     # Not `resolve`, because two links to one file are two images.
                     self.images.setdefault(os.path.abspath(file), image)  # noqa: PTH100
                 elif file.name.lower() not in COMPANIONS:
@@ -122,17 +124,18 @@ class _Search:
 
     def _files(self, path: Path) -> Iterator[Path]:
         """Yields `path`, or the files and the links to folders below it; nothing below `out`."""
-        if not path.is_dir():
+        if not path.is_dir() or is_image_folder(path):
             if self.out not in path.parent.resolve().parents and path.parent.resolve() != self.out:
                 yield path
             return
         if self.out == path.resolve() or self.out in path.resolve().parents:
             return
         for parent, folders, files in os.walk(path, onerror=self._unreadable):
-            links = [name for name in folders if Path(parent, name).is_symlink()]
-            wanted = (name for name in folders if not name.startswith(".") and name not in links)
+            visible = [name for name in folders if not name.startswith(".")]
+            closed = [name for name in visible if _is_closed(Path(parent, name))]
+            wanted = set(visible) - set(closed)
             folders[:] = sorted(name for name in wanted if Path(parent, name).resolve() != self.out)
-            yield from (Path(parent, name) for name in sorted([*files, *links]))
+            yield from (Path(parent, name) for name in sorted([*files, *closed]))
 
     def _unreadable(self, error: OSError) -> None:
         found = f"this folder cannot be searched ({error.strerror})"
@@ -143,7 +146,7 @@ def _matches(text: str) -> tuple[Path, list[Path]]:
     """Returns the folder where the ids of one input begin, and the files and folders that it names, sorted."""
     given = Path(text)
     if os.path.lexists(given):
-        return (given if given.is_dir() else given.parent), [given]
+        return (given if given.is_dir() and not is_image_folder(given) else given.parent), [given]
     plain = [not glob.has_magic(part) for part in given.parts]
     if all(plain):
         raise ConfigError(f"--input {text}: it does not exist; check the spelling of its path")
@@ -155,6 +158,24 @@ def _matches(text: str) -> tuple[Path, list[Path]]:
     if not paths:
         raise ConfigError(f"--input {text}: no file matches this pattern; check the spelling of its path")
     return Path(*given.parts[:first]), paths
+
+
+def is_image(path: Path) -> bool:
+    """Whether people mean a file, or a folder of OME-Zarr, as an image. Not all of them can be read."""
+    if path.suffix.lower() in (*EXTENSIONS, *microscope.EXTENSIONS):
+        return not path.is_dir()
+    return is_image_folder(path)
+
+
+def _is_closed(folder: Path) -> bool:
+    """Whether the search stays out of a folder: it is one image, or a link, which could lead in a circle."""
+    return folder.is_symlink() or is_image_folder(folder)
+
+
+def _id_of(path: Path, base: Path) -> str:
+    inner = path.relative_to(base)
+    known = path.suffix.lower() in (*EXTENSIONS, *microscope.EXTENSIONS, ".zarr")
+    return (inner.with_suffix("") if known else inner).as_posix()
 
 
 def _require_own_paths(images: Sequence[ImageFile]) -> None:

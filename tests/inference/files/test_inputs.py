@@ -112,6 +112,17 @@ def test_what_is_no_image_is_counted(root):
     assert line.endswith("x06.txt, … (13 more)")
 
 
+def test_microscope_formats_are_images(root):
+    for name in ("A01/stack.CZI", "B01/old.oib", "x.ome.zarr/0/c/0/0", "fields/0/zarr.json", "fields/0/c/0"):
+        write(root / name)
+    expected = sorted([*EVERYTHING, "A01/stack", "B01/old", "fields/0", "x.ome"])
+    found = find_images(["plate"], root / "out")
+    assert [image.id for image in found.images] == expected
+    assert found.skipped == ()  # what lies in a Zarr is no file of its own
+    assert list(ids("plate/x.ome.zarr")) == ["x.ome"]
+    assert ids("plate/fields/*") == {"0": "plate/fields/0"}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights in Windows")
 def test_links(root):
     (root / "link.png").symlink_to(root / "A01/i0.png")
