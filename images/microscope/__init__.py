@@ -91,8 +91,11 @@ def open_microscope(path: Path, *, max_pixels: int) -> Volume:
         _require_start(path, kind)
         open_file = _opener(kind)
         most = max_pixels * BYTES_PER_PIXEL
-        with _refusing(kind):
-            volume = open_file(path, most)
+        try:
+            with _refusing(kind):
+                volume = open_file(path, most)
+        except MemoryError as error:  # no pixel was read yet, so a damaged length asked for it
+            raise damaged(kind.name, "its description asks for more memory than there is") from error
         try:
             return _Checked(volume, kind, max_pixels=max_pixels, most=most)
         except BaseException:

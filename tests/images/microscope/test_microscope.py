@@ -123,9 +123,17 @@ def test_planes_are_checked(opened):
     assert plane_of(opened(Planes(stack(4, 5, 1, dtype=np.float64)))).dtype == np.float32
 
 
-def test_a_full_memory_is_no_damage(opened):
-    with pytest.raises(MemoryError):
+def test_a_full_memory_is_damage_only_before_pixels_are_read(opened, monkeypatch):
+    with pytest.raises(FileError, match="more memory than there is"):
         opened(MemoryError())
+
+    def full(index):
+        raise MemoryError
+
+    planes = Planes(stack(4, 5, 1))
+    planes.read = full
+    with pytest.raises(MemoryError):
+        opened(planes).read({})
 
 
 @pytest.mark.parametrize(("extension", "start"), STARTS.items())
