@@ -24,8 +24,9 @@ if typing.TYPE_CHECKING:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description="Writes OUT/masks/<class>/<stem>.png and OUT/overlays/<stem>.png. If the task of the run has "
-        "cells, it also writes OUT/labels/<stem>.tif, OUT/cells/<stem>.csv and OUT/images.csv."
+        description="Writes OUT/masks/<class>/<id>.png and OUT/overlays/<id>.png. If the task of the run has cells, it "
+        "also writes OUT/labels/<id>.tif, OUT/cells/<id>.csv and OUT/images.csv. The id of an image is its path below "
+        "the input folder, without the extension."
     )
     run_help = "run folder, such as outputs/demo; the maps of several runs are averaged"
     parser.add_argument("--run", type=Path, nargs="+", required=True, help=run_help)
@@ -66,15 +67,16 @@ def predict(
     """Predicts every image that `inputs` name and that has no results in `out` yet.
 
     Raises:
-        ConfigError: there is nothing to predict; there is no such plane; two images have the same stem; a threshold is
-            given for a multiclass run; the network does not have this depth; the runs cannot predict together; or `out`
-            holds results of other runs, options or images.
+        ConfigError: there is nothing to predict; there is no such plane; two images have the same id (see
+            `inference.files.inputs`); a threshold is given for a multiclass run; the network does not have this depth;
+            the runs cannot predict together; or `out` holds results of other runs, options or images.
         DataError: some images could not be read. All other images are done. Among several processes only the last one
             to end raises this, for all.
     """
     from engine.distributed import Ranks
     from images.planes import parse_plane
-    from inference.files.outputs import PredictionFolder, find_images
+    from inference.files.inputs import find_images
+    from inference.files.outputs import PredictionFolder
     from inference.files.planes import images_of
     from inference.pipeline.pipeline import Pipeline
     from inference.pipeline.prediction_stages import PredictionStages
@@ -83,18 +85,18 @@ def predict(
     from system.progress_bar import progress_bar
 
     ranks = Ranks.of_torchrun()
-    paths = find_images(inputs, out)
+    found = find_images(inputs, out)
     if plane is not None:
         parse_plane(plane)  # a wrong one is refused before the run is loaded
     use_own_device(ranks)
     predictor = load_run(*runs, depth=depth, tta=tta)
-    images = images_of(paths, predictor.reader, plane)
+    images = images_of(found.images, predictor.reader, plane)
     threshold = predictor.task.checked_threshold(threshold)
     folder = PredictionFolder(out, predictor.task, cells=predictor.decoding is not None)
     options = ({} if depth is None else {"depth": depth}) | ({"tta": True} if tta else {})
     options |= {} if plane is None else {"plane": plane}
     folder.require_same(**origin_of(runs, predictor), threshold=threshold, **options)
-    folder.claim_stems(images)
+    folder.claim(images)
     share = Share(images, folder, ranks)
     if ranks.is_first:
         announce(runs, predictor)
@@ -104,8 +106,8 @@ def predict(
     with progress_bar(title="predict", total=len(share.missing), keep=True, hidden=not ranks.is_first) as bar:
         threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
         pipeline = Pipeline(stages, threads, advance=bar.update)
-        failures = {path: str(error) for path, error in pipeline.run(share.missing)}
-    cells = folder.write_summary([path.stem for path in images])
+        failures = {image: str(error) for image, error in pipeline.run(share.missing)}
+    cells = folder.write_summary([image.id for image in images])
     for sentence in predictor.reader.conversions(len(share.missing) - len(failures)):
         print(f"read    {sentence}")
     print(f"wrote   the results of {len(share.missing) - len(failures)} images to {out}", flush=True)
@@ -116,9 +118,11 @@ def predict(
         return
     if cells is not None:
         print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {out / 'images.csv'}")
-    if everyones:
-        problem = f"{len(everyones)} of {len(images)} images could not be used:"
-        raise DataError("\n  ".join([problem, *everyones.values()]))
+    if found.skipped:
+        print(found.skipped_line(), flush=True)
+    if problems := [*map(str, found.refused), *everyones.values()]:
+        named = len(images) + len(found.refused)
+        raise DataError("\n  ".join([f"{len(problems)} of {named} images could not be used:", *problems]))
 
 
 def announce(runs: Sequence[Path], predictor: ImagePredictor) -> None:

@@ -25,6 +25,7 @@ import numpy as np
 
 from benchmarks.measure import Load
 from datasets.prepare.drawing import make_sample
+from images.image_reader import ImageFile
 from images.reading import read_image
 from images.writing import encode_png
 from inference.files.outputs import PredictionFolder
@@ -100,7 +101,8 @@ def predict_in_one_way(
     if workers is None:
         return plain_loop(predictor, folder, paths)
     threads = threads_of(predictor, workers, images=len(paths))
-    assert Pipeline(PredictionStages(predictor, folder, threshold=0.5), threads).run(paths) == []
+    images = [ImageFile(path.stem, path) for path in paths]
+    assert Pipeline(PredictionStages(predictor, folder, threshold=0.5), threads).run(images) == []
     return {}
 
 

@@ -25,21 +25,21 @@ class ImageFile:
     """One image of a file that may hold several. It stands where else the path of a file stands.
 
     Attributes:
+        id: names its results, such as "A01/i0" or "cells/z003".
         path: the file.
-        stem: names the results, such as "cells/z003".
-        plane: which of them, see `images.planes.parse_plane`; it counts in place of the plane of the run.
+        plane: which of them, see `images.planes.parse_plane`; None takes the plane of the run.
     """
 
+    id: str
     path: Path
-    stem: str
-    plane: str
+    plane: str | None = None
 
     def resolve(self) -> ImageFile:
         """The same with an absolute path."""
         return replace(self, path=self.path.resolve())
 
     def __str__(self) -> str:
-        return f"{self.path} ({self.plane})"
+        return str(self.path) if self.plane is None else f"{self.path} ({self.plane})"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class ImageReader:
         pages = None
         if self.pages_are_channels:
             pages = self.channels if self.select is None else "any"
-        return Selection(image.plane if isinstance(image, ImageFile) else self.plane, self.select, pages)
+        plane = image.plane if isinstance(image, ImageFile) else None
+        return Selection(self.plane if plane is None else plane, self.select, pages)
 
     def read(self, path: Path | ImageFile) -> np.ndarray:
         """[H, W, channels] uint8 of a file.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from images.formats import FORMATS, Refusal
+from images.microscope import is_microscope, open_microscope
 from images.tiff_volume import open_tiff_volume
 from images.volume import Volume
 from system.errors import FileError
@@ -21,6 +22,8 @@ def open_volume(path: Path, *, max_pixels: int) -> Volume | None:
     Raises:
         FileError: it is of such a format, but it cannot be used.
     """
+    if is_microscope(path):
+        return open_microscope(path, max_pixels=max_pixels)
     try:
         require_regular(path)
         file = path.open("rb")

@@ -12,6 +12,7 @@ import numpy as np
 from images.class_maps import Palette, class_indices
 from images.formats import Header, bmp_header, check_palette, damaged, format_of, upright
 from images.jpeg import check_every_scan, jpeg_header
+from images.microscope import is_microscope
 from images.opening import DecodedImage, naming, open_volume, unreadable
 from images.planes import IMAGE, TRUTH, Selection, select
 from images.png import png_header, with_index_palette
@@ -135,10 +136,15 @@ def decode_class_map(
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS, selection: Selection = IMAGE) -> np.ndarray:
-    """The same as `decode_image`, for a path. Of a stack, only the planes that are needed are read."""
-    if selection.plane is not None and (volume := open_volume(path, max_pixels=max_pixels)) is not None:
-        with volume, naming(str(path)):
-            return _finite(select(volume, selection, max_pixels=max_pixels), str(path))
+    """The same as `decode_image`, for a path, which may also be an image of `images.microscope`.
+
+    Of a stack, only the planes that are needed are read.
+    """
+    if selection.plane is not None or is_microscope(path):
+        volume = open_volume(path, max_pixels=max_pixels)
+        if volume is not None:
+            with volume, naming(str(path)):
+                return _finite(select(volume, selection, max_pixels=max_pixels), str(path))
     data = read_bytes(path, max_pixels=max_pixels)
     return decode_image(data, str(path), max_pixels=max_pixels, selection=selection)
 

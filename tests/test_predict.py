@@ -13,10 +13,8 @@ from conftest import write_set
 import predict
 import train
 import val
-from inference.files.outputs import find_images
 from models import fold_batch_norm
 from saved_run import load_run
-from system.errors import ConfigError
 
 CROP = pytest.param("data={root: ROOT, crop: 32, overlap: 8}", marks=pytest.mark.slow)
 
@@ -59,7 +57,8 @@ def test_a_mixed_folder_with_a_broken_file(run, run_main, tmp_path):
     assert "broken.png" in err
     out = tmp_path / "photos" / "out"
     for kind in ("masks/nucleus", "overlays"):
-        written = {path.stem: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (out / kind).iterdir()}
+        written = {path.stem: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (out / kind).rglob("*.png")}
+        assert (out / kind / "sub" / "photo.png").exists()
         assert {stem: array.shape[:2] for stem, array in written.items()} == sizes
         if kind != "overlays":
             assert all(set(np.unique(array)) <= {0, 255} for array in written.values())
@@ -130,29 +129,92 @@ def test_auto_channels_are_one_without_colour(run_main, small_config, tmp_path):
     assert load_run(tmp_path / "outputs" / "small").reader.channels == 1
 
 
-def test_inputs_are_found_sorted_and_once(tmp_path):
+def test_colliding_ids_are_refused_before_any_work(tmp_path, run_main):
     photos(tmp_path / "p")
-    everything = find_images([str(tmp_path / "p"), str(tmp_path / "p" / "*.png")], tmp_path / "out")
-    assert [path.name for path in everything] == [
-        "colour.bmp",
-        "deep.tif",
-        "grey.png",
-        "one.png",
-        "rgba.png",
-        "photo.jpg",
-    ]
-    assert len(find_images([str(tmp_path / "p" / "**" / "*.jpg")], tmp_path / "out")) == 1
-    with pytest.raises(ConfigError, match=r"nothing\.png: no images there"):
-        find_images([str(tmp_path / "nothing.png")], tmp_path / "out")
-
-
-def test_colliding_stems_are_refused_before_any_work(tmp_path, run_main):
-    photos(tmp_path / "p")
-    cv2.imwrite(str(tmp_path / "p" / "sub" / "grey.tif"), np.zeros((4, 4), np.uint8))
+    cv2.imwrite(str(tmp_path / "p" / "grey.tif"), np.zeros((4, 4), np.uint8))
     code, _, err = run_main(predict, "--run", tmp_path / "none", "--input", tmp_path / "p", "--out", tmp_path / "out")
     assert code == 2
     assert "grey.png and" in err
     assert not (tmp_path / "out").exists()
+
+
+def plate(folder):
+    """Two wells with an image of the same name each, and an image beside the wells."""
+    for number, name in enumerate(("A01/i0", "B01/i0", "overview")):
+        path = folder / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), np.full((8 + number, 9), 100, np.uint8))
+    return folder
+
+
+def results(out, suffix=".png"):
+    """The paths of all results below `out`, without the extension."""
+    return {path.relative_to(out).with_suffix("").as_posix() for path in out.rglob(f"*{suffix}")}
+
+
+def test_images_of_one_name_keep_their_folders(run, run_main, tmp_path):
+    out = tmp_path / "out"
+    words = ("--run", run, "--input", plate(tmp_path / "plate"), "--out", out)
+    code, text, err = run_main(predict, *words)
+    assert code == 0, err
+    assert results(out) == {
+        f"{kind}/{name}" for kind in ("masks/nucleus", "overlays") for name in ("A01/i0", "B01/i0", "overview")
+    }
+    assert cv2.imread(str(out / "masks/nucleus/A01/i0.png"), 0).shape == (8, 9)
+    assert cv2.imread(str(out / "masks/nucleus/B01/i0.png"), 0).shape == (9, 9)
+    assert [row.split(",")[0] for row in (out / "sources.csv").read_text().splitlines()] == [
+        "A01/i0",
+        "B01/i0",
+        "overview",
+    ]
+    assert "skipped" not in text
+    (out / "overlays/B01/i0.png").unlink()
+    code, text, _ = run_main(predict, *words)  # a rerun does what is missing
+    assert (code, "3, of which 2 are done already" in text) == (0, True)
+
+
+def test_results_of_a_version_that_named_them_by_the_stem_are_not_mixed(run, run_main, tmp_path):
+    root, out = plate(tmp_path / "plate"), tmp_path / "out"
+    words = ("--run", run, "--out", out, "--input")
+    assert run_main(predict, *words, root / "A01/i0.png", root / "overview.png")[0] == 0  # named i0 and overview
+    code, _, err = run_main(predict, *words, root)
+    assert code == 2
+    assert "A01/i0.png as i0, which would now be A01/i0 (1 image)" in err
+    assert run_main(predict, *words, root / "overview.png")[0] == 0  # the control: its name is the same
+    assert not (out / "masks/nucleus/A01").exists()
+
+
+def test_what_is_no_image_is_counted_at_the_end(run, run_main, tmp_path):
+    root = plate(tmp_path / "plate")
+    (root / "A01/notes.txt").write_text("no image")
+    (root / "Thumbs.db").write_text("a companion")
+    code, text, err = run_main(predict, "--run", run, "--input", root, "--out", tmp_path / "out")
+    assert code == 0, err
+    assert text.splitlines()[-1] == "skipped 1 file that is no image: notes.txt"
+
+
+def test_formats_that_are_not_read_make_the_exit_code_3(run, run_main, tmp_path):
+    root = plate(tmp_path / "plate")
+    (root / "A01/old.oib").write_bytes(b"?")
+    (root / "B01/new.czi").write_bytes(b"?")
+    code, _, err = run_main(predict, "--run", run, "--input", root, "--out", tmp_path / "out")
+    assert code == 3
+    assert "2 of 5 images could not be used" in err
+    assert "old.oib: an Olympus OIB file, a format that is not read; convert it to OME-TIFF" in err
+    assert "new.czi: not a readable image" in err
+    assert len(results(tmp_path / "out")) == 6  # the others are done
+
+
+def test_an_image_whose_name_cannot_name_results_ends_no_batch(run, run_main, tmp_path):
+    root, out = plate(tmp_path / "plate"), tmp_path / "out"
+    (root / "B01/i0.png").rename(root / "B01/i\n0.png")
+    (root / "overview.png").rename(root / f"{'o' * 230}.png")
+    code, _, err = run_main(predict, "--run", run, "--input", root, "--out", out)
+    assert code == 3
+    assert "2 of 3 images could not be used" in err
+    assert "i\\n0.png: its name cannot name results" in err
+    assert "230 bytes" in err
+    assert results(out) == {"masks/nucleus/A01/i0", "overlays/A01/i0"}
 
 
 def test_results_of_another_run_or_threshold_are_not_mixed(run, run_main, tmp_path):

@@ -16,6 +16,7 @@ from conftest import ROOT
 import predict
 import train
 from datasets.prepare.synthetic import write_synthetic
+from images.image_reader import ImageFile
 from images.reading import read_image
 from inference.files.outputs import PredictionFolder
 from inference.pipeline import pipeline, prediction_stages
@@ -75,7 +76,7 @@ def write_one_by_one(run, photos, out):
     predictor = load_run(run)
     folder = PredictionFolder(out, predictor.task, cells=True)
     images = [path for path in sorted(photos.iterdir()) if path.stem != "17"]
-    folder.claim_stems(sorted(photos.iterdir()))
+    folder.claim([ImageFile(path.stem, path) for path in sorted(photos.iterdir())])
     for path in images:
         image = read_image(path)
         folder.write(path.stem, predictor.reader.convert(image), predictor.predict(image))
@@ -99,7 +100,8 @@ def test_masks_do_not_depend_on_the_batch(run, drawn, tmp_path, monkeypatch, pix
     monkeypatch.setattr(prediction_stages, "PIXELS_PER_BATCH_ON_CPU", pixels)
     predictor = load_run(run, run)  # an ensemble, which goes the longer way
     stages = prediction_stages.PredictionStages(predictor, None, threshold=None)
-    items = [stages.read(path) for path in sorted((drawn / "photos").iterdir()) if path.stem != "17"]
+    files = [ImageFile(path.stem, path) for path in sorted((drawn / "photos").iterdir())]
+    items = [stages.read(file) for file in files if file.id != "17"]
     most = {stages.batch_of(item)[1] for item in items if item.inputs is not None}
     assert most == {max(1, pixels // 32**2)}
     small = [item for item in items if item.inputs is not None]
@@ -134,7 +136,7 @@ def test_large_images_are_predicted_alone(one_run, run_main, drawn, tmp_path, mo
     alone = []
 
     def handle_alone(pipeline, item, handle=Pipeline._handle_alone):
-        alone.append(item.path.stem)
+        alone.append(item.file.id)
         return handle(pipeline, item)
 
     monkeypatch.setattr(pipeline, "LARGE", 2000)  # 64×64 pixels are more
@@ -162,7 +164,7 @@ def test_a_full_disk_ends_with_6(one_run, run_main, drawn, tmp_path):
 
 
 def test_ctrl_c_ends_with_130(one_run, run_main, drawn, tmp_path, monkeypatch):
-    def interrupted(self, stem, image, prediction):
+    def interrupted(self, image_id, image, prediction):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(PredictionFolder, "write", interrupted)

@@ -7,10 +7,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 READER = {"images/reading.py", "images/jpeg.py", "images/tiff.py", "images/tiff_volume.py"}
+MICROSCOPES = {  # file → the only package that it takes
+    "images/microscope/leica.py": "liffile",
+    "images/microscope/nikon.py": "nd2",
+    "images/microscope/ome_zarr.py": "zarr",
+    "images/microscope/zeiss.py": "pylibCZIrw",
+}
 WRITER = "images/writing.py"  # takes Pillow's class of images to save arrays, and nothing else of Pillow
 LABEL_WRITER = "images/label_tiff.py"  # takes tifffile's writer, and nothing else of tifffile
 OUTSIDE = {"tests", "benchmarks", "inputs", "outputs", "venv", "build"}  # the first two look at files in their own way
 PACKAGES = {"tifffile", "PIL", "imageio", "skimage.io", "torchvision.io", "torchvision.datasets", "imagecodecs"}
+PACKAGES |= set(MICROSCOPES.values()) | {"czifile", "readlif", "bioio", "aicsimageio"}
 CALLS = {"imread", "imreadmulti", "imreadanimation", "imdecode", "imdecodemulti", "imdecodeanimation", "imcount"}
 CALLS |= {"read_file", "decode_image", "decode_png", "decode_jpeg", "open_tiff"}  # the last is of images.tiff
 OURS = {"decode_image"}  # of images.reading
@@ -55,10 +62,14 @@ def test_only_the_reader_opens_pixels():
     assert len(sources) >= 35
     assert set(sources) >= READER | {"train.py", "val.py", "inference/files/report.py"}
     found = {name: list(strays(source)) for name, source in sources.items()}
-    assert {name: what for name, what in found.items() if what and name not in READER | {WRITER, LABEL_WRITER}} == {}
+    assert {
+        name: what for name, what in found.items() if what and name not in READER | {WRITER, LABEL_WRITER, *MICROSCOPES}
+    } == {}
     assert found[WRITER] == ["PIL", "PIL.Image"]
     assert list(strays_of_the_writer(sources[WRITER])) == []
     assert found[LABEL_WRITER] == ["tifffile", "tifffile.TiffWriter"]
+    for name, package in MICROSCOPES.items():
+        assert {what.split(".")[0] for what in found[name]} == {package}
     assert found["images/reading.py"] == ["imdecode"]
     assert found["images/tiff.py"] == ["tifffile"]
     assert found["images/tiff_volume.py"] == ["open_tiff"]
@@ -75,6 +86,8 @@ def test_only_the_reader_opens_pixels():
         "from PIL import Image\nImage.open('a.png')",
         "import PIL.Image",
         "import tifffile",
+        "import nd2",
+        "from pylibCZIrw.czi import CziReader",
         "from tifffile import imread",
         "from images.tiff import open_tiff",
         "from skimage import io",

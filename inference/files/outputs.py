@@ -1,9 +1,8 @@
-"""Finds the image files that predict.py reads, and writes the folder of their masks and cells."""
+"""Writes the folder of predicted masks and cells."""
 
 from __future__ import annotations
 
 import csv
-import glob
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from images.reading import EXTENSIONS
+from images.image_reader import ImageFile
 from images.writing import encode_png
 from inference.files.cell_files import CellFiles
 from inference.files.class_files import ClassFiles, class_colours
@@ -19,6 +18,7 @@ from inference.files.overlays import PREDICTION, draw_cells, draw_contours, stre
 from inference.prediction import Prediction
 from system.errors import ConfigError
 from system.files import write_bytes, write_text
+from system.names import shown
 from system.yaml_file import read_yaml
 from tasks.task import Task
 
@@ -26,37 +26,10 @@ COLOURS = 7  # that people can distinguish; neighbouring cells rarely have the s
 DESCRIPTION, SOURCES = "prediction.yaml", "sources.csv"
 
 
-def find_images(inputs: Sequence[str], out: Path) -> list[Path]:
-    """Returns the paths of all images that `inputs` names, sorted, without those below `out`.
-
-    Args:
-        inputs: files, folders (which are searched recursively) and glob patterns.
-
-    Raises:
-        ConfigError: an input names no image, or two images have the same stem and so would share a mask file.
-    """
-    found: set[Path] = set()
-    for text in inputs:
-        # `Path.glob` refuses absolute patterns, so this is `glob.glob`.
-        paths = [Path(text)] if Path(text).exists() else [Path(name) for name in glob.glob(text, recursive=True)]  # noqa: PTH207
-        files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
-        images = {file for file in files if file.suffix.lower() in EXTENSIONS and not file.name.startswith(".")}
-        images = {file for file in images if file.is_file() and out.resolve() not in file.resolve().parents}
-        if not images:
-            raise ConfigError(f"--input {text}: no images there ({', '.join(EXTENSIONS)}), except those below --out")
-        found |= images
-    by_stem: dict[str, list[Path]] = {}
-    for path in sorted(found):
-        by_stem.setdefault(path.stem, []).append(path)
-    colliding = [" and ".join(map(str, paths)) for paths in by_stem.values() if len(paths) > 1]
-    if colliding:
-        problem = "images with the same stem would write the same mask file; rename them:"
-        raise ConfigError("\n  ".join([problem, *colliding[:10]]))
-    return sorted(found)
-
-
 class PredictionFolder:
-    """Owns the results of every image below one folder: masks, cells and `overlays/<stem>.png`.
+    """Owns the results of every image below one folder: masks, cells and `overlays/<id>.png`.
+
+    An id may have folders, such as "A01/i0"; see `ImageFile`.
 
     Args:
         path: the folder to write to.
@@ -80,52 +53,62 @@ class PredictionFolder:
         elif (there := read_yaml(note)) != origin:
             raise ConfigError(f"{self.path} holds masks made with {there}, not {origin}; choose another --out")
 
-    def claim_stems(self, images: Sequence[Path]) -> None:
-        """Notes in sources.csv which file each stem belongs to.
+    def claim(self, images: Sequence[ImageFile]) -> None:
+        """Notes in sources.csv which file each id belongs to.
 
         Raises:
-            ConfigError: the folder holds results of another file with the same stem.
+            ConfigError: the folder holds results of another file with the same id, or results of one of these files
+                under another id: it was given by another --input, or by a version that named results by the stem.
         """
-        note, sources = self.path / SOURCES, {path.stem: str(path.resolve()) for path in images}
-        known = dict(csv.reader(note.read_text(encoding="utf-8").splitlines())) if note.exists() else {}
-        clashing = [stem for stem, source in sources.items() if known.get(stem, source) != source]
+        note, sources = self.path / SOURCES, {image.id: shown(str(image.resolve())) for image in images}
+        known = dict(csv.reader(io.StringIO(note.read_text(encoding="utf-8"), newline=""))) if note.exists() else {}
+        clashing = [name for name, source in sources.items() if known.get(name, source) != source]
         if clashing:
             raise ConfigError(
                 f"{self.path} holds masks of {known[clashing[0]]}, not of {sources[clashing[0]]} "
-                f"({len(clashing)} stem{'s' * (len(clashing) > 1)} of two files); choose another --out"
+                f"({len(clashing)} name{'s' * (len(clashing) > 1)} of two files); choose another --out"
             )
-        if any(stem not in known for stem in sources):
+        earlier = {source: name for name, source in known.items() if name not in sources}
+        renamed = [name for name, source in sources.items() if name not in known and source in earlier]
+        if renamed:
+            source = sources[renamed[0]]
+            raise ConfigError(
+                f"{self.path} holds masks of {source} as {earlier[source]}, which would now be {renamed[0]} "
+                f"({len(renamed)} image{'s' * (len(renamed) > 1)}); give the same --input as before, or choose another "
+                "--out. Images are named by their path below the input folder; earlier versions named them by the stem"
+            )
+        if any(name not in known for name in sources):
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(sorted((known | sources).items()))
             write_text(note, text.getvalue())
 
-    def _overlay(self, stem: str) -> Path:
-        return self.path / "overlays" / f"{stem}.png"
+    def _overlay(self, image_id: str) -> Path:
+        return self.path / "overlays" / f"{image_id}.png"
 
-    def is_done(self, stem: str) -> bool:
-        cells = [] if self.cells is None else self.cells.paths(stem)
-        return all(path.exists() for path in [*self.files.paths(stem), *cells, self._overlay(stem)])
+    def is_done(self, image_id: str) -> bool:
+        cells = [] if self.cells is None else self.cells.paths(image_id)
+        return all(path.exists() for path in [*self.files.paths(image_id), *cells, self._overlay(image_id)])
 
-    def write(self, stem: str, image: np.ndarray, prediction: Prediction, *, step: int = 1) -> None:
+    def write(self, image_id: str, image: np.ndarray, prediction: Prediction, *, step: int = 1) -> None:
         """Writes the results of one image.
 
         Args:
             image: [h, w, C] uint8, every `step`-th pixel of the image along both sides; the overlay has this size.
         """
-        self.files.write(stem, prediction.masks)
+        self.files.write(image_id, prediction.masks)
         overlay, drawn = stretched(image), prediction.masks[self.files.channels, ::step, ::step]
         thickness = 1 + max(image.shape) // 1500
         if self.cells is not None:
-            self.cells.write(stem, prediction.objects)
+            self.cells.write(image_id, prediction.objects)
             labels = prediction.objects.labels[::step, ::step]
             draw_cells(overlay, labels, class_colours(COLOURS), thickness=thickness)
         else:
             colours = class_colours(len(drawn)) if len(drawn) > 1 else [PREDICTION]
             for mask, colour in zip(drawn, colours, strict=True):
                 draw_contours(overlay, mask, colour, thickness=thickness)
-        write_bytes(self._overlay(stem), encode_png(overlay))
+        write_bytes(self._overlay(image_id), encode_png(overlay))
 
-    def write_summary(self, stems: Sequence[str]) -> int | None:
+    def write_summary(self, ids: Sequence[str]) -> int | None:
         """Writes images.csv for those of these images that are done.
 
         Several processes may do this. The last one to write lists everything, because each looks again after writing.
@@ -136,6 +119,6 @@ class PredictionFolder:
         if self.cells is None:
             return None
         listed = None
-        while listed != (done := [stem for stem in stems if self.is_done(stem)]):
+        while listed != (done := [image_id for image_id in ids if self.is_done(image_id)]):
             listed, cells = done, self.cells.write_summary(done)
         return cells

@@ -1,9 +1,9 @@
-"""Image files and the planes that a prediction is asked for → the images to predict."""
+"""The files that a prediction reads, and the planes that it is asked for → the images to predict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 from images.image_reader import ImageFile, ImageReader
 from images.opening import axes_of
@@ -11,31 +11,29 @@ from images.planes import parse_plane, planes_along
 from system.errors import FileError
 
 
-def images_of(paths: Sequence[Path], reader: ImageReader, plane: str | None) -> list[Path] | list[ImageFile]:
+def images_of(files: Sequence[ImageFile], reader: ImageReader, plane: str | None) -> list[ImageFile]:
     """Returns the images to predict, in the order of their files.
 
     Args:
-        plane: which planes of stacks, see `images.planes.parse_plane`; None takes the plane of the run, as `paths` do.
+        plane: which planes of stacks, see `images.planes.parse_plane`; None takes the plane of the run.
 
     Returns:
-        `paths` themselves without a plane; else one image for each file or, with "each", for each plane of a stack.
-        Its results have the name of a folder and of the plane, such as "cells/t001_z003". A file that cannot be opened
-        is one image, whose error is reported when it is read.
+        One image for each file or, with "each", for each plane of a stack. The results of a plane lie in a folder that
+        is named by the id of its file, such as "cells/t001_z003". A file that cannot be opened is one image, whose
+        error is reported when it is read.
 
     Raises:
         ConfigError: there is no such plane.
     """
-    if plane is None:
-        return list(paths)
-    if parse_plane(plane).is_one:
-        return [ImageFile(path, path.stem, plane) for path in paths]
-    return [image for path in paths for image in _planes_of(path, plane, reader.max_pixels)]
+    if plane is None or parse_plane(plane).is_one:
+        return [replace(file, plane=plane) for file in files]
+    return [image for file in files for image in _planes_of(file, plane, reader.max_pixels)]
 
 
-def _planes_of(path: Path, plane: str, max_pixels: int) -> list[ImageFile]:
+def _planes_of(file: ImageFile, plane: str, max_pixels: int) -> list[ImageFile]:
     try:
-        axes = axes_of(path, max_pixels=max_pixels)
+        axes = axes_of(file.path, max_pixels=max_pixels)
     except FileError:
-        return [ImageFile(path, path.stem, "max")]
+        return [replace(file, plane="max")]
     found = planes_along(axes, plane)
-    return [ImageFile(path, f"{path.stem}/{name}" if name else path.stem, one) for name, one in found.items()]
+    return [replace(file, id=f"{file.id}/{name}" if name else file.id, plane=one) for name, one in found.items()]

@@ -29,12 +29,12 @@ def predict_large(
     predictor: ImagePredictor,
     image: np.ndarray | Path | ImageFile,
     folder: PredictionFolder,
-    stem: str,
+    image_id: str,
     *,
     shape: tuple[int, int],
     threshold: float | None,
 ) -> None:
-    """Predicts one image, and writes its results to `folder` as `stem`.
+    """Predicts one image, and writes its results to `folder` as `image_id`.
 
     The masks are those of `predictor.predict`. Cells are decoded block by block from maps of 16 bits; see
     `inference.cells.blocks.decode_blocks`. The overlay is reduced to 4096 pixels.
@@ -48,7 +48,7 @@ def predict_large(
         FileError: the file cannot be used.
         DiskError: the disk below `folder` is full. About 13 bytes per pixel are needed meanwhile.
     """
-    with TemporaryDirectory(prefix=f".{stem[:40].replace('/', '_')}.", dir=folder.path) as work, ExitStack() as arrays:
+    with TemporaryDirectory(prefix=f".{Path(image_id).name[:40]}.", dir=folder.path) as work, ExitStack() as arrays:
         held = lambda name, kind, *sizes: arrays.enter_context(array_in_file(Path(work) / name, kind, sizes))
         masks = held("masks", np.bool_, len(predictor.classes), *shape)
         maps = None if predictor.decoding is None else held("maps", np.uint16, len(predictor.task.channels), *shape)
@@ -59,7 +59,7 @@ def predict_large(
             tally = decode_blocks(maps, predictor.decoding.how, labels, scratch=Path(work))
             objects = Objects(labels, tally.confidences)
         step = -(-max(shape) // SHOWN)
-        folder.write(stem, _every(image, predictor.reader, step), Prediction(masks, objects), step=step)
+        folder.write(image_id, _every(image, predictor.reader, step), Prediction(masks, objects), step=step)
 
 
 def _every(image: np.ndarray | Path | ImageFile, reader: ImageReader, step: int) -> np.ndarray:

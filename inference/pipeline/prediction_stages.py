@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -34,13 +33,13 @@ class ImageItem:
         inputs: see `ImagePredictor.inputs_of`.
     """
 
-    path: Path | ImageFile
+    file: ImageFile
     image: np.ndarray | None
     size: tuple[int, int]
     inputs: Inputs | None = None
 
 
-class PredictionStages(Stages[Path | ImageFile, ImageItem, Computed]):
+class PredictionStages(Stages[ImageFile, ImageItem, Computed]):
     """Predicts image files with `predictor` and writes to `folder`, as `predictor.predict` and `folder.write` do.
 
     Args:
@@ -68,11 +67,11 @@ class PredictionStages(Stages[Path | ImageFile, ImageItem, Computed]):
     def start_thread(self) -> None:
         torch.set_num_threads(1)  # only for this thread, and for threads that have not used torch yet
 
-    def read(self, path: Path | ImageFile) -> ImageItem:
-        if size := size_of_regions(path, self.predictor.reader):
-            return ImageItem(path, None, size)
-        image = self.predictor.reader.open(path)
-        return ImageItem(path, image, image.shape[:2], self.predictor.inputs_of(image))
+    def read(self, file: ImageFile) -> ImageItem:
+        if size := size_of_regions(file, self.predictor.reader):
+            return ImageItem(file, None, size)
+        image = self.predictor.reader.open(file)
+        return ImageItem(file, image, image.shape[:2], self.predictor.inputs_of(image))
 
     def pixels(self, item: ImageItem) -> int:
         return item.size[0] * item.size[1]
@@ -92,8 +91,8 @@ class PredictionStages(Stages[Path | ImageFile, ImageItem, Computed]):
 
     def write(self, item: ImageItem, computed: Computed) -> None:
         image = self.predictor.reader.convert(item.image)
-        self.folder.write(item.path.stem, image, self.predictor.decoded(computed))
+        self.folder.write(item.file.id, image, self.predictor.decoded(computed))
 
     def handle_alone(self, item: ImageItem) -> None:
-        image = item.path if item.image is None else item.image
-        predict_large(self.predictor, image, self.folder, item.path.stem, shape=item.size, threshold=self.threshold)
+        image = item.file if item.image is None else item.image
+        predict_large(self.predictor, image, self.folder, item.file.id, shape=item.size, threshold=self.threshold)

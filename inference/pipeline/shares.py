@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from engine.distributed import Ranks
+from images.image_reader import ImageFile
 from inference.files.outputs import PredictionFolder
 from system.cores import usable_cores
 from system.files import write_text
 
 
-def share_of(images: Sequence[Path], ranks: Ranks) -> list[Path]:
+def share_of(images: Sequence[ImageFile], ranks: Ranks) -> list[ImageFile]:
     """Returns the images of this process, in their order. Every image belongs to exactly one process.
 
     The images are shuffled first, and every n-th of them is taken. Torchrun's run id is the seed, so that all processes
@@ -55,17 +56,17 @@ class Share:
         missing: those of them that have no results yet.
     """
 
-    def __init__(self, images: Sequence[Path], folder: PredictionFolder, ranks: Ranks) -> None:
+    def __init__(self, images: Sequence[ImageFile], folder: PredictionFolder, ranks: Ranks) -> None:
         self._all, self._folder, self._ranks = images, folder, ranks
         self.images = share_of(images, ranks)
-        self.missing = [path for path in self.images if not folder.is_done(path.stem)]
+        self.missing = [image for image in self.images if not folder.is_done(image.id)]
         self._remove_notes(self.images)
 
     def __str__(self) -> str:
         others = "" if self._ranks.alone else f" of {len(self._all)} for the first of {self._ranks.count} processes"
         return f"{len(self.images)}{others}, of which {len(self.images) - len(self.missing)} are done already"
 
-    def failures_of_all(self, failures: Mapping[Path, str]) -> dict[Path, str] | None:
+    def failures_of_all(self, failures: Mapping[ImageFile, str]) -> dict[ImageFile, str] | None:
         """Returns the failures of all processes; None if another process has not ended yet, and will report them.
 
         Args:
@@ -73,19 +74,20 @@ class Share:
         """
         if self._ranks.alone:
             return dict(failures)
-        for path, reason in failures.items():
-            write_text(self._note(path), reason)
-        unfinished = [path for path in self._all if not self._folder.is_done(path.stem)]
-        noted = {path: self._note(path).read_text(encoding="utf-8") for path in unfinished if self._note(path).exists()}
+        for image, reason in failures.items():
+            write_text(self._note(image), reason)
+        unfinished = [image for image in self._all if not self._folder.is_done(image.id)]
+        notes = {image: self._note(image) for image in unfinished}
+        noted = {image: note.read_text(encoding="utf-8") for image, note in notes.items() if note.exists()}
         if len(noted) < len(unfinished):
             return None
         self._remove_notes(noted)
         return noted
 
-    def _note(self, image: Path) -> Path:
-        return self._folder.path / "failed" / f"{image.stem}.txt"
+    def _note(self, image: ImageFile) -> Path:
+        return self._folder.path / "failed" / f"{image.id}.txt"
 
-    def _remove_notes(self, images: Iterable[Path]) -> None:
+    def _remove_notes(self, images: Iterable[ImageFile]) -> None:
         if not self._ranks.alone:
             for image in images:
                 self._note(image).unlink(missing_ok=True)

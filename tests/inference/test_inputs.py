@@ -134,9 +134,7 @@ def test_a_large_tiff_is_read_by_its_rows(tmp_path, by_rows):
     path = tmp_path / "large.tif"
     tifffile.imwrite(path, PIXELS, rowsperstrip=2, photometric="rgb")
     cv2.imwrite(str(tmp_path / "a.png"), PIXELS[..., ::-1])
-    assert (
-        image_of(path, ImageReader(max_pixels=1)) == path
-    )  # max_pixels is for files that are read here
+    assert image_of(path, ImageReader(max_pixels=1)) == path  # max_pixels is for files that are read here
     assert image_of(tmp_path / "a.png", READER).shape == PIXELS.shape  # the control
     predictor = predictor_of(Distance(("cell",)))
     expected = predictor.predict(PIXELS)

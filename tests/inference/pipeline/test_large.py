@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.device import choose_runtime
 from images import regions
-from images.image_reader import ImageReader
+from images.image_reader import ImageFile, ImageReader
 from images.normalise import Normalisation
 from images.reading import read_image
 from inference.cells.decode_file import ChosenDecoding
@@ -72,7 +72,8 @@ def predicted(predictor, paths, out):
     folder = PredictionFolder(out, predictor.task, cells=predictor.decoding is not None)
     out.mkdir()
     stages = PredictionStages(predictor, folder, threshold=None)
-    return folder, Pipeline(stages, Threads(1, 1, compute=False)).run(paths)
+    images = [ImageFile(path.stem, path) for path in paths]
+    return folder, Pipeline(stages, Threads(1, 1, compute=False)).run(images)
 
 
 @pytest.mark.parametrize("runs", [1, 2])
@@ -115,7 +116,7 @@ def test_a_large_file_that_is_damaged_inside_is_reported_and_the_others_are_done
     content[offset : offset + count] = bytes(count)
     (tmp_path / "broken.tif").write_bytes(content)
     folder, failures = predicted(predictor_of(Distance(("cell",))), [tmp_path / "broken.tif", photo], tmp_path / "out")
-    assert [path.name for path, _ in failures] == ["broken.tif"]
+    assert [image.path.name for image, _ in failures] == ["broken.tif"]
     assert isinstance(failures[0][1], FileError)
     assert "broken.tif" in str(failures[0][1])
     assert folder.is_done("photo")

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from engine.distributed import ALONE, Ranks
+from images.image_reader import ImageFile
 from inference.files.outputs import PredictionFolder
 from inference.pipeline.shares import Share, own_cores, share_of
 from inference.prediction import Prediction
 from tasks.binary import Binary
 
-IMAGES = [Path(f"{number:03d}.png") for number in range(103)]
+IMAGES = sorted(ImageFile(f"A{number % 3}/{number:03d}", Path(f"{number:03d}.png")) for number in range(103))
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def folder(tmp_path):
 
 def finish(folder, *images):
     for image in images:
-        folder.write(image.stem, np.zeros((4, 4, 3), np.uint8), Prediction(np.zeros((1, 4, 4), bool), None))
+        folder.write(image.id, np.zeros((4, 4, 3), np.uint8), Prediction(np.zeros((1, 4, 4), bool), None))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 200])
@@ -63,7 +64,7 @@ def test_the_last_process_reports_all_failures(folder):
     assert shares[0].failures_of_all({bad: "bad is broken"}) is None  # the other one has not done anything yet
     finish(folder, other_good)
     assert shares[1].failures_of_all({other_bad: "other is torn"}) == {bad: "bad is broken", other_bad: "other is torn"}
-    assert not list((folder.path / "failed").iterdir())
+    assert not list((folder.path / "failed").rglob("*.txt"))
 
 
 def test_without_failures_the_last_one_says_so(folder):
