@@ -17,6 +17,7 @@ from pathlib import Path
 
 from system.command_line import fraction
 from system.errors import DataError, leave, run_script
+from system.names import fault_of_id, shown
 
 if typing.TYPE_CHECKING:
     from inference.predictor import ImagePredictor
@@ -71,7 +72,10 @@ def predict(
     from saved_run import load_run
 
     ranks = Ranks.of_torchrun()
-    images = find_images(inputs, out)
+    found = {path: fault_of_id(path.stem) for path in find_images(inputs, out)}
+    images = [path for path, fault in found.items() if fault is None]
+    named = "{}: its name cannot name results: {}; rename it"
+    unnamed = [named.format(shown(str(path)), fault) for path, fault in found.items() if fault is not None]
     use_own_device(ranks)
     predictor = load_run(*runs, depth=depth, tta=tta)
     threshold = predictor.task.checked_threshold(threshold)
@@ -98,9 +102,8 @@ def predict(
         return
     if cells is not None:
         print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {out / 'images.csv'}")
-    if everyones:
-        problem = f"{len(everyones)} of {len(images)} images could not be used:"
-        raise DataError("\n  ".join([problem, *everyones.values()]))
+    if problems := [*unnamed, *everyones.values()]:
+        raise DataError("\n  ".join([f"{len(problems)} of {len(found)} images could not be used:", *problems]))
 
 
 def announce(runs: Sequence[Path], predictor: ImagePredictor) -> None:

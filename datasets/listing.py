@@ -10,7 +10,7 @@ from datasets.description import NAME, Description, read_description
 from datasets.problems import Problem
 from images.reading import EXTENSIONS
 from system.errors import DataError, FileError
-from system.names import fault_of, shown, unwritable
+from system.names import fault_of, fault_of_id, shown
 
 LAYOUT = (
     "images/<id>.png and masks/<class>/<id>.png (or masks/<id>.png for a single class, or for class maps whose classes "
@@ -152,9 +152,8 @@ def _files_by_id(root: Path, folder: str, truth: str | None, problems: list[Prob
         if path.suffix.lower() not in EXTENSIONS:
             fix = f"nothing, if it is no image; else put it into {folder}/ itself, as one of {', '.join(EXTENSIONS)}"
             problems.append(Problem("ignored file", (name,), "not read", fix, truth))
-        elif unwritable(path.stem):
-            found = "its name has characters that cannot be shown"
-            problems.append(Problem("name", (name,), found, "rename it", truth))
+        elif fault := fault_of_id(path.stem):
+            problems.append(Problem("name", (name,), f"its name cannot name results: {fault}", "rename it", truth))
         else:
             files.setdefault(path.stem, []).append(name)
     fix = "rename or remove all but one: images and masks belong together by their stem"

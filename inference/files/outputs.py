@@ -19,6 +19,7 @@ from inference.files.overlays import PREDICTION, draw_cells, draw_contours, stre
 from inference.prediction import Prediction
 from system.errors import ConfigError
 from system.files import write_bytes, write_text
+from system.names import shown
 from system.yaml_file import read_yaml
 from tasks.task import Task
 
@@ -86,8 +87,9 @@ class PredictionFolder:
         Raises:
             ConfigError: the folder holds results of another file with the same stem.
         """
-        note, sources = self.path / SOURCES, {path.stem: str(path.resolve()) for path in images}
-        known = dict(csv.reader(note.read_text(encoding="utf-8").splitlines())) if note.exists() else {}
+        # The folder of an image may have any name, also one with bytes that are no text.
+        note, sources = self.path / SOURCES, {path.stem: shown(str(path.resolve())) for path in images}
+        known = dict(csv.reader(io.StringIO(note.read_text(encoding="utf-8"), newline=""))) if note.exists() else {}
         clashing = [stem for stem, source in sources.items() if known.get(stem, source) != source]
         if clashing:
             raise ConfigError(
