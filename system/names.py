@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-MAX_LENGTH = 200  # characters; file systems allow 255 bytes, the extension included
+# Bytes in UTF-8. File systems allow 255. A file that is named after an image has an extension, and while it is written
+# also ".", ".tmp" and the number of a process. The rest is room for longer extensions.
+MAX_BYTES = 200
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z")  # names of devices in Windows, in any folder
 
 
@@ -21,9 +23,31 @@ def fault_of(name: object) -> str | None:
         return "it begins or ends with a dot or a space"
     if RESERVED.match(name):
         return "Windows reserves this name for a device"
-    if len(name) > MAX_LENGTH:
-        return f"it has {len(name)} characters; at most {MAX_LENGTH} are allowed"
+    return _too_long(name)
+
+
+def fault_of_id(sample_id: str) -> str | None:
+    """Why an id cannot name files: those of the data, and those that results are written to. None if it can.
+
+    Args:
+        sample_id: the id of an image. It may have folders, as "A01/i0" does. Bytes of a file's name that are not UTF-8
+            are halves of characters in it, as `os.fsdecode` returns them.
+    """
+    for part in sample_id.split("/"):
+        if not part:
+            return "it has an empty part"
+        if part in (".", ".."):
+            return f"{part!r} would lead to another folder"
+        if unwritable(part):
+            return "it contains characters that cannot be shown"
+        if fault := _too_long(part):
+            return fault
     return None
+
+
+def _too_long(name: str) -> str | None:
+    size = len(name.encode("utf-8"))
+    return f"'{name[:20]}…' has {size} bytes in UTF-8; at most {MAX_BYTES} are allowed" if size > MAX_BYTES else None
 
 
 def unwritable(name: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datasets.folder.problems import Problem
 from images.reading import EXTENSIONS
-from system.names import shown, unwritable
+from system.names import fault_of_id, shown
 
 # What tools and people add to the name of an image to name its masks or label map, behind "_" or "-". The longer ones
 # come first, so that "_cp_masks" (Cellpose) is not taken for "_masks".
@@ -109,11 +109,10 @@ def files_by_id(root: Path, folder: str, truth: str | None, problems: list[Probl
             if folder != ".":
                 fix = f"nothing, if it is no image; else save it as one of {', '.join(EXTENSIONS)}"
                 problems.append(Problem("ignored file", (written,), "not read", fix, truth))
-        elif unwritable(name):
-            found = "its name has characters that cannot be shown"
+        elif fault := fault_of_id(sample_id := "/".join(filter(None, (inner, path.name[: -len(suffix)])))):
+            found = f"its name cannot name results: {fault}"
             problems.append(Problem("name", (written,), found, "rename it", truth))
         else:
-            sample_id = "/".join([part for part in (inner, path.name[: -len(suffix)]) if part])
             files.setdefault(sample_id, []).append(name)
     fix = "rename or remove all but one: images and masks belong together by their stem"
     problems += [

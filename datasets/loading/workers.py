@@ -5,24 +5,29 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
-import signal
-from collections.abc import Iterator
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing import connection
 from pathlib import Path
 
-import cv2
-import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_worker_info
+from torch.utils.data import DataLoader, Sampler
 from torch.utils.data._utils import signal_handling
 
 from datasets.loading.epoch_loader import EpochLoader
+from datasets.loading.lost_worker import lost_worker
+from datasets.loading.worker_process import WatchedSet, collate, signals_held, start_worker
 from datasets.samples import TrainingSet
 from system.cores import usable_cores
 from system.errors import DataError
-from system.signals import NUMBERS
 
 PATIENCE = 300  # seconds for one batch; a worker that needs longer counts as lost
+GLANCE = 1  # seconds between two looks whether all workers live, while a batch is waited for
 MOST_WORKERS = 8
 CORES_PER_WORKER = 8  # when a CPU trains: its threads use all cores, and would wait for one that a worker uses
 AHEAD = 3  # batches of each worker in shared memory: two are waiting and one is being read
@@ -44,16 +49,17 @@ class TrainingLoader(EpochLoader, DataLoader):
     """
 
     def __init__(self, dataset: TrainingSet, batches: Sampler, *, workers: int, pin_memory: bool) -> None:
-        self.source, watched = dataset, _Watched(dataset, workers)
+        self.source, watched = dataset, WatchedSet(dataset, workers)
+        self._remove_sockets: Callable[[], object] = lambda: None
+        self._pinning_errors: list[BaseException] = []
         super().__init__(
             watched,
             batch_sampler=batches,
-            collate_fn=_collate,
+            collate_fn=collate,
             num_workers=workers,
             persistent_workers=workers > 0,
-            worker_init_fn=_start_worker,
             pin_memory=pin_memory,
-            timeout=PATIENCE if workers else 0,
+            timeout=GLANCE if workers else 0,
         )
 
     @property
@@ -63,35 +69,108 @@ class TrainingLoader(EpochLoader, DataLoader):
         return f"samples prepared {where}; {how}"
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        try:
-            with _signals_held():
-                batches = super().__iter__()
-            for batch in batches:
-                if isinstance(batch, DataError):
-                    raise batch
-                yield batch
-        except RuntimeError as error:
-            if "DataLoader" not in str(error):
-                raise
-            self._kill_workers()
-            at_work = ", ".join(self.dataset.at_work()) or "no sample"
-            reason = str(error).splitlines()[0]
-            raise DataError(
-                f"a worker that prepares samples is lost, at work on {at_work} ({reason}); repair or remove the "
-                "sample, or, if there was not enough memory, lower train.workers; --resume continues the run"
-            ) from error
+        with self._losses_reported():
+            batches = self._begun() if self.num_workers else super().__iter__()
+        while True:
+            with self._losses_reported():
+                batch = self._next(batches)
+            if batch is None:
+                return
+            if isinstance(batch, DataError):
+                raise batch
+            yield batch
 
     def __exit__(self, *exception: object) -> None:
         self._kill_workers()
 
+    def _begun(self) -> Iterator[tuple[Tensor, Tensor] | DataError]:
+        """Starts the workers, or wakes them for another epoch."""
+        # Torch would raise its error for a dead worker wherever the main thread is, as in the middle of a save.
+        signal_handling._SIGCHLD_handler_set = True
+        if self._ended():
+            raise ChildProcessError("a worker has ended since the last epoch")
+        if self._iterator is None:
+            sockets = tempfile.mkdtemp(prefix="pymp-")  # in place of the folder that each worker would make for itself
+            self.worker_init_fn = partial(start_worker, sockets=sockets, parent=os.getpid())
+            with signals_held():
+                batches = super().__iter__()
+            self._remove_sockets = weakref.finalize(batches, shutil.rmtree, sockets, ignore_errors=True)
+            self._pinning_errors = _errors_of(getattr(batches, "_pin_memory_thread", None))
+        else:
+            self._iterator._timeout = 0  # torch waits for all workers to wake up, and looks whether they live
+            batches = super().__iter__()
+        batches._timeout = GLANCE
+        return batches
+
+    def _next(self, batches: Iterator[tuple[Tensor, Tensor] | DataError]) -> tuple[Tensor, Tensor] | DataError | None:
+        """Returns the next batch; None after the last one. Every `GLANCE` seconds it looks whether all workers live."""
+        began = time.monotonic()
+        while True:
+            try:
+                return next(batches, None)
+            except RuntimeError as error:  # torch itself has looked for workers that have ended
+                if self._pinning_errors:
+                    raise self._pinning_errors[0] from error
+                if not _timed_out(error) or time.monotonic() - began > PATIENCE:
+                    raise
+
+    @contextmanager
+    def _losses_reported(self) -> Iterator[None]:
+        """Turns the error of a block into one message if a worker is lost: it has ended, or it does not answer."""
+        try:
+            yield
+        except Exception as error:  # torch raises many kinds: what is half received may be anything
+            if not self._workers:
+                raise
+            # All files of a worker that is killed are closed a little before the worker has ended.
+            closed = connection.wait([worker.sentinel for worker in self._workers], timeout=1)
+            for worker in self._workers:
+                if worker.sentinel in closed:
+                    worker.join()
+            ended = self._ended()
+            if not ended and not _timed_out(error):
+                raise
+            code = self._workers[ended[0]].exitcode if ended else None
+            at_work = self.dataset.at_work(ended or range(self.num_workers))
+            self._kill_workers()
+            raise lost_worker(code, at_work, patience=PATIENCE) from error
+
+    @property
+    def _workers(self) -> list[multiprocessing.Process]:
+        return self._iterator._workers if self.num_workers and self._iterator is not None else []
+
+    def _ended(self) -> list[int]:
+        """The numbers of the workers that are not alive any more."""
+        return [number for number, worker in enumerate(self._workers) if worker.exitcode is not None]
+
     def _kill_workers(self) -> None:
         iterator, self._iterator = self._iterator, None
         if iterator is not None:
-            signal_handling._remove_worker_pids(id(iterator))  # so that their end raises no error
-            iterator._worker_pids_set = False
-            for process in iterator._workers:
-                process.kill()
+            for worker in iterator._workers:
+                worker.kill()
+            # A worker that was killed may have held the lock of the event that all processes share.
+            iterator._workers_done_event = threading.Event()
             iterator._shutdown_workers()
+        self._remove_sockets()
+
+
+def _timed_out(error: Exception) -> bool:
+    return isinstance(error, RuntimeError) and str(error).startswith("DataLoader timed out")
+
+
+def _errors_of(thread: threading.Thread | None) -> list[BaseException]:
+    """Returns a list that gets the error by which this thread will end. Python would print its traceback instead."""
+    errors, print_error = [], threading.excepthook
+
+    def keep(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.thread is thread:
+            errors.append(arguments.exc_value)
+        else:
+            print_error(arguments)
+
+    if thread is not None:
+        threading.excepthook = keep
+    return errors
 
 
 def choose_workers(*, on_gpu: bool, batch_bytes: int) -> int:
@@ -113,58 +192,3 @@ def choose_workers(*, on_gpu: bool, batch_bytes: int) -> int:
     if SHARED_MEMORY.is_dir():
         workers = min(workers, shutil.disk_usage(SHARED_MEMORY).free // sharing // (AHEAD * batch_bytes))
     return max(0, min(workers, MOST_WORKERS))
-
-
-class _Watched(Dataset):
-    """A training set that notes which sample each worker is preparing, in memory that all processes share."""
-
-    def __init__(self, source: TrainingSet, workers: int) -> None:
-        self.source = source
-        self._begun = torch.full((max(workers, 1), 2), -1).share_memory_()  # (epoch, index) for each worker
-
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor] | DataError:
-        worker = get_worker_info()
-        if worker is None:
-            return self.source[key]
-        self._begun[worker.id] = torch.tensor(key)
-        try:
-            sample = self.source[key]
-        except DataError as error:  # goes to the parent like a sample: torch would hand on a text of its traceback
-            sample = error
-        self._begun[worker.id] = -1
-        return sample
-
-    def at_work(self) -> list[str]:
-        """The ids of the samples that workers have begun and not finished."""
-        return [self.source.id_of(tuple(key)) for key in self._begun.tolist() if key[1] >= 0]
-
-
-def _collate(samples: list[tuple[Tensor, Tensor] | DataError]) -> list[Tensor] | DataError:
-    """A batch of samples; the first error, where a sample is one."""
-    errors = [sample for sample in samples if isinstance(sample, DataError)]
-    return errors[0] if errors else default_collate(samples)
-
-
-# A terminal and a scheduler send a signal to the whole group. The parent needs its workers until it has saved.
-_STOPPING = set(NUMBERS)
-
-
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Makes these signals wait, also in a process that starts in this context; `_start_worker` lets it receive them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker(worker: int) -> None:
-    cv2.setNumThreads(0)  # the workers already run in parallel
-    for number in _STOPPING:
-        signal.signal(number, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)

@@ -90,7 +90,7 @@ class Faults:
         raise DataError("\n  ".join([f"{self.where}: {self.count} problems{hint}", *self.shown, *more]))
 
 
-def fault_of_id(sample_id: str) -> str | None:
+def fault_of_new_id(sample_id: str) -> str | None:
     """Why an id cannot name files; None if it can. Parts between slashes are folders."""
     return next((fault for part in sample_id.split("/") if (fault := fault_of(part))), None)
 

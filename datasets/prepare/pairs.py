@@ -18,7 +18,7 @@ from datasets.prepare.importer import (
     Size,
     Summary,
     add_common_options,
-    fault_of_id,
+    fault_of_new_id,
     text_of_size,
     write_entries,
 )
@@ -74,7 +74,7 @@ def pair_up(images: Files, labels: Files, faults: Faults) -> list[Pair]:
         files = [images.get(sample_id, []), labels.get(sample_id, [])]
         first = next(name for names in files for name in names)
         twin = seen.setdefault(sample_id.casefold(), sample_id)
-        if fault := fault_of_id(sample_id):
+        if fault := fault_of_new_id(sample_id):
             faults.add(f"{first!r}: the id {sample_id!r} cannot name a file: {fault}; rename it")
         elif twin != sample_id:
             faults.add(f"{first}: its id differs from {twin!r} in small and capital letters only; rename one")

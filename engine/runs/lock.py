@@ -67,15 +67,34 @@ class FolderLock:
             if self._is_still_there(descriptor):
                 since = time.strftime("%Y-%m-%d %H:%M:%S %z")
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()} since {since}".encode(), 0)
+                with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
+                    os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()} since {since}".encode(), 0)
                 self._descriptor = descriptor
             else:
                 os.close(descriptor)
 
+    def renew(self) -> bool:
+        """Takes the lock again if somebody has removed its file, which anybody may do at any time.
+
+        Returns:
+            Whether the file was removed, so that another process may have had the lock meanwhile.
+
+        Raises:
+            LockedError: another process has the lock now.
+            DiskError: the lock file cannot be written.
+        """
+        if self._descriptor is None or self._is_still_there(self._descriptor):
+            return False
+        os.close(self._descriptor)
+        self._descriptor = None
+        self.claim()
+        return True
+
     def release(self) -> None:
         if self._descriptor is not None:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+            if self._is_still_there(self._descriptor):  # not the file of another process
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
             os.close(self._descriptor)
             self._descriptor = None
             if self._made_parent:
@@ -83,7 +102,7 @@ class FolderLock:
                     self.path.parent.rmdir()
 
     def _is_still_there(self, descriptor: int) -> bool:
-        """False if the earlier owner removed the file after we had opened it and before we locked it."""
+        """False if the file was removed since we opened it: by its earlier owner, or by a person."""
         with contextlib.suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(descriptor), self.path.stat())
         return False

@@ -20,7 +20,7 @@ from engine.history import History, to_csv
 from engine.runs.checkpoint_file import NewerFormatError, load_checkpoint, require_whole, save_checkpoint
 from engine.runs.curves import CurveFile
 from engine.runs.lock import FolderLock
-from system.errors import CheckpointError, ConfigError
+from system.errors import CheckpointError, ConfigError, LockedError
 from system.files import remove_leftovers, write_text
 
 
@@ -32,6 +32,7 @@ class RunFolder:
         self.lock = FolderLock(path)
         self.curves = CurveFile(path / "curves.png")
         self._last_is_whole = True
+        self._own_last: tuple[int, int] | None = None  # last.pth as this process has read it or written it
         self._resume = self._fresh = False
 
     def __enter__(self) -> RunFolder:
@@ -43,6 +44,8 @@ class RunFolder:
     def open(self, *, resume: bool, fresh: bool) -> dict | None:
         """Checks what the folder holds before any work, and claims the folder for this process.
 
+        Temporary files of a process that was killed are removed first, because they may fill the disk.
+
         Returns:
             With `resume`, the state to continue from; None if there is none.
 
@@ -53,6 +56,8 @@ class RunFolder:
         """
         self._resume, self._fresh = resume, fresh
         self.lock.claim()
+        remove_leftovers(self.path)
+        self._own_last = self._stamp_of_last()
         if resume:
             return self.recover()
         if not fresh:
@@ -88,7 +93,7 @@ class RunFolder:
             LockedError: a live process works in the folder.
             ConfigError: another process has used the folder since `open`.
         """
-        self.lock.claim()
+        self._require_own()
         if self._fresh:
             if moved := self.move_aside():
                 print(f"moved   the earlier run to {moved}")
@@ -96,7 +101,7 @@ class RunFolder:
             self.require_unused()
         write_text(self.path / "config.yaml", config_yaml)
         write_text(self.path / "split.csv", split_csv)
-        remove_leftovers(self.path)
+        self._own_last = self._stamp_of_last()
 
     def recover(self) -> dict | None:
         """Returns the newest undamaged checkpoint of a stopped run; None if no run has begun. It changes no file.
@@ -168,14 +173,39 @@ class RunFolder:
 
         At the end of an epoch it also writes both tables and, if the epoch is the best so far, `best.pth`. All this
         comes after `last.pth`, so that `rewrite_derived` can write what a kill has left unwritten.
+
+        Raises:
+            LockedError: somebody removed the lock file, and another process uses the folder. Nothing is written.
         """
+        self._require_own()
         previous = self.path / "previous.pth" if self._last_is_whole else None
         save_checkpoint(self.path / "last.pth", state, keep=previous)
-        self._last_is_whole = True
+        self._last_is_whole, self._own_last = True, self._stamp_of_last()
         if epoch_ended:
             if history.newest_is_best:
                 save_checkpoint(self.path / "best.pth", state)
             self._write_tables(history)
+
+    def _require_own(self) -> None:
+        """Raises LockedError if another process has the lock, or had it and has written a checkpoint."""
+        removed = self.lock.renew()
+        self.lock.claim()
+        if not removed:
+            return
+        if self._stamp_of_last() != self._own_last:
+            raise LockedError(
+                f"{self.path}: the file {self.lock.path.name} beside it was removed, and another process has trained "
+                "there since. This process has written nothing over it; --resume continues from its checkpoint"
+            )
+        print(f"lock    somebody removed {self.lock.path}; it is there again")
+
+    def _stamp_of_last(self) -> tuple[int, int] | None:
+        """Returns the size and the time of last.pth; None if it is absent."""
+        try:
+            found = (self.path / "last.pth").stat()
+        except FileNotFoundError:
+            return None
+        return found.st_size, found.st_mtime_ns
 
     def _write_tables(self, history: History) -> None:
         write_text(self.path / "log.csv", to_csv(history.rows))

@@ -13,7 +13,7 @@ from images.image_reader import ImageFile
 from images.microscope import is_image_folder
 from images.reading import EXTENSIONS
 from system.errors import ConfigError, FileError
-from system.names import MAX_LENGTH, shown, unwritable
+from system.names import fault_of_id, shown
 
 COMPANIONS = ("thumbs.db", "ehthumbs.db", "desktop.ini")  # Windows puts them into any folder
 RESULTS = (".png", ".tif", ".csv")  # extensions of the files that are named after an id
@@ -66,16 +66,6 @@ def find_images(inputs: Sequence[str], out: Path) -> FoundImages:
             usable.append(image)
     _require_own_paths(sorted(usable))
     return FoundImages(tuple(sorted(usable)), tuple(search.refused), tuple(sorted(search.skipped)))
-
-
-def fault_of_id(image_id: str) -> str | None:
-    """Why an id cannot name files; None if it can."""
-    for part in PurePosixPath(image_id).parts:
-        if unwritable(part):
-            return "it contains characters that cannot be shown"
-        if (size := len(os.fsencode(part))) > MAX_LENGTH:
-            return f"{part[:20]}… has {size} bytes, and at most {MAX_LENGTH} are allowed"
-    return None
 
 
 class _Search:

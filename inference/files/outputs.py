@@ -60,6 +60,7 @@ class PredictionFolder:
             ConfigError: the folder holds results of another file with the same id, or results of one of these files
                 under another id: it was given by another --input, or by a version that named results by the stem.
         """
+        # The folder of an image may have any name, also one with bytes that are no text.
         note, sources = self.path / SOURCES, {image.id: shown(str(image.resolve())) for image in images}
         known = dict(csv.reader(io.StringIO(note.read_text(encoding="utf-8"), newline=""))) if note.exists() else {}
         clashing = [name for name, source in sources.items() if known.get(name, source) != source]

@@ -128,7 +128,7 @@ DAMAGES = {
         MASK,
         r"cell_04\.bmp, .*nucleus/cell_04\.png: 2 files of the same stem",
     ),
-    "line end": (rename_set, r"images/cell\n04.png", "its name has characters that cannot be shown"),
+    "line end": (rename_set, r"images/cell\n04.png", "its name cannot name results: it contains characters that"),
     "no images": (lambda root: shutil.rmtree(root / "images"), "images", r"images: no images \(\.png"),
     "no masks": (lambda root: shutil.rmtree(root / "masks"), "masks", "masks: no masks"),
     "loose": (

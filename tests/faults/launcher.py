@@ -8,7 +8,9 @@ its own process, and each later one in a fork.
 The keys of a trial are `root` (in place of the repository's root; outputs/ lands there), `arguments` (of train.py),
 `output` (the file for what is printed), and what goes wrong: `kill_after` and `signal_after` (seconds; after
 `signal_after`, the signal `signal` is sent), `kill_at_operation` and `torn` (see below), `in_place`, `file_size_limit`
-(bytes), `memory_limit` (bytes), `reversed_folders`, `count_operations`, `watch_resources`, `leak` (bytes per epoch).
+(bytes), `memory_limit` (bytes), `reversed_folders`, `count_operations`, `watch_resources`, `leak` (bytes per epoch),
+`kill_worker_at` and `kill_worker_after` (arguments of the functions in worker_kills.py), `temporary` (the folder in
+place of the system's folder of temporary files).
 The keys of the answer are `code` (if it is negative, the signal that ended the trial), `seconds`, and what was counted
 or watched.
 """
@@ -21,10 +23,11 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -84,6 +87,8 @@ def resources() -> dict[str, int]:
 
 def train_in_this_process(trial: dict, report: int) -> int:
     """Runs train.py's `main` with the trial's faults; writes findings to the descriptor `report`."""
+    from faults import worker_kills
+
     import engine.runs.checkpoint_file
     import engine.runs.checkpoints
     import engine.runs.run_folder
@@ -127,6 +132,10 @@ def train_in_this_process(trial: dict, report: int) -> int:
             seen.append(resources())
 
         engine.runs.checkpoints.Checkpoints.after_epoch = watched_epoch
+    if "temporary" in trial:
+        tempfile.tempdir = trial["temporary"]
+    if "kill_worker_at" in trial:
+        worker_kills.kill_at(**trial["kill_worker_at"])
     for key, limit in (("file_size_limit", resource.RLIMIT_FSIZE), ("memory_limit", resource.RLIMIT_AS)):
         if key in trial:
             resource.setrlimit(limit, (trial[key], trial[key]))
@@ -155,6 +164,8 @@ class _Reversed:
 
 
 def run_trial(trial: dict) -> dict:
+    from faults.worker_kills import kill_from_outside
+
     reading, writing = os.pipe()
     started = time.perf_counter()
     child = os.fork()
@@ -186,6 +197,8 @@ def run_trial(trial: dict) -> dict:
             os.close(reading)
             code = os.waitstatus_to_exitcode(status)
             return {"code": code, "seconds": time.perf_counter() - started, "ended_before": True}
+    if "kill_worker_after" in trial:
+        kill_from_outside(child, **trial["kill_worker_after"])
     with os.fdopen(reading, "rb") as pipe:
         found = pipe.read()
     _, status = os.waitpid(child, 0)

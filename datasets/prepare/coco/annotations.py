@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from datasets.prepare.importer import Faults, fault_of_id
+from datasets.prepare.importer import Faults, fault_of_new_id
 from images.reading import MAX_PIXELS
 from system.errors import ConfigError, DataError
 from system.names import fault_of
@@ -153,7 +153,7 @@ def _images(entries: Sequence[object], faults: Faults) -> dict[object, CocoImage
         if not all(type(side) is int and side >= 1 for side in (height, width)) or height * width > MAX_PIXELS:
             sides = f"height {_shown(height)} and width {_shown(width)}"
             faults.add(f"{about} has {sides}; whole numbers from 1 with a product of at most {MAX_PIXELS} are needed")
-        elif fault := fault_of_id(sample_id):
+        elif fault := fault_of_new_id(sample_id):
             faults.add(f"{about} cannot name a file: {fault}; rename it, in the file too")
         elif one["id"] in found:
             faults.add(f"{about} has the id {_shown(one['id'])} of {_shown(found[one['id']].file)}; {EXPORT}")

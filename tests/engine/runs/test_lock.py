@@ -1,11 +1,13 @@
 """One process per run folder."""
 
 import errno
+import os
 import subprocess
 import sys
 
 import pytest
 
+from engine.history import History
 from engine.runs.lock import FolderLock
 from engine.runs.run_folder import RunFolder
 from system.errors import LockedError
@@ -17,6 +19,22 @@ import sys; from pathlib import Path; from engine.runs.lock import FolderLock
 FolderLock(Path(sys.argv[1])).claim()
 print("held", flush=True); sys.stdin.read()
 """
+
+
+SECOND = """
+from engine.history import History; from engine.runs.run_folder import RunFolder
+with RunFolder(path) as run:
+    run.lock.claim()
+    run.save(History(), {"epoch": 7}, epoch_ended=False)
+"""
+
+
+def in_another_process(path, code):
+    """Runs `code`, which may use `path`; raises LockedError with the message of its error."""
+    start = "import sys; from pathlib import Path; from engine.runs.lock import FolderLock; path = Path(sys.argv[1])\n"
+    done = subprocess.run([sys.executable, "-c", start + code, str(path)], capture_output=True, text=True)
+    if done.returncode:
+        raise LockedError(done.stderr)
 
 
 @pytest.fixture
@@ -64,3 +82,80 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("engine.runs.lock.fcntl.lockf", refuse)
     FolderLock(tmp_path / "run").claim()
     assert "has no file locks; start no second run" in capsys.readouterr().out
+
+
+def test_a_lock_file_that_was_removed_is_made_again(tmp_path, capsys):
+    with RunFolder(tmp_path / "run") as run:
+        run.open(resume=True, fresh=False)
+        run.start(config_yaml="", split_csv="")
+        assert capsys.readouterr().out == ""
+        run.lock.path.unlink()
+        run.save(History(), {"epoch": 0}, epoch_ended=False)
+        assert "somebody removed" in capsys.readouterr().out
+        with pytest.raises(LockedError, match=f"in use by process {os.getpid()} "):
+            in_another_process(tmp_path / "run", "FolderLock(path).claim()")
+        run.save(History(), {"epoch": 0}, epoch_ended=False)
+        assert capsys.readouterr().out == ""
+
+
+def test_of_two_processes_only_one_writes(tmp_path):
+    """Somebody removes the lock file of a live run. A second process takes the folder, and the first one stops."""
+    with RunFolder(tmp_path / "run") as run:
+        run.open(resume=True, fresh=False)
+        run.start(config_yaml="", split_csv="")
+        run.save(History(), {"epoch": 0}, epoch_ended=False)
+        run.lock.path.unlink()
+        words = [sys.executable, "-c", HOLD, str(tmp_path / "run")]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as second:
+            assert second.stdout.readline() == "held\n"
+            before = (tmp_path / "run" / "last.pth").read_bytes()
+            with pytest.raises(LockedError, match=f"run is in use by process {second.pid} on"):
+                run.save(History(), {"epoch": 1}, epoch_ended=False)
+            assert (tmp_path / "run" / "last.pth").read_bytes() == before
+            run.lock.release()
+            assert run.lock.path.exists()  # it is the second's
+            second.stdin.close()
+
+
+def test_the_work_of_a_second_process_that_has_ended_is_kept(tmp_path):
+    with RunFolder(tmp_path / "run") as run:
+        run.open(resume=True, fresh=False)
+        run.start(config_yaml="", split_csv="")
+        run.save(History(), {"epoch": 0}, epoch_ended=False)
+        run.lock.path.unlink()
+        in_another_process(tmp_path / "run", SECOND)
+        assert run.load("last")["epoch"] == 7
+        with pytest.raises(LockedError, match="another process has trained there since") as refused:
+            run.save(History(), {"epoch": 1}, epoch_ended=False)
+        assert refused.value.exit_code == 7
+        assert run.load("last")["epoch"] == 7
+
+
+def test_a_run_that_was_resumed_in_turns_is_no_second_process(tmp_path):
+    """The control: a changed last.pth alone stops nobody who has the lock."""
+    with RunFolder(tmp_path / "run") as run:
+        run.open(resume=True, fresh=False)
+        run.start(config_yaml="", split_csv="")
+        run.save(History(), {"epoch": 0}, epoch_ended=False)
+        os.utime(tmp_path / "run" / "last.pth", (0, 0))
+        run.save(History(), {"epoch": 1}, epoch_ended=False)
+        assert run.load("last")["epoch"] == 1
+
+
+def test_temporary_files_of_a_killed_process_are_removed_by_the_owner_of_the_lock_only(tmp_path):
+    leftover = tmp_path / "run" / ".last.pth.tmp4711"
+    leftover.parent.mkdir()
+    others = [leftover.with_name(name) for name in (".last.pth.tmp", "last.pth.tmp4711", ".gitkeep")]
+    for path in (leftover, *others):
+        path.write_text("x")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        with RunFolder(tmp_path / "run") as run, pytest.raises(LockedError):
+            run.open(resume=True, fresh=False)
+        assert leftover.exists()  # its owner may be writing it
+        process.stdin.close()
+    with RunFolder(tmp_path / "run") as run:
+        run.open(resume=True, fresh=False)
+        assert [path.exists() for path in (leftover, *others)] == [False, True, True, True]

@@ -61,3 +61,23 @@ def test_a_loss_that_cannot_leave_void_out(tmp_path):
     with pytest.raises(ConfigError, match="BCEDiceLoss cannot leave out; losses that can: BCEWithLogitsLoss, Lovasz"):
         loss_arguments(loss, void=True)
     assert loss_arguments(loss, void=False) == {"bce_weight": 0.5, "smooth": 1e-5}
+
+
+@pytest.mark.parametrize("value", [0, 2, 7, 254])
+@pytest.mark.parametrize(
+    ("loss", "key"),
+    [
+        ("{{name: CrossEntropyLoss, ignore_index: {}}}", "loss.ignore_index"),
+        ("{{terms: [{{name: DiceLoss}}, {{name: FocalLoss, ignore_index: {}}}]}}", "loss.terms[1].ignore_index"),
+    ],
+)
+def test_an_own_ignore_index_is_never_replaced(tmp_path, loss, key, value):
+    own = loss_of(tmp_path, "loss=" + loss.format(value))
+    with pytest.raises(ConfigError) as caught:
+        loss_arguments(own, void=True)
+    assert str(caught.value).startswith(f"{key} is {value}, and the data has void pixels, which are 255 in the target")
+    assert "remove the key" in str(caught.value)
+    term = loss_arguments(own, void=False)
+    assert term.get("terms", [term])[-1]["ignore_index"] == value  # without void pixels it is used as it is
+    same = loss_arguments(loss_of(tmp_path, "loss=" + loss.format(255)), void=True)
+    assert same.get("terms", [same])[-1]["ignore_index"] == 255  # the control: both mean the same pixels

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.files.inputs import fault_of_id, find_images
+from inference.files.inputs import find_images
 from system.errors import ConfigError
 
 PLATE = ("A01/i0.png", "A01/deep/i1.TIF", "B01/i0.png", "overview.jpg")
@@ -175,26 +175,6 @@ def test_a_result_never_stands_where_a_folder_is_needed(root):
     write(root / "stack.tif")
     with pytest.raises(ConfigError, match=r"stack\.tif would have a result stack\.png"):
         ids("plate")
-
-
-@pytest.mark.parametrize(
-    ("name", "fault"),
-    [
-        ("A01/i0", None),
-        ("Ärzte/Zelle 1 (β)", None),
-        ("x" * 200, None),
-        ("x" * 201, "201 bytes"),
-        ("A" * 201 + "/i0", "201 bytes"),
-        ("ä" * 101, "202 bytes"),
-        ("A01/i\n0", "cannot be shown"),
-        ("A\x1b[2J/i0", "cannot be shown"),
-        ("i\u202e0", "cannot be shown"),
-        ("i\udcff", "cannot be shown"),
-    ],
-)
-def test_names_that_cannot_name_results(name, fault):
-    found = fault_of_id(name)
-    assert found is None if fault is None else fault in found
 
 
 def test_a_folder_that_cannot_be_searched_is_named(root, monkeypatch):
