@@ -1,5 +1,7 @@
 """Folders as other tools write them, from their files to the cells of predict.py, without a decision of the user."""
 
+import json
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import predict
 import train
 import val
 from datasets.check.__main__ import main as check_main
+from datasets.prepare.__main__ import main as prepare_main
 from system.errors import run_script
 
 IMAGES = 10
@@ -61,13 +64,32 @@ def layout(request, tmp_path):
 
 CONFIG = """
 task: {task}
-data: {{root: inputs/mine, crop: 32}}
+data: {{root: {root}, crop: 32}}
 model: {{name: UNet, filters: [4, 8]}}
 loss: {{name: BCEDiceLoss}}
 optimizer: {{name: AdamW, lr: 1e-2}}
 scheduler: {{name: constant}}
 train: {{epochs: 1, batch_size: 4, workers: 0}}
 """
+
+
+def trained(run_main, tmp_path, root, task):
+    """Checks and trains, and returns the run folder and what the training printed."""
+    config = tmp_path / "mine.yaml"
+    config.write_text(CONFIG.format(task=task, root=root))
+    code, out, err = run_main(train, "--config", config)
+    assert (code, err) == (0, "")
+    return tmp_path / "outputs" / "mine", out
+
+
+def scored(run_main, run, images):
+    """Scores a run on all its images, and returns their ids, after looking for the mask of each."""
+    code, _, err = run_main(val, "--run", run, "--split", "all")
+    assert code == 0, err
+    ids = list(pd.read_csv(run / "all" / "scores.csv", dtype=str)["id"])
+    assert len(ids) == images
+    assert all(len(list((run / "all" / "masks").glob(f"*/{one}.png"))) == 1 for one in ids)
+    return ids
 
 
 @pytest.mark.parametrize("task", ["binary", "distance"])
@@ -77,20 +99,40 @@ def test_from_files_to_cells(layout, task, tmp_path, run_main, capsys):
     told = capsys.readouterr().out
     assert f"  images      {IMAGES}\n" in told
     assert "0 errors, 0 warnings" in told
-    config = tmp_path / "mine.yaml"
-    config.write_text(CONFIG.format(task=task))
-    code, out, err = run_main(train, "--config", config)
-    assert (code, err) == (0, "")
+    run, out = trained(run_main, tmp_path, root, task)
     assert f"{IMAGES} images, read as grey, 48×48 pixels" in out
-    run = tmp_path / "outputs" / "mine"
-    code, _, err = run_main(val, "--run", run, "--split", "all")
+    ids = scored(run_main, run, IMAGES)
+    in_folders = any("/" in one for one in ids)
+    files = [root / "images"] if in_folders else [root / file for file in images]
+    code, _, err = run_main(predict, "--run", run, "--input", *files, "--out", tmp_path / "out")
     assert code == 0, err
-    scores = pd.read_csv(run / "all" / "scores.csv")
-    assert len(scores) == IMAGES
-    for sample_id in scores["id"]:
-        masks = list((run / "all" / "masks").glob(f"*/{sample_id}.png"))
-        assert [cv2.imread(str(mask), 0).shape for mask in masks] == [(48, 48)]
-    new = [root / file for file in images if "A01" in file or "/" not in file or "01" not in file]
-    code, _, err = run_main(predict, "--run", run, "--input", *new, "--out", tmp_path / "out")
+    written = {path.relative_to(tmp_path / "out" / "labels") for path in (tmp_path / "out" / "labels").rglob("*.tif")}
+    assert {path.with_suffix("").as_posix() for path in written} == set(ids)
+
+
+def coco(root):
+    """Writes the images of a set in COCO's format, with the boxes of their cells as polygons."""
+    content = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cell"}]}
+    for number in range(IMAGES):
+        image, labels = drawn(number)
+        write(root / "photos" / f"{number:02d}.tif", image)
+        content["images"].append({"id": number, "file_name": f"{number:02d}.tif", "height": 48, "width": 48})
+        for cell in range(1, labels.max() + 1):
+            left, top, width, height = cv2.boundingRect((labels == cell).astype(np.uint8))
+            box = [left, top, left + width, top, left + width, top + height, left, top + height]
+            named = {"id": len(content["annotations"]) + 1, "image_id": number, "category_id": 1, "iscrowd": 0}
+            content["annotations"].append(named | {"segmentation": [box]})
+    (root / "cells.json").write_text(json.dumps(content))
+
+
+def test_from_coco_to_cells(tmp_path, run_main):
+    coco(tmp_path / "source")
+    root = tmp_path / "inputs" / "mine"
+    source = ["--source", str(tmp_path / "source" / "cells.json"), "--images", str(tmp_path / "source" / "photos")]
+    assert run_script(lambda: prepare_main(["coco", *source, "--out", str(root), "--workers", "1"]), debug=False) == 0
+    assert run_script(lambda: check_main([str(root)]), debug=False) == 0
+    run, _ = trained(run_main, tmp_path, root, "distance")
+    scored(run_main, run, IMAGES)
+    code, _, err = run_main(predict, "--run", run, "--input", tmp_path / "source" / "photos", "--out", tmp_path / "out")
     assert code == 0, err
-    assert len(list((tmp_path / "out" / "labels").rglob("*.tif"))) == len(new)
+    assert len(list((tmp_path / "out" / "labels").iterdir())) == IMAGES
