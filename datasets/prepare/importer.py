@@ -27,7 +27,7 @@ from typing import TypeVar
 
 import cv2
 
-from datasets.prepare.layouts import advice
+from datasets.prepare.recognition import advice
 from datasets.prepare.source import Source
 from system.cores import usable_cores
 from system.errors import ConfigError, DataError, MemoryExceededError

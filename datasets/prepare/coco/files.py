@@ -7,8 +7,8 @@ from pathlib import Path
 
 from datasets.prepare.coco.annotations import EXPORT, CocoImage
 from datasets.prepare.importer import Faults
-from datasets.prepare.layouts import advice
 from datasets.prepare.pairs import is_image
+from datasets.prepare.recognition import advice
 from datasets.prepare.source import Source, visible
 from system.errors import DataError
 from system.regular_file import require_regular

@@ -6,7 +6,7 @@ import pytest
 from support.imported_sets import as_folder
 
 from datasets.prepare.__main__ import IMPORTERS, main
-from datasets.prepare.layouts import advice
+from datasets.prepare.recognition import advice
 from system.errors import run_script
 
 SETS = {
