@@ -118,6 +118,8 @@ def predict(
         return
     if cells is not None:
         print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {out / 'images.csv'}")
+    if found.truth:
+        print(found.truth_line(), flush=True)
     if found.skipped:
         print(found.skipped_line(), flush=True)
     if problems := [*map(str, found.refused), *everyones.values()]:

@@ -18,7 +18,7 @@ def test_the_data_folder_alone_trains_and_its_choices_are_written(run_main, tmp_
     write_synthetic(root, images=5, size=96)
     code, out, err = run_main(train, f"data.root={root}", SHORT, NARROW)
     assert code == 0, err
-    assert "choose  task: distance, because labels/ has label maps\n" in out
+    assert "choose  task: distance, because there are label maps\n" in out
     run = tmp_path / "outputs" / "my_images"
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     assert (config["task"], config["data"]["crops_per_image"], config["loss"]["name"]) == (

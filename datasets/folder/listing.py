@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.folder.description import NAME, Description, read_description
-from datasets.folder.naming import SAME, Naming, files_by_id, folders_in, images_in, naming_of, naming_within, renamed
+from datasets.folder.files import files_by_id, folders_in, images_in, renamed
 from datasets.folder.problems import Problem
+from images.naming import SAME, Naming, naming_of, naming_within, truth_among
 from images.reading import EXTENSIONS
 from system.errors import DataError, FileError
 from system.names import fault_of, shown
@@ -125,8 +126,9 @@ def _mixed(root: Path, problems: list[Problem]) -> tuple[dict[str, str], dict[st
         if folder == "images" or not found:
             problems.append(Problem("layout", ("masks",), "no masks", _advice(root), "masks"))
         return (found if folder == "images" else {}), {}, {}
-    truth = {one: file for one, file in found.items() if one.endswith(naming.truth) and naming.image_of(one) in found}
-    images = {one: file for one, file in found.items() if one not in truth}
+    among = truth_among(found)
+    truth = {one: file for one, file in found.items() if one in among}
+    images = {one: file for one, file in found.items() if one not in among}
     return images, {folder: truth}, {folder: naming}
 
 

@@ -71,7 +71,7 @@ def choose_truth(
     if evidence.kind == "labels" or (evidence.kind == "unclear" and reads == "labels"):
         if mask_threshold is not None:
             return _threshold_of_labels(evidence, mask_threshold)
-        return _masks_as_labels(listing, note=f"masks/ holds label maps ({evidence})")
+        return _masks_as_labels(listing, note=f"the masks are label maps ({evidence})")
     if reads == "labels":
         return _no_label_maps(f"masks/ holds masks ({evidence.values_text()})")
     return TruthFiles("masks", "masks", listing.masks)

@@ -136,7 +136,7 @@ class _Assumed:
 
 def _task(facts: Facts) -> tuple[str, str]:
     if facts.truth == "labels" and facts.classes == 1:
-        return "distance", f"{facts.folder}/ has label maps"
+        return "distance", "there are label maps"
     if facts.classes == 1:
         return "binary", "the masks have one class"
     if facts.truth == "classes":

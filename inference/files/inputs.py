@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from images import microscope
 from images.image_reader import ImageFile
 from images.microscope import is_image_folder
+from images.naming import truth_among
 from images.reading import EXTENSIONS
 from system.errors import ConfigError, FileError
 from system.names import fault_of_id, shown
@@ -28,11 +29,17 @@ class FoundImages:
         images: the images, sorted by their ids, which all differ.
         refused: an error for each image whose name cannot name results, and for each folder that cannot be searched.
         skipped: files that are no images, and links to folders, which are not followed.
+        truth: masks and label maps that lie beside their images; they are no images to predict.
     """
 
     images: tuple[ImageFile, ...]
     refused: tuple[FileError, ...]
     skipped: tuple[Path, ...]
+    truth: tuple[Path, ...] = ()
+
+    def truth_line(self) -> str:
+        """Returns one line for a terminal about the masks beside the images, of which there is at least one."""
+        return f"skipped {len(self.truth)} masks or label maps of other images, such as {shown(self.truth[0].name)}"
 
     def skipped_line(self) -> str:
         """Returns one line for a terminal about the skipped files, of which there is at least one."""
@@ -65,34 +72,40 @@ def find_images(inputs: Sequence[str], out: Path) -> FoundImages:
         else:
             usable.append(image)
     _require_own_paths(sorted(usable))
-    return FoundImages(tuple(sorted(usable)), tuple(search.refused), tuple(sorted(search.skipped)))
+    skipped, truth = tuple(sorted(search.skipped)), tuple(sorted(search.truth))
+    return FoundImages(tuple(sorted(usable)), tuple(search.refused), skipped, truth)
 
 
 class _Search:
-    """Gathers what inputs name: `images` by their absolute paths, `refused` and `skipped` as in `FoundImages`."""
+    """Gathers what inputs name: `images` by their absolute paths, and the others as in `FoundImages`."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
         self.images: dict[str, ImageFile] = {}
         self.refused: list[FileError] = []
         self.skipped: set[Path] = set()
+        self.truth: set[Path] = set()
 
     def add(self, text: str) -> None:
         """Gathers the files of one input."""
         base, paths = _matches(text)
-        images, refused, others = 0, len(self.refused), 0
+        images, refused, others = {}, len(self.refused), 0
         for path in paths:
             for file in self._files(path):
                 if any(part.startswith(".") for part in file.relative_to(base).parts):
                     continue
                 if is_image(file):
-                    images += 1
-                    image = ImageFile(_id_of(file, base), file)
-                    # Not `resolve`, because two links to one file are two images.
-                    self.images.setdefault(os.path.abspath(file), image)  # noqa: PTH100
+                    images[file] = ImageFile(_id_of(file, base), file)
                 elif file.name.lower() not in COMPANIONS:
                     others += 1
                     self.skipped.add(file)
+        truth = truth_among(image.id for image in images.values())
+        for file, image in images.items():
+            if image.id in truth:
+                self.truth.add(file)
+            else:
+                # Not `resolve`, because two links to one file are two images.
+                self.images.setdefault(os.path.abspath(file), image)  # noqa: PTH100
         if not images and len(self.refused) == refused:
             there = f"; files there that are no images: {others}" if others else ""
             raise ConfigError(

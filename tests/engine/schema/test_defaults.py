@@ -29,7 +29,7 @@ def test_the_data_folder_alone_is_enough():
         "image",
         BATCH,
     )
-    for told in ("task: distance, because labels/ has label maps", "data.crop: 96, 8 median diameters", "train.epochs"):
+    for told in ("task: distance, because there are label maps", "data.crop: 96, 8 median diameters", "train.epochs"):
         assert any(told in line for line in lines), told
     assert left_out(content) == []
     assert completed(content, facts(images=9999)) == (content, [])  # nothing is left to choose

@@ -189,3 +189,15 @@ def test_a_folder_that_cannot_be_searched_is_named(root, monkeypatch):
         "plate/B01: this folder cannot be searched (Permission denied); check its permissions"
     ]
     assert [image.id for image in found.images] == [name for name in EVERYTHING if name != "B01/i0"]
+
+
+def test_masks_beside_their_images_are_not_predicted(root):
+    for name in ("A01/i0_cp_masks.png", "B01/i0_cp_masks.png"):
+        write(root / name)
+    assert ids("plate") == EVERYTHING
+    found = find_images(["plate"], Path("out"))
+    assert {path.name for path in found.truth} == {"i0_cp_masks.png"}
+    assert found.truth_line() == "skipped 2 masks or label maps of other images, such as i0_cp_masks.png"
+    assert list(ids("plate/A01/i0_cp_masks.png")) == ["i0_cp_masks"]  # asked for by itself
+    (root / "A01/i0.png").unlink()
+    assert "A01/i0_cp_masks" in ids("plate")  # a mask of no image there

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.folder.naming import SAME, Naming, files_by_id, naming_of, naming_within
+from images.naming import SAME, Naming, naming_of, naming_within
 
 
 @pytest.mark.parametrize(
@@ -48,45 +48,3 @@ def test_the_two_names_follow_from_each_other():
 )
 def test_files_of_the_truth_are_found_among_their_images(names, expected):
     assert naming_within(names) == expected
-
-
-def touch(root, *names):
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
-def test_an_id_is_the_path_below_the_folder(tmp_path):
-    touch(tmp_path, "images/B01/i0.tif", "images/A01/i0.tif", "images/a.png", "images/.hidden/i1.png", "images/.b.png")
-    problems = []
-    files = files_by_id(tmp_path, "images", None, problems)
-    assert list(files.items()) == [
-        ("A01/i0", "images/A01/i0.tif"),
-        ("B01/i0", "images/B01/i0.tif"),
-        ("a", "images/a.png"),
-    ]
-    assert problems == []
-
-
-def test_a_data_folder_itself_is_searched_without_its_folders(tmp_path):
-    touch(tmp_path, "a.png", "train/b.png", "notes.txt")
-    problems = []
-    assert files_by_id(tmp_path, ".", None, problems) == {"a": "a.png"}
-    assert problems == []
-
-
-def test_pickles_of_cellpose_are_not_read_and_the_advice_says_why(tmp_path):
-    touch(tmp_path, "masks/a_seg.npy", "masks/b.npy")
-    problems = []
-    assert files_by_id(tmp_path, "masks", "masks", problems) == {}
-    seg, other = problems
-    assert (seg.kind, seg.files) == ("ignored file", ("masks/a_seg.npy",))
-    assert "could run code" in seg.fix
-    assert "could run code" not in other.fix
-
-
-def test_equal_ids_are_a_problem_in_one_folder_only(tmp_path):
-    touch(tmp_path, "images/A/i.png", "images/A/i.tif", "images/B/i.png")
-    problems = []
-    files_by_id(tmp_path, "images", None, problems)
-    assert [(one.kind, one.files) for one in problems] == [("duplicate stem", ("images/A/i.png", "images/A/i.tif"))]
