@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
+from scipy import ndimage
 
 from datasets.folder.listing import Listing, list_files
 from datasets.folder.problems import STOP_FIRST, Problem, refusal
@@ -76,7 +76,9 @@ def areas_of(mask: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         labels: [H, W] integers, the objects; without it, connected pixels are an object.
     """
     if labels is None:
-        return cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, cv2.CC_STAT_AREA].copy()
+        # Not by OpenCV, whose threads would stay; a training forks its workers later.
+        pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+        return np.bincount(pieces.ravel())[1:]
     ids = labels[mask > 0]
     return np.unique(ids[ids > 0], return_counts=True)[1]  # not bincount: ids of 32 bits may be any number
 
