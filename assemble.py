@@ -122,7 +122,7 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingD
         max_pixels=config.data.max_pixels,
     )
     for note in data.notes:
-        print(f"truth   {note}")
+        print(f"folder  {note}")
     print(f"data    {config.data.root}: {data.description}; {len(data.train)} train, {len(data.val)} val")
     for sentence in data.reader.conversions(len(data.train) + len(data.val)):
         print(f"read    {sentence}")

@@ -84,8 +84,15 @@ def list_folder(
         problems += errors
     elif errors:
         raise refusal(root, errors)
-    notes = (*listing.notes, chosen.note) if chosen.note else listing.notes
-    return DataFolder(task, _samples(listing, chosen), chosen.kind, notes)
+    notes = [*listing.notes, *filter(None, [chosen.note]), *_about_ignored(listing, folder)]
+    return DataFolder(task, _samples(listing, chosen), chosen.kind, tuple(notes))
+
+
+def _about_ignored(listing: Listing, folder: str) -> list[str]:
+    """A sentence about files that a training on this folder of truth passes over; none if there are no such files."""
+    files = [one.files[0] for one in listing.problems if one.kind == "ignored file" and one.truth in (None, folder)]
+    some = ", ".join(files[:3]) + (", …" if len(files) > 3 else "")
+    return [f"not read: {some} ({len(files)} in all; python -m datasets.check says why)"] if files else []
 
 
 def _samples(listing: Listing, chosen: TruthFiles) -> tuple[Sample, ...]:

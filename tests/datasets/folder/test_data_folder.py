@@ -180,3 +180,12 @@ def test_problems_of_files_that_the_task_does_not_read_do_not_concern_it(small_s
 def test_hidden_files_beside_class_folders_are_passed_over(small_set):
     (small_set / "masks" / "._cell.png").write_bytes(b"macOS")
     assert list_folder(small_set, Binary).task.classes == ("nucleus",)
+
+
+def test_files_that_are_not_read_are_named_and_counted(small_set):
+    assert list_folder(small_set, Binary).notes == ()
+    for name in ("images/a.czi", "images/b.txt", "images/c.nd2", "masks/nucleus/d.npy", "labels/e.npy"):
+        (small_set / name).parent.mkdir(exist_ok=True)
+        (small_set / name).touch()
+    (note,) = list_folder(small_set, Binary).notes
+    assert note == "not read: images/a.czi, images/b.txt, images/c.nd2, … (4 in all; python -m datasets.check says why)"
