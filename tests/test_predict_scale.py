@@ -166,7 +166,7 @@ def test_a_full_disk_ends_with_6(one_run, run_main, drawn, tmp_path):
 
 
 def test_ctrl_c_ends_with_130(one_run, run_main, drawn, tmp_path, monkeypatch):
-    def interrupted(self, image_id, image, prediction):
+    def interrupted(self, *arguments, **named):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(PredictionFolder, "write", interrupted)

@@ -1,43 +1,38 @@
-"""Pairs of small label maps, drawn at random, with all that makes scores of objects hard."""
+"""Random label maps for tests of measurements: touching, cut, hollow, scattered and one-pixel cells, ids with gaps."""
 
 import numpy as np
 
-SHAPE = (9, 12)
-DTYPES = (np.uint8, np.uint16, np.int32, np.int64)
-IDS = np.arange(1, 250)
+LARGEST = 2**31 - 1
 
 
-def random_labels(rng, objects=6):
-    """A map with 1 to `objects` rectangles. They may touch or hide each other, and their ids have gaps."""
-    labels = np.zeros(SHAPE, np.int64)
-    for number in rng.choice(IDS, rng.integers(1, objects + 1), replace=False):
-        height, width = (1, 1) if rng.random() < 0.2 else rng.integers(1, 6, 2)
-        top, left = rng.integers(0, SHAPE[0] - height + 1), rng.integers(0, SHAPE[1] - width + 1)
-        labels[top : top + height, left : left + width] = number
-    return labels
+def random_labels(seed):
+    """[H, W] of some integer dtype. Every third map is noise, whose cells are scattered over the whole image."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 70, 2)
+    if seed % 3 == 2:
+        labels = rng.integers(0, rng.integers(2, 30), (height, width))
+    else:
+        labels = np.zeros((height, width), np.int64)
+        rows, columns = np.indices(labels.shape)
+        for number in range(1, rng.integers(2, 40)):
+            y, x = rows - rng.uniform(0, height), columns - rng.uniform(0, width)
+            angle, stretch = rng.uniform(0, np.pi), rng.uniform(0.4, 2.5)
+            along, across = y * np.cos(angle) + x * np.sin(angle), x * np.cos(angle) - y * np.sin(angle)
+            distance = np.hypot(along * stretch, across / stretch)
+            radius = rng.uniform(0.5, 15)
+            inner = rng.choice([0, 0.5]) * radius  # a ring, through which other cells are seen
+            labels[(distance <= radius) & (distance >= inner)] = number
+    if not labels.any():
+        labels[0, 0] = 1
+    if seed % 2:  # ids with gaps, up to the largest one that a label map may have
+        labels = np.r_[0, np.sort(rng.choice(LARGEST - 1, labels.max() - 1, replace=False)) + 1, LARGEST][labels]
+    return labels.astype([np.int32, np.uint32, np.int64, np.uint64][seed % 4])
 
 
-def imitate(rng, truth):
-    """A prediction for a true map: moved by up to a pixel, with other ids. Objects are lost, merged, or cut in two."""
-    moved = np.roll(truth, rng.integers(-1, 2, 2), axis=(0, 1))
-    old = np.unique(moved[moved > 0])
-    new = rng.choice(IDS, len(old), replace=False)
-    found = np.zeros_like(moved)
-    for before, number in zip(old, new, strict=True):
-        fate = rng.choice(["kept", "lost", "merged", "cut"], p=[0.6, 0.1, 0.15, 0.15])
-        found[moved == before] = {"kept": number, "lost": 0, "merged": new[0], "cut": number}[fate]
-        if fate == "cut":
-            pixels = np.flatnonzero(moved == before)
-            found.ravel()[pixels[len(pixels) // 2 :]] = 250 + rng.integers(5)
-    return found
-
-
-def random_pair(seed):
-    """Returns truth, prediction and void pixels (or None). The kind of the pair depends on seed % 10."""
-    rng, kind = np.random.default_rng(seed), seed % 10
-    truth = random_labels(rng)
-    found = random_labels(rng) if kind in (0, 1) else imitate(rng, truth)
-    void = rng.random((SHAPE[0] // 3, SHAPE[1] // 3)).repeat(3, 0).repeat(3, 1) < 0.3 if kind in (2, 3, 4) else None
-    if kind == 5:
-        truth[:], found[:] = truth * (seed % 3 == 1), found * (seed % 3 == 2)  # one of them is empty, or both
-    return truth.astype(DTYPES[seed % 4]), found.astype(DTYPES[seed // 4 % 4]), void
+def random_pixels(seed, shape):
+    """[H, W, C] of one to three channels: 8 or 16 bits, or floats with little variation around a large value."""
+    rng = np.random.default_rng(seed)
+    shape = (*shape, rng.integers(1, 4))
+    if seed % 3 == 0:
+        return rng.normal(50_000, 0.01, shape)
+    return rng.integers(0, 2 ** (8 * (seed % 3)), shape).astype((None, np.uint8, np.uint16)[seed % 3])
