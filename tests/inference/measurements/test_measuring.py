@@ -1,5 +1,7 @@
 """The measurements agree with scikit-image, on random label maps and by strips of any height."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from skimage.measure import regionprops_table
@@ -170,3 +172,19 @@ def test_given_ids_are_those_that_are_found():
     assert np.array_equal(runs.ids_of(labels), ids[present])
     found = measure_cells(labels, ids=ids[present])
     compare(found, by_scikit_image(labels, properties=("label", "area", "perimeter", "solidity")))
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_pixels(tmp_path):
+    """Maps of 12 and 48 million pixels with the same number of cells need about the same memory."""
+    peaks = []
+    for height in (6000, 24_000):
+        labels = np.memmap(tmp_path / f"{height}", np.uint32, "w+", shape=(height, 2000))
+        for number, top in enumerate(range(0, height, height // 100), start=1):
+            labels[top : top + 50, 100:150] = number
+        rows = lambda top, bottom: np.ones((bottom - top, 2000, 1), np.uint16)
+        tracemalloc.start()
+        assert len(measure_cells(labels, MeasuredImage(rows, 1))["label"]) == 100
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0] < 100e6
