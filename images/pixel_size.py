@@ -25,6 +25,7 @@ from images.tiff_volume import open_tiff_volume
 from system.command_line import LARGEST_PIXEL, SMALLEST_PIXEL
 from system.errors import FileError
 from system.names import shown
+from system.regular_file import require_regular
 
 INCH, CENTIMETRE = 25_400.0, 10_000.0  # in µm
 # Name of a unit → its length in µm. µ has two characters in Unicode, and so has Å.
@@ -91,7 +92,10 @@ def pixel_size_of(path: Path, *, given: float | None = None) -> Found:
     """
     if given is not None:
         return PixelSize(given, given, "given"), ""
+    if path.is_dir():  # OME-Zarr
+        return None, ""
     try:
+        require_regular(path)
         with path.open("rb") as file, naming(str(path)):
             if FORMATS.get(file.read(4)) != "TIFF":
                 return None, ""

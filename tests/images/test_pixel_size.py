@@ -1,5 +1,6 @@
 """Pixel sizes of TIFF files: OME-XML, ImageJ and resolution tags; defaults of printers, and nonsense."""
 
+import os
 import struct
 
 import numpy as np
@@ -147,6 +148,7 @@ def test_an_image_that_is_turned_upright_has_turned_pixels(tmp_path):
 def test_other_files_and_files_that_are_not_there(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     assert pixel_size_of(tmp_path / "a.png") == (None, "")
+    assert pixel_size_of(tmp_path) == (None, "")  # as of OME-Zarr
     size, warning = pixel_size_of(tmp_path / "absent.tif")
     assert (size, "no pixel size can be read" in warning) == (None, True)
 
@@ -175,3 +177,11 @@ def test_random_damage_of_the_metadata_never_ends_in_a_traceback(tmp_path, seed)
     size, warning = pixel_size_of(path)
     assert size is None or 1e-4 <= min(size.height, size.width) <= max(size.height, size.width) <= 1e4
     assert isinstance(warning, str)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tif")
+    size, warning = pixel_size_of(tmp_path / "pipe.tif")
+    assert size is None
+    assert "no pixel size can be read" in warning
