@@ -15,7 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from system.command_line import fraction
+from system.command_line import fraction, micrometres
 from system.errors import DataError, leave, run_script
 
 if typing.TYPE_CHECKING:
@@ -25,8 +25,8 @@ if typing.TYPE_CHECKING:
 def main() -> None:
     parser = argparse.ArgumentParser(
         description="Writes OUT/masks/<class>/<id>.png and OUT/overlays/<id>.png. If the task of the run has cells, it "
-        "also writes OUT/labels/<id>.tif, OUT/cells/<id>.csv and OUT/images.csv. The id of an image is its path below "
-        "the input folder, without the extension."
+        "also writes OUT/labels/<id>.tif, OUT/cells.csv with a row for each cell, and OUT/images.csv. The id of an "
+        "image is its path below the input folder, without the extension."
     )
     run_help = "run folder, such as outputs/demo; the maps of several runs are averaged"
     parser.add_argument("--run", type=Path, nargs="+", required=True, help=run_help)
@@ -41,6 +41,10 @@ def main() -> None:
     parser.add_argument("--tta", action="store_true", help=tta_help)
     plane_help = "planes of stacks: z=3 (from 0), t=0,z=3, max (the brightest of z), each (OUT/…/<stem>/z003.png)"
     parser.add_argument("--plane", help=f"{plane_help} (default: data.plane of the run)")
+    measure_help = "measure each cell, see docs/measurements.md (default: if the task of the run has cells)"
+    parser.add_argument("--measure", action=argparse.BooleanOptionalAction, help=measure_help)
+    size_help = "side of a pixel in µm, in place of what the files say, for the columns in µm and for densities"
+    parser.add_argument("--pixel-size", type=partial(micrometres, option="--pixel-size"), metavar="UM", help=size_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     given = parser.parse_args()
     predict(
@@ -51,6 +55,8 @@ def main() -> None:
         depth=given.depth,
         tta=given.tta,
         plane=given.plane,
+        measure=given.measure,
+        pixel_size=given.pixel_size,
     )
 
 
@@ -63,13 +69,16 @@ def predict(
     depth: int | None = None,
     tta: bool = False,
     plane: str | None = None,
+    measure: bool | None = None,
+    pixel_size: float | None = None,
 ) -> None:
     """Predicts every image that `inputs` name and that has no results in `out` yet.
 
     Raises:
         ConfigError: there is nothing to predict; there is no such plane; two images have the same id (see
             `inference.files.inputs`); a threshold is given for a multiclass run; the network does not have this depth;
-            the runs cannot predict together; or `out` holds results of other runs, options or images.
+            the runs cannot predict together; cells shall be measured and the task has none; or `out` holds results of
+            other runs, options or images.
         DataError: some images could not be read. All other images are done. Among several processes only the last one
             to end raises this, for all.
     """
@@ -92,9 +101,13 @@ def predict(
     predictor = load_run(*runs, depth=depth, tta=tta)
     images = images_of(found.images, predictor.reader, plane)
     threshold = predictor.task.checked_threshold(threshold)
-    folder = PredictionFolder(out, predictor.task, cells=predictor.decoding is not None)
+    if measure:
+        predictor.require_cells()
+    cells = predictor.decoding is not None
+    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measure is not False)
     options = ({} if depth is None else {"depth": depth}) | ({"tta": True} if tta else {})
     options |= {} if plane is None else {"plane": plane}
+    options |= {} if pixel_size is None else {"pixel_size": pixel_size}
     folder.require_same(**origin_of(runs, predictor), threshold=threshold, **options)
     folder.claim(images)
     share = Share(images, folder, ranks)
@@ -102,7 +115,7 @@ def predict(
         announce(runs, predictor)
         print(f"images  {share}", flush=True)
 
-    stages = PredictionStages(predictor, folder, threshold=threshold)
+    stages = PredictionStages(predictor, folder, threshold=threshold, pixel_size=pixel_size)
     with progress_bar(title="predict", total=len(share.missing), keep=True, hidden=not ranks.is_first) as bar:
         threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
         pipeline = Pipeline(stages, threads, advance=bar.update)

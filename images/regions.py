@@ -24,9 +24,9 @@ class ImageRows:
 
     Attributes:
         shape: (H, W, channels) of the whole image.
-        rows: (top, bottom) → [bottom − top, W, channels] uint8, with 0 ≤ top < bottom ≤ H. Rows that are asked for from
-            top to bottom are decoded once, apart from strips and tiles of which only a part was asked for. It raises
-            FileError if the file is damaged there.
+        rows: (top, bottom) → [bottom − top, W, channels], with 0 ≤ top < bottom ≤ H: uint8 from `open_rows`, and the
+            file's dtype from `open_stored_rows`. Rows that are asked for from top to bottom are decoded once, apart
+            from strips and tiles of which only a part was asked for. It raises FileError if the file is damaged there.
         close: closes the file.
     """
 
@@ -64,11 +64,23 @@ def open_rows(path: Path | ImageFile, reader: ImageReader, *, above: int = ABOVE
         regions.close()
         raise
 
-    def rows(top: int, bottom: int) -> np.ndarray:
-        with naming(str(path)):
-            return convert(regions.rows(top, bottom))
-
+    rows = _naming(str(path), lambda top, bottom: convert(regions.rows(top, bottom)))
     return ImageRows((*regions.shape[:2], reader.channels), rows, regions.close)
+
+
+def open_stored_rows(image: Path | ImageFile | np.ndarray, reader: ImageReader, *, above: int = ABOVE) -> ImageRows:
+    """Does what `open_rows` does for the pixels as the file holds them, which are those of `reader.open(image)`.
+
+    Args:
+        image: the file, or its pixels [H, W, C] if they are in the memory already.
+    """
+    if not isinstance(image, np.ndarray):
+        regions = _regions(image, reader, above)
+        if regions is not None:
+            stored = _naming(str(image), regions.rows)
+            return ImageRows(regions.shape, stored, regions.close)
+        image = reader.open(image)
+    return ImageRows(image.shape, lambda top, bottom: image[top:bottom])
 
 
 def size_of_regions(path: Path | ImageFile, reader: ImageReader, *, above: int = ABOVE) -> tuple[int, int] | None:
@@ -99,6 +111,16 @@ def _regions(path: Path | ImageFile, reader: ImageReader, above: int) -> TiffReg
             regions.close()
             raise
     return regions
+
+
+def _naming(name: str, read: Callable[[int, int], np.ndarray]) -> Callable[[int, int], np.ndarray]:
+    """Returns a function that reads the same rows, and whose errors name the file."""
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        with naming(name):
+            return read(top, bottom)
+
+    return rows
 
 
 def _conversion(

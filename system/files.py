@@ -113,13 +113,16 @@ def staged_folder(out: Path) -> Iterator[Path]:
 
     Raises:
         ConfigError: `out` exists and is not empty.
-        DiskError: the folder was moved or removed before the block ended.
+        DiskError: the folder cannot be made, or it was moved or removed before the block ended.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists already, and nothing is overwritten: delete it, or choose another --out")
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise DiskError(f"{partial}: this folder cannot be made ({error.strerror}); choose another --out") from error
     made = partial.stat()
     try:
         yield partial

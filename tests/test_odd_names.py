@@ -13,6 +13,7 @@ import predict
 import train
 import val
 from datasets.check.folder import check
+from system.csv_text import unguarded
 from system.names import MAX_BYTES
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")]
@@ -73,7 +74,7 @@ def test_check_and_training_take_odd_but_legal_names(run_main, small_config, sma
     run = tmp_path / "outputs" / "small"
     assert run_main(val, "--run", run, "--split", "all")[0] == 0
     with (run / "all" / "scores.csv").open(newline="", encoding="utf-8") as file:
-        assert sorted(row["id"] for row in csv.DictReader(file)) == sorted(ALLOWED)
+        assert sorted(unguarded(row["id"]) for row in csv.DictReader(file)) == sorted(ALLOWED)
     assert sorted(path.stem for path in (run / "all" / "masks" / "nucleus").iterdir()) == sorted(ALLOWED)
 
 
@@ -94,6 +95,8 @@ def test_a_prediction_leaves_odd_names_out_and_does_the_rest(run, run_main, tmp_
         assert sorted(path.stem for path in (tmp_path / "out" / kind).iterdir()) == sorted(ALLOWED)
     with (tmp_path / "out" / "sources.csv").open(newline="", encoding="utf-8") as file:
         assert sorted(name for name, _ in csv.reader(file)) == sorted(ALLOWED)
+    with (tmp_path / "out" / "images.csv").open(newline="", encoding="utf-8") as file:
+        assert sorted(unguarded(row["image"]) for row in csv.DictReader(file)) == sorted(ALLOWED)
 
 
 def test_a_prediction_of_odd_names_alone(run, run_main, tmp_path):

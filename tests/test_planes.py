@@ -242,7 +242,7 @@ def test_planes_of_large_stacks_are_read_by_rows(run_main, small_config, tmp_pat
     read_whole = []
     monkeypatch.setattr(ImageReader, "open", lambda self, path: read_whole.append(path))
     monkeypatch.setattr(pipeline, "LARGE", 1000)
-    for function in (regions.open_rows, regions.size_of_regions):
+    for function in (regions.open_rows, regions.open_stored_rows, regions.size_of_regions):
         monkeypatch.setattr(function, "__kwdefaults__", {"above": 1000})
     code, _, err = run_main(predict, *arguments, tmp_path / "rows")
     assert (code, read_whole) == (0, []), err

@@ -19,6 +19,7 @@ from datasets.prepare.synthetic import write_synthetic
 from images.image_reader import ImageFile
 from images.reading import read_image
 from inference.files.outputs import PredictionFolder
+from inference.measurements.measuring import MeasuredImage
 from inference.pipeline import pipeline, prediction_stages
 from inference.pipeline.pipeline import Pipeline
 from inference.pipeline.stages import Threads
@@ -79,7 +80,8 @@ def write_one_by_one(run, photos, out):
     folder.claim([ImageFile(path.stem, path) for path in sorted(photos.iterdir())])
     for path in images:
         image = read_image(path)
-        folder.write(path.stem, predictor.reader.convert(image), predictor.predict(image))
+        measured = MeasuredImage.of_array(image)
+        folder.write(path.stem, predictor.reader.convert(image), predictor.predict(image), measured=measured)
     assert folder.write_summary([path.stem for path in images]) > 20
     return contents(out)
 
@@ -91,7 +93,7 @@ def test_the_files_are_those_of_one_image_after_the_other(run, run_main, drawn, 
     assert "17.png" in err
     assert "wrote   the results of 29 images" in out
     expected = write_one_by_one(run, drawn / "photos", tmp_path / "expected")
-    assert len(expected) == 29 * 4 + 2
+    assert len(expected) == 29 * 5 + 3
     assert contents(tmp_path / "out") == expected
 
 
@@ -164,7 +166,7 @@ def test_a_full_disk_ends_with_6(one_run, run_main, drawn, tmp_path):
 
 
 def test_ctrl_c_ends_with_130(one_run, run_main, drawn, tmp_path, monkeypatch):
-    def interrupted(self, image_id, image, prediction):
+    def interrupted(self, *arguments, **named):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(PredictionFolder, "write", interrupted)

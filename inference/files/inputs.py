@@ -48,7 +48,7 @@ class FoundImages:
         return f"skipped {what}: {', '.join([*(shown(path.name) for path in self.skipped[:SHOWN]), *more])}"
 
 
-def find_images(inputs: Sequence[str], out: Path) -> FoundImages:
+def find_images(inputs: Sequence[str], out: Path, *, option: str = "--input") -> FoundImages:
     """Finds all images that `inputs` name, without those below `out` and without hidden files and folders.
 
     A file that several inputs name is one image, and its id is that of the first of them.
@@ -56,12 +56,13 @@ def find_images(inputs: Sequence[str], out: Path) -> FoundImages:
     Args:
         inputs: files, folders (which are searched with all their subfolders) and glob patterns. The ids of a pattern
             begin behind the folder before its first wildcard.
+        option: what messages call the inputs.
 
     Raises:
         ConfigError: an input does not exist, matches nothing or names no image; or two images have the same id, or the
             results of one would be the folder of those of another.
     """
-    search = _Search(out.resolve())
+    search = _Search(out.resolve(), option)
     for text in inputs:
         search.add(text)
     usable = []
@@ -71,7 +72,7 @@ def find_images(inputs: Sequence[str], out: Path) -> FoundImages:
             search.refused.append(FileError(name, found=f"its name cannot name results: {fault}", fix="rename it"))
         else:
             usable.append(image)
-    _require_own_paths(sorted(usable))
+    _require_own_paths(sorted(usable), option)
     skipped, truth = tuple(sorted(search.skipped)), tuple(sorted(search.truth))
     return FoundImages(tuple(sorted(usable)), tuple(search.refused), skipped, truth)
 
@@ -79,8 +80,8 @@ def find_images(inputs: Sequence[str], out: Path) -> FoundImages:
 class _Search:
     """Gathers what inputs name: `images` by their absolute paths, and the others as in `FoundImages`."""
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
+    def __init__(self, out: Path, option: str) -> None:
+        self.out, self.option = out, option
         self.images: dict[str, ImageFile] = {}
         self.refused: list[FileError] = []
         self.skipped: set[Path] = set()
@@ -88,7 +89,7 @@ class _Search:
 
     def add(self, text: str) -> None:
         """Gathers the files of one input."""
-        base, paths = _matches(text)
+        base, paths = _matches(text, self.option)
         images, refused, others = {}, len(self.refused), 0
         for path in paths:
             for file in self._files(path):
@@ -109,7 +110,7 @@ class _Search:
         if not images and len(self.refused) == refused:
             there = f"; files there that are no images: {others}" if others else ""
             raise ConfigError(
-                f"--input {text}: no images there ({', '.join(EXTENSIONS)}), except those below --out{there}"
+                f"{self.option} {text}: no images there ({', '.join(EXTENSIONS)}), except those below --out{there}"
             )
 
     def _files(self, path: Path) -> Iterator[Path]:
@@ -132,21 +133,21 @@ class _Search:
         self.refused.append(FileError(shown(error.filename), found=found, fix="check its permissions"))
 
 
-def _matches(text: str) -> tuple[Path, list[Path]]:
+def _matches(text: str, option: str) -> tuple[Path, list[Path]]:
     """Returns the folder where the ids of one input begin, and the files and folders that it names, sorted."""
     given = Path(text)
     if os.path.lexists(given):
         return (given if given.is_dir() and not is_image_folder(given) else given.parent), [given]
     plain = [not glob.has_magic(part) for part in given.parts]
     if all(plain):
-        raise ConfigError(f"--input {text}: it does not exist; check the spelling of its path")
+        raise ConfigError(f"{option} {text}: it does not exist; check the spelling of its path")
     first = plain.index(False)
     if ".." in given.parts[first:]:
-        raise ConfigError(f"--input {text}: '..' stands behind a wildcard; give the folder itself")
+        raise ConfigError(f"{option} {text}: '..' stands behind a wildcard; give the folder itself")
     # `Path.glob` refuses absolute patterns, so this is `glob.glob`.
     paths = sorted(Path(name) for name in glob.glob(text, recursive=True))  # noqa: PTH207
     if not paths:
-        raise ConfigError(f"--input {text}: no file matches this pattern; check the spelling of its path")
+        raise ConfigError(f"{option} {text}: no file matches this pattern; check the spelling of its path")
     return Path(*given.parts[:first]), paths
 
 
@@ -168,7 +169,7 @@ def _id_of(path: Path, base: Path) -> str:
     return (inner.with_suffix("") if known else inner).as_posix()
 
 
-def _require_own_paths(images: Sequence[ImageFile]) -> None:
+def _require_own_paths(images: Sequence[ImageFile], option: str) -> None:
     """Refuses images of the same id, and a result in the place of a folder of other results."""
     by_id: dict[str, list[str]] = {}
     for image in images:
@@ -176,8 +177,8 @@ def _require_own_paths(images: Sequence[ImageFile]) -> None:
     same = [" and ".join(paths) for paths in by_id.values() if len(paths) > 1]
     if same:
         advice = (
-            "for images of one name in several folders, give the folder above them as --input; for images that differ "
-            "only in their extension, rename one, or give them another --out"
+            f"for images of one name in several folders, give the folder above them as {option}; for images that "
+            "differ only in their extension, rename one, or give them another --out"
         )
         raise ConfigError("\n  ".join([f"these images would have results of the same name; {advice}:", *same[:SHOWN]]))
     folders = {str(parent): image.path for image in images for parent in PurePosixPath(image.id).parents}

@@ -15,6 +15,7 @@ from images.writing import encode_png
 from inference.files.cell_files import CellFiles
 from inference.files.class_files import ClassFiles, class_colours
 from inference.files.overlays import PREDICTION, draw_cells, draw_contours, stretched
+from inference.measurements.measuring import MeasuredImage
 from inference.prediction import Prediction
 from system.errors import ConfigError
 from system.files import write_bytes, write_text
@@ -35,11 +36,12 @@ class PredictionFolder:
         path: the folder to write to.
         task: names the classes, see `ClassFiles`.
         cells: whether there are cells, see `CellFiles`.
+        measures: whether each cell gets a row in a table, see `CellTables`.
     """
 
-    def __init__(self, path: Path, task: Task, *, cells: bool) -> None:
+    def __init__(self, path: Path, task: Task, *, cells: bool, measures: bool = True) -> None:
         self.path, self.files = path, ClassFiles(path, task)
-        self.cells = CellFiles(path) if cells else None
+        self.cells = CellFiles(path, measures=measures) if cells else None
 
     def require_same(self, **origin: object) -> None:
         """Notes where the masks come from. Earlier results in the folder must have the same origin.
@@ -90,17 +92,26 @@ class PredictionFolder:
         cells = [] if self.cells is None else self.cells.paths(image_id)
         return all(path.exists() for path in [*self.files.paths(image_id), *cells, self._overlay(image_id)])
 
-    def write(self, image_id: str, image: np.ndarray, prediction: Prediction, *, step: int = 1) -> None:
+    def write(
+        self,
+        image_id: str,
+        image: np.ndarray,
+        prediction: Prediction,
+        *,
+        measured: MeasuredImage | None = None,
+        step: int = 1,
+    ) -> None:
         """Writes the results of one image.
 
         Args:
             image: [h, w, C] uint8, every `step`-th pixel of the image along both sides; the overlay has this size.
+            measured: the pixels as the file holds them, for the intensities of cells; None measures none.
         """
         self.files.write(image_id, prediction.masks)
         overlay, drawn = stretched(image), prediction.masks[self.files.channels, ::step, ::step]
         thickness = 1 + max(image.shape) // 1500
         if self.cells is not None:
-            self.cells.write(image_id, prediction.objects)
+            self.cells.write(image_id, prediction.objects, measured)
             labels = prediction.objects.labels[::step, ::step]
             draw_cells(overlay, labels, class_colours(COLOURS), thickness=thickness)
         else:
@@ -110,7 +121,7 @@ class PredictionFolder:
         write_bytes(self._overlay(image_id), encode_png(overlay))
 
     def write_summary(self, ids: Sequence[str]) -> int | None:
-        """Writes images.csv for those of these images that are done.
+        """Writes images.csv and cells.csv for those of these images that are done.
 
         Several processes may do this. The last one to write lists everything, because each looks again after writing.
 

@@ -21,6 +21,7 @@ from inference.files.class_files import ClassFiles
 from inference.files.overlays import Overlay, contact_sheet
 from inference.files.summary import summary_of
 from metrics import InstanceCounts
+from system.csv_text import guarded
 from system.files import write_bytes, write_text
 from tasks.task import Task
 
@@ -51,7 +52,7 @@ class ScoreReport:
     """Takes logits batch by batch, in the order of `samples`, and writes these files below `folder`:
 
         masks/, classes/            the masks at each image's own size, see `ClassFiles`
-        labels/, cells/, images.csv the cells at each image's own size, see `CellFiles`; only if the task has cells
+        labels/, cells/, …          the cells at each image's own size, see `CellFiles`; only if the task has cells
         scores.csv                  one row per image: scores at network size and at image size
         summary.json                the scores of the whole set at image size, see `inference.files.summary`
         sizes.csv                   only if cells are scored: their scores by their area in pixels
@@ -119,7 +120,7 @@ class ScoreReport:
         for sample, size, network, image, cells in zip(
             self.samples.samples, self._sizes, network_size, at_image_size, of_cells, strict=True
         ):
-            row = {"id": sample.id, "height": size[0], "width": size[1]}
+            row = {"id": guarded(sample.id), "height": size[0], "width": size[1]}
             row |= {f"{name}_network_size": score for name, score in network.items()}
             rows.append(row | {f"{name}_image_size": score for name, score in image.items()} | cells)
         write_text(self.folder / "scores.csv", to_csv(rows))
@@ -155,7 +156,7 @@ class ScoreReport:
     @property
     def contents(self) -> list[str]:
         """Names of what the folder holds, for a terminal."""
-        cells = ["labels/", "images.csv"] if self.decoding is not None else []
+        cells = ["labels/", "cells.csv", "images.csv"] if self.decoding is not None else []
         return ["summary.json", "scores.csv", "masks/", *cells, "overlays/contact_sheet.png"]
 
     def cells_line(self) -> str:

@@ -14,10 +14,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from images.image_reader import ImageFile, ImageReader
-from images.regions import open_rows
+from images.pixel_size import Found
+from images.regions import open_rows, open_stored_rows
 from inference.cells.blocks import decode_blocks
 from inference.cells.decoding import Objects
 from inference.files.outputs import PredictionFolder
+from inference.measurements.measuring import MeasuredImage
 from inference.prediction import Prediction
 from inference.predictor import ImagePredictor
 from system.scratch import array_in_file
@@ -33,6 +35,7 @@ def predict_large(
     *,
     shape: tuple[int, int],
     threshold: float | None,
+    pixel_size: Found = (None, ""),
 ) -> None:
     """Predicts one image, and writes its results to `folder` as `image_id`.
 
@@ -43,6 +46,7 @@ def predict_large(
         image: as `ImagePredictor.strips` takes it.
         shape: its height and width.
         threshold: see `ImagePredictor.__call__`.
+        pixel_size: see `images.pixel_size.pixel_size_of`.
 
     Raises:
         FileError: the file cannot be used.
@@ -53,13 +57,16 @@ def predict_large(
         masks = held("masks", np.bool_, len(predictor.classes), *shape)
         maps = None if predictor.decoding is None else held("maps", np.uint16, len(predictor.task.channels), *shape)
         predictor.fill(image, masks, maps, threshold=threshold)
-        objects = None
+        objects = measured = None
         if maps is not None:
             labels = held("labels", np.uint32, *shape)
             tally = decode_blocks(maps, predictor.decoding.how, labels, scratch=Path(work))
             objects = Objects(labels, tally.confidences)
+            stored = arrays.enter_context(open_stored_rows(image, predictor.reader))
+            measured = MeasuredImage(stored.rows, stored.shape[2], *pixel_size)
         step = -(-max(shape) // SHOWN)
-        folder.write(image_id, _every(image, predictor.reader, step), Prediction(masks, objects), step=step)
+        shown = _every(image, predictor.reader, step)
+        folder.write(image_id, shown, Prediction(masks, objects), measured=measured, step=step)
 
 
 def _every(image: np.ndarray | Path | ImageFile, reader: ImageReader, step: int) -> np.ndarray:

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from images.image_reader import ImageFile
+from images.pixel_size import pixel_size_of
 from images.regions import size_of_regions
 from inference.files.outputs import PredictionFolder
+from inference.measurements.measuring import MeasuredImage
 from inference.pipeline.large import predict_large
 from inference.pipeline.stages import Stages, Threads
 from inference.prediction import Computed, Inputs
@@ -44,10 +46,19 @@ class PredictionStages(Stages[ImageFile, ImageItem, Computed]):
 
     Args:
         threshold: see `ImagePredictor.__call__`.
+        pixel_size: µm per pixel, which wins against that of the files.
     """
 
-    def __init__(self, predictor: ImagePredictor, folder: PredictionFolder, *, threshold: float | None) -> None:
+    def __init__(
+        self,
+        predictor: ImagePredictor,
+        folder: PredictionFolder,
+        *,
+        threshold: float | None,
+        pixel_size: float | None = None,
+    ) -> None:
         self.predictor, self.folder, self.threshold = predictor, folder, threshold
+        self.pixel_size = pixel_size
         self.on_cpu = all(member.runtime.device.type == "cpu" for member in predictor.members)
         for member in predictor.members:
             assert member.folded is not None  # it is made here, before threads share it
@@ -91,8 +102,20 @@ class PredictionStages(Stages[ImageFile, ImageItem, Computed]):
 
     def write(self, item: ImageItem, computed: Computed) -> None:
         image = self.predictor.reader.convert(item.image)
-        self.folder.write(item.file.id, image, self.predictor.decoded(computed))
+        measured = None
+        if self.folder.cells is not None:
+            measured = MeasuredImage.of_array(item.image, *pixel_size_of(item.file.path, given=self.pixel_size))
+        self.folder.write(item.file.id, image, self.predictor.decoded(computed), measured=measured)
 
     def handle_alone(self, item: ImageItem) -> None:
         image = item.file if item.image is None else item.image
-        predict_large(self.predictor, image, self.folder, item.file.id, shape=item.size, threshold=self.threshold)
+        size = (None, "") if self.folder.cells is None else pixel_size_of(item.file.path, given=self.pixel_size)
+        predict_large(
+            self.predictor,
+            image,
+            self.folder,
+            item.file.id,
+            shape=item.size,
+            threshold=self.threshold,
+            pixel_size=size,
+        )

@@ -11,7 +11,7 @@ from support.image_files import PLANAR
 
 from images.image_reader import ImageReader
 from images.intensity import counts_of, range_of_counts
-from images.regions import open_rows
+from images.regions import open_rows, open_stored_rows
 from images.tiff_regions import open_regions
 from system.errors import FileError
 
@@ -179,6 +179,21 @@ def test_a_tile_with_too_few_pixels(tmp_path):
     path.write_bytes(data)
     with pytest.raises(FileError, match=r"short\.tif: "):
         read_all(path, ImageReader(1))
+
+
+@pytest.mark.parametrize("kind", IN_PARTS)
+@pytest.mark.parametrize("above", [0, 2**24])
+def test_stored_rows_are_those_of_the_file(tmp_path, kind, above):
+    """In parts, and whole; a run that reads grey as RGB stores grey."""
+    array, options = IN_PARTS[kind]
+    path, reader = written(tmp_path / "a.tif", array, options), ImageReader(3)
+    expected = reader.open(path)
+    for image in (path, expected):
+        with open_stored_rows(image, reader, above=above) as stored:
+            assert stored.shape == expected.shape
+            rows = [stored.rows(top, min(top + 41, H)) for top in range(0, H, 41)]
+        assert np.array_equal(np.concatenate(rows), expected)
+        assert rows[0].dtype == expected.dtype
 
 
 def test_files_that_are_empty_or_missing(tmp_path):

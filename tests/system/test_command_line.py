@@ -2,7 +2,7 @@
 
 import pytest
 
-from system.command_line import fraction
+from system.command_line import fraction, micrometres
 from system.errors import ConfigError
 
 
@@ -16,3 +16,15 @@ def test_every_other_value_is_refused_with_the_name_of_the_option(text):
     with pytest.raises(ConfigError) as refused:
         fraction(text, option="--threshold")
     assert str(refused.value).startswith(f"--threshold {text}: give a number between 0 and 1, such as 0.5")
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.5", 0.5), ("1e-4", 1e-4), ("10000", 1e4)])
+def test_a_pixel_has_a_side_in_micrometres(text, value):
+    assert micrometres(text, option="--pixel-size") == value
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e30", "1e-5", "half", "0,5", ""])
+def test_every_other_side_is_refused(text):
+    with pytest.raises(ConfigError) as refused:
+        micrometres(text, option="--pixel-size")
+    assert str(refused.value).startswith(f"--pixel-size {text}: give the side of a pixel in µm, a number between")

@@ -18,7 +18,7 @@ from inference.cells.decoding import Objects, decoding_by
 from inference.cells.object_scores import ObjectScores, epochs_between_decodes
 from inference.cells.tuning import StoredMaps, mean_ap, tuned
 from inference.ensemble import Ensemble, ensemble
-from inference.files.cell_files import CellFiles, areas_and_centroids
+from inference.files.cell_files import CellFiles
 from inference.predictor import Predictor
 from inference.symmetries import SymmetricModel
 from system.errors import ConfigError
@@ -180,7 +180,11 @@ def test_an_image_without_cells_gives_empty_results(tmp_path, shape):
     files = CellFiles(tmp_path)
     files.write("empty", prediction.objects)
     assert files.write_summary(["empty"]) == 0
-    assert (tmp_path / "images.csv").read_text().splitlines()[1] == "empty,0,,"
+    height, width = shape
+    row = f"empty,0,,,0.000000,{height},{width},,,,,,no cells"
+    assert (tmp_path / "images.csv").read_text().splitlines()[1] == row
+    assert (tmp_path / "cells.csv").read_text().startswith("image,label,area,")
+    assert len((tmp_path / "cells.csv").read_text().splitlines()) == 1
 
 
 def test_a_task_without_cells_says_which_have_them():
@@ -211,11 +215,3 @@ def test_the_files_of_cells_hold_what_scikit_image_measures(tmp_path):
     assert files.write_summary(["a"]) == len(rows)
     (row,) = csv.DictReader((tmp_path / "images.csv").read_text().splitlines())
     assert float(row["median_area"]) == np.median([one.area for one in expected])
-
-
-def test_areas_and_centroids_of_an_image_of_many_strips():
-    labels = np.zeros((700, 3), np.int32)
-    labels[10:690, 1], labels[695, 2] = 1, 2
-    areas, centroids = areas_and_centroids(labels, 2)
-    assert areas.tolist() == [680, 1]
-    assert centroids.tolist() == [[349.5, 1.0], [695.0, 2.0]]

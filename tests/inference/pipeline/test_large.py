@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from skimage.measure import regionprops_table
 from support.drawn_maps import drawn_labels
 from torch import nn
 
@@ -64,6 +65,7 @@ def photo(tmp_path, monkeypatch):
         monkeypatch.setattr(module, name, 2**14)
     monkeypatch.setattr(regions.open_rows, "__kwdefaults__", {"above": 2**14})
     monkeypatch.setattr(regions.size_of_regions, "__kwdefaults__", {"above": 2**14})
+    monkeypatch.setattr(regions.open_stored_rows, "__kwdefaults__", {"above": 2**14})
     return path
 
 
@@ -90,6 +92,10 @@ def test_a_large_file_gives_the_masks_and_cells_of_the_whole_image(photo, tmp_pa
     labels = tifffile.imread(tmp_path / "out" / "labels" / "photo.tif")
     assert labels.max() == expected.objects.labels.max()
     assert (labels != expected.objects.labels).sum() <= 10
+    measured = np.genfromtxt(tmp_path / "out" / "cells" / "photo.csv", delimiter=",", names=True, deletechars="")
+    table = regionprops_table(labels, read_image(photo), properties=("area", "solidity", "intensity_mean"))
+    for name, values in table.items():
+        np.testing.assert_allclose(measured[name], values, rtol=1e-9)
     overlay = cv2.imread(str(tmp_path / "out" / "overlays" / "photo.png"))
     assert overlay.shape == (96, 96, 3)  # every fourth pixel
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]  # the working files

@@ -1,0 +1,1 @@
+"""From label maps to measurements of their cells."""
