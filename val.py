@@ -99,7 +99,6 @@ def validate(
     from engine.loops import evaluate
     from engine.runs.checkpoint_file import seal_of
     from inference.files.report import ScoreReport
-    from report.run_page import try_to_write
     from saved_run import open_run
     from system.files import staged_folder
 
@@ -144,8 +143,20 @@ def validate(
             print("        the decoding was tuned on images that are scored here, so these scores are too high")
     print(f"wrote   {run.path / part}: {', '.join(report.contents)}", flush=True)
     if page:
-        try_to_write(run.path, samples, part=part)
+        draw_page(run.path, samples, part=part)
     return run.path / part
+
+
+def draw_page(run: Path, samples: Samples, *, part: str) -> None:
+    """Draws the page of the results, and prints one line. It never fails, because the scores are written already."""
+    try:
+        from report.run_page import page_path, write_run_page
+
+        size = write_run_page(run, samples, part=part)
+        print(f"page    {page_path(run, part)}, {size / 1e6:.1f} MB")
+    except Exception as error:  # matplotlib or jinja2 may be absent or broken, and the disk may be full
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"page    report.html cannot be drawn ({reason}); python -m report {run} tries again")
 
 
 def environment_of(runtime: Runtime) -> dict[str, object]:

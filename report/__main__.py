@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from system.errors import ConfigError, ReportedError, run_script
 
 if TYPE_CHECKING:
-    from datasets.samples import Samples
+    from inference.files.report import ScoredSamples
 
 PREDICTION = "prediction.yaml"  # predict.py writes it into each of its folders
 
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"wrote   {path}, {size / 1e6:.1f} MB")
 
 
-def samples_of(run: Path, part: str) -> Samples | None:
+def samples_of(run: Path, part: str) -> ScoredSamples | None:
     """Opens the data that the run was scored on; None, with a printed line, if it cannot be used any more."""
     from saved_run import open_run
     from val import part_of

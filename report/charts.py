@@ -143,7 +143,7 @@ def by_size(names: Sequence[str], true: Sequence[int], recall: Sequence[float], 
 
 
 def calibration_plot(confidence: np.ndarray, share: np.ndarray, cells: np.ndarray) -> Markup:
-    """Draws the share of right cells against their mean confidence, one point for each bin. Points with many cells are large."""
+    """Draws the share of right cells against their mean confidence: a point for each bin, larger with more cells."""
 
     def plot(axes: Axes) -> None:
         low = np.floor(10 * confidence.min()) / 10
@@ -173,10 +173,11 @@ def histogram(name: str, values: np.ndarray, *, title: str, label: str, counted:
         counted: of the bars, such as "cells".
     """
     median, whole = float(np.median(values)), np.all(values == np.round(values))
+    high = 2 * np.percentile(values, 99.5)
+    inside = values[values <= high] if high > 0 else values  # a few giants would leave one bar for all others
+    label += f" ({len(values) - len(inside)} above {high:.4g} are not drawn)" if len(inside) < len(values) else ""
 
     def plot(axes: Axes) -> None:
-        high = np.percentile(values, 99.5)
-        inside = values[values <= high]
         bins = np.arange(inside.min() - 0.5, inside.max() + 1) if whole and np.ptp(inside) < 30 else 30
         axes.hist(inside, bins=bins, color=BLUE, rwidth=0.92)
         axes.axvline(median, color=ORANGE, linewidth=1.6, linestyle="--", label=f"median {median:.4g}")

@@ -58,19 +58,19 @@ def examples_of(
         score: the column that ranks the images.
 
     Returns:
-        The title and the images of each group, the worst image first.
+        The title and the images of each group: the worst first, and of the best group the best first.
     """
     order = np.argsort([-(number(row.get(score)) or 0.0) for row in rows], kind="stable")
     groups, shown_before = dict(best_median_worst(order, max(SHOWN.values()))), set()
+    groups["worst"].reverse()
     for title in ("worst", "best", "median"):  # of one or two images the groups are not disjoint
         group = [index for index in groups[title] if index not in shown_before]
-        extra = max(0, len(group) - SHOWN[title])
-        first = {"worst": extra, "median": extra // 2, "best": 0}[title]
+        first = max(0, len(group) - SHOWN[title]) // 2 if title == "median" else 0
         groups[title] = group[first : first + SHOWN[title]]
         shown_before.update(groups[title])
     places = {sample.id: place for place, sample in enumerate(samples.samples)}
     return [
-        (title, [_example(results, samples, places, rows[index]) for index in reversed(groups[title])])
+        (title, [_example(results, samples, places, rows[index]) for index in groups[title]])
         for title in SHOWN
         if groups[title]
     ]

@@ -74,7 +74,7 @@ def window_of(wrong: np.ndarray, side: int = WINDOW) -> tuple[slice, slice]:
     An axis that is not longer than `side` is taken whole. Windows are compared in steps of an eighth of `side`.
     """
     height, width = (min(side, length) for length in wrong.shape)
-    sums = np.pad(wrong.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    sums = np.pad(wrong.cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32), ((1, 0), (1, 0)))
     step = max(1, side // 8)
     tops = np.unique(np.append(np.arange(0, wrong.shape[0] - height + 1, step), wrong.shape[0] - height))
     lefts = np.unique(np.append(np.arange(0, wrong.shape[1] - width + 1, step), wrong.shape[1] - width))

@@ -125,7 +125,7 @@ def warnings_of(
         ],
     }
     found = [
-        f"{case.format(f'{len(names)} image{"s" * (len(names) > 1)}')}: {_listed(names)}."
+        f"{case.format('1 image' if len(names) == 1 else f'{len(names)} images')}: {_listed(names)}."
         for case, names in cases.items()
         if names
     ]
@@ -159,7 +159,7 @@ def _plots(counts: np.ndarray, measured: dict[str, np.ndarray]) -> list[Markup]:
 
 
 def _gallery(overlays: dict[str, Path], rows: Sequence[Row]) -> list[Picture]:
-    """Returns at most `GALLERY` pictures that are evenly spread over the images; those that cannot be read are left out."""
+    """Returns at most `GALLERY` pictures, evenly spread over the images. A picture that cannot be read is left out."""
     cells = {_file_name(row["image"]): row.get("cells", "") for row in rows}
     names, pictures = sorted(overlays), []
     for place in spread(len(names), GALLERY):

@@ -58,16 +58,6 @@ def page_path(run: Path, part: str) -> Path:
     return run / ("report.html" if part == "val" else f"report_{part}.html")
 
 
-def try_to_write(run: Path, samples: ScoredSamples, *, part: str) -> None:
-    """Writes the page and prints one line. Whatever goes wrong is one line as well, because the scores are written."""
-    path = page_path(run, part)
-    try:
-        print(f"page    {path}, {write_run_page(run, samples, part=part) / 1e6:.1f} MB")
-    except Exception as error:  # matplotlib or jinja2 may be absent or broken, and the disk may be full
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        print(f"page    {path.name} cannot be drawn ({reason}); python -m report {shlex.quote(str(run))} tries again")
-
-
 def write_run_page(run: Path, samples: ScoredSamples | None, *, part: str = "val") -> int:
     """Writes the page of one part of a run's data, and returns its size in bytes.
 
@@ -91,6 +81,7 @@ def write_run_page(run: Path, samples: ScoredSamples | None, *, part: str = "val
         part=part,
         summary=summary,
         has_cells="ap_50" in summary,
+        several_classes=len(summary.get("counts", {}).get("pixels", ())) > 1,
         errors=_errors(rows),
         error_definitions=ERRORS,
         curves=_curves(run, int(summary["epoch"])),

@@ -5,16 +5,21 @@ a zero byte; Chromium reads them from file descriptor 3 and writes them to 4.
 """
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
 import select
 import shutil
+import signal
 import subprocess
+import sys
 import time
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MISSING = "there is no Chromium on this machine; install Debian's package chromium to run this test"
+# A small Python gives the ends of the pipes their numbers, and becomes Chromium.
+START = "import os, sys; [os.dup2(int(sys.argv[n]), n + 2) for n in (1, 2)]; os.execv(sys.argv[3], sys.argv[3:])"
 KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), " ": (32, " ")}
 
 
@@ -39,9 +44,8 @@ class Browser:
         ]
         options += ["--no-sandbox"] if os.geteuid() == 0 else []  # the sandbox refuses to run as root
         self.process = subprocess.Popen(
-            [CHROMIUM, *options, "about:blank"],
-            preexec_fn=lambda: [os.dup2(end, place) for end, place in zip(ends, (3, 4), strict=True)],
-            pass_fds=(3, 4),
+            [sys.executable, "-c", START, *map(str, ends), CHROMIUM, *options, "about:blank"],
+            pass_fds=ends,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -60,7 +64,8 @@ class Browser:
         return self
 
     def __exit__(self, *exception):
-        self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # Chromium and all its helpers, which are a group of their own
         self.process.wait()
         os.close(self._read)
         os.close(self._write)
