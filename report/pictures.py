@@ -61,8 +61,8 @@ def categories(scene: Scene) -> dict[str, np.ndarray]:
         return {"missed": missed & ~extra, "extra": extra & ~missed, "wrong class": missed & extra}
     errors, true_ids, ids = scene.errors
     return {
-        "missed": np.isin(scene.truth, true_ids[errors.missed]),
         "extra": np.isin(scene.prediction, ids[errors.extra]),
+        "missed": np.isin(scene.truth, true_ids[errors.missed]),
         "split": np.isin(scene.truth, true_ids[errors.split]),
         "merged": np.isin(scene.prediction, ids[errors.merged]),
     }
