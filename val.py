@@ -8,6 +8,8 @@ python val.py --run outputs/demo --split all --threshold 0.4
 from __future__ import annotations
 
 import argparse
+import platform
+import shlex
 import sys
 import typing
 from functools import partial
@@ -20,6 +22,7 @@ if typing.TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
     from datasets.samples import Samples
+    from engine.device import Runtime
     from saved_run import SavedRun
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
@@ -34,11 +37,18 @@ def main() -> None:
     tune_help = "first choose the parameters of decoding by the cells of the validation part, for <run>/decode.yaml"
     parser.add_argument("--tune", action="store_true", help=tune_help)
     parser.add_argument("--tta", action="store_true", help="average over flips and, for squares, quarter turns")
+    parser.add_argument("--no-report", action="store_true", help="do not draw report.html")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
     if arguments.tune:
         tune(arguments.run, tta=arguments.tta)
-    validate(arguments.run, part=arguments.split, threshold=arguments.threshold, tta=arguments.tta)
+    validate(
+        arguments.run,
+        part=arguments.split,
+        threshold=arguments.threshold,
+        tta=arguments.tta,
+        page=not arguments.no_report,
+    )
 
 
 def tune(run_path: Path, *, tta: bool = False) -> Path:
@@ -78,8 +88,14 @@ def tune(run_path: Path, *, tta: bool = False) -> Path:
     return path
 
 
-def validate(run_path: Path, *, part: str = "val", threshold: float | None = None, tta: bool = False) -> Path:
-    """Scores `best.pth` of a run on one part of its data and returns the folder of the results."""
+def validate(
+    run_path: Path, *, part: str = "val", threshold: float | None = None, tta: bool = False, page: bool = True
+) -> Path:
+    """Scores `best.pth` of a run on one part of its data and returns the folder of the results.
+
+    Args:
+        page: whether report.html is drawn, too.
+    """
     from engine.loops import evaluate
     from engine.runs.checkpoint_file import seal_of
     from inference.files.report import ScoreReport
@@ -110,6 +126,8 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
             decoding=decoding,
             weights=seal_of(run.path / "best.pth"),
             data=data,
+            environment=environment_of(predictor.runtime),
+            command=command_of(run.path, part=part, threshold=threshold, tta=tta),
         )
     for name, counts in (("network size", network_size), ("image size", report.counts)):
         scores = counts.compute()
@@ -123,8 +141,37 @@ def validate(run_path: Path, *, part: str = "val", threshold: float | None = Non
         print(report.cells_line())
         if decoding.tuned_on and part in (decoding.tuned_on, "all"):
             print("        the decoding was tuned on images that are scored here, so these scores are too high")
-    print(f"wrote   {run.path / part}: {', '.join(report.contents)}")
+    print(f"wrote   {run.path / part}: {', '.join(report.contents)}", flush=True)
+    if page:
+        draw_page(run.path, samples, part=part)
     return run.path / part
+
+
+def draw_page(run: Path, samples: Samples, *, part: str) -> None:
+    """Draws the page of the results, and prints one line. It never fails, because the scores are written already."""
+    try:
+        from report.run_page import page_path, write_run_page
+
+        size = write_run_page(run, samples, part=part)
+        print(f"page    {page_path(run, part)}, {size / 1e6:.1f} MB")
+    except Exception as error:  # matplotlib or jinja2 may be absent or broken, and the disk may be full
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"page    report.html cannot be drawn ({reason}); python -m report {run} tries again")
+
+
+def environment_of(runtime: Runtime) -> dict[str, object]:
+    """Returns what the scores depend on besides the run and its data, such as the version of torch."""
+    from engine.distributed import ALONE
+    from engine.training import machine
+
+    return {"python": platform.python_version(), "system": platform.system()} | machine(runtime, ALONE)
+
+
+def command_of(run: Path, *, part: str, threshold: float | None, tta: bool) -> str:
+    """Returns the command line that makes these results again."""
+    words = ["python", "val.py", "--run", str(run), "--split", part]
+    words += [] if threshold is None else ["--threshold", str(threshold)]
+    return shlex.join(words + (["--tta"] if tta else []))
 
 
 def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader, dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Arrays → the bytes of PNG files."""
+"""Arrays → the bytes of PNG files, and of JPEG files for pages that people look at."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ def encode_png(array: np.ndarray) -> bytes:
         array = cv2.cvtColor(array, cv2.COLOR_RGB2BGR)
     done, encoded = cv2.imencode(".png", array, [cv2.IMWRITE_PNG_COMPRESSION, 2])
     assert done, "OpenCV did not encode a PNG"
+    return encoded.tobytes()
+
+
+def encode_jpeg(picture: np.ndarray, *, quality: int) -> bytes:
+    """JPEG bytes of [H, W, 3] uint8 RGB. Colours keep their full resolution, so that thin lines keep their colour."""
+    sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1, *sampling]
+    done, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    assert done, "OpenCV did not encode a JPEG"
     return encoded.tobytes()
 
 

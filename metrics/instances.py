@@ -89,7 +89,11 @@ class InstanceCounts:
 
     def update(self, truth: np.ndarray, prediction: np.ndarray, *, void: np.ndarray | None = None) -> None:
         """Adds an image. Arguments and errors are those of `metrics.match_labels`."""
-        self.images.append(count_image(match_labels(truth, prediction, void=void)))
+        self.add(match_labels(truth, prediction, void=void))
+
+    def add(self, overlap: Overlap) -> None:
+        """Adds an image whose objects are compared already."""
+        self.images.append(count_image(overlap))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Returns what was added so far, for a checkpoint or for another process.

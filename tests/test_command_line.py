@@ -14,7 +14,19 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("configs", "datasets", "engine", "images", "inference", "losses", "metrics", "models", "system", "tasks")
+PACKAGES = (
+    "configs",
+    "datasets",
+    "engine",
+    "images",
+    "inference",
+    "losses",
+    "metrics",
+    "models",
+    "report",
+    "system",
+    "tasks",
+)
 
 
 @pytest.fixture

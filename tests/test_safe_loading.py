@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("datasets", "engine", "images", "inference", "losses", "metrics", "models", "system", "tasks")
+PACKAGES = ("datasets", "engine", "images", "inference", "losses", "metrics", "models", "report", "system", "tasks")
 FOLDERS = ("benchmarks", *PACKAGES)
 MODULES = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "urllib", "http", "requests", "socket"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}

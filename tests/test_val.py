@@ -8,6 +8,7 @@ import pytest
 import torch
 from test_tasks import LOSS, write_class_maps
 
+import report.__main__ as report_command
 import train
 import val
 
@@ -63,6 +64,31 @@ def test_fingerprints_of_data_and_weights(run, run_main, small_set, small_config
     assert summary_of(run)["weights"] != first["weights"]
 
 
+@pytest.mark.slow
+def test_the_page_is_drawn_at_the_end_and_never_fails_a_validation(run, run_main, monkeypatch):
+    page = run / "report.html"
+    code, out, _ = run_main(val, "--run", run, "--no-report")
+    assert (code, page.exists(), "page " in out) == (0, False, False)
+    code, out, _ = run_main(val, "--run", run)
+    assert (code, page.exists()) == (0, True)
+    assert out.splitlines()[-1].startswith(f"page    {page}, 0.")
+    assert summary_of(run)["command"] == f"python val.py --run {run} --split val --threshold 0.5"
+    assert run_main(val, "--run", run, "--split", "train")[0] == 0
+    assert (run / "report_train.html").exists()
+
+    page.unlink()
+    assert run_main(report_command, run)[0] == 0  # from the files that are there
+    assert page.exists()
+
+    def fail(*_, **__):
+        raise RuntimeError("no font\nmore")
+
+    monkeypatch.setattr("report.run_page.learning_curves", fail)
+    code, out, err = run_main(val, "--run", run)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == f"page    report.html cannot be drawn (no font); python -m report {run} tries again"
+
+
 def test_a_multiclass_run_has_no_threshold_and_counts_every_class(run_main, small_config, tmp_path):
     root = write_class_maps(tmp_path / "inputs" / "maps")
     words = ["task=multiclass", f"data.root={root}", f"loss={{name: {LOSS['multiclass']}}}"]
@@ -70,6 +96,7 @@ def test_a_multiclass_run_has_no_threshold_and_counts_every_class(run_main, smal
     assert run_main(val, "--run", tmp_path / "outputs" / "small", "--split", "all")[0] == 0
     found = summary_of(tmp_path / "outputs" / "small", "all")
     assert found["threshold"] is None
+    assert "wrong class" in (tmp_path / "outputs" / "small" / "report_all.html").read_text("utf-8")
     pixels = found["counts"]["pixels"]
     assert list(pixels) == ["background", "rim", "core"]
     true = sum(one["true_positive"] + one["false_negative"] for one in pixels.values())

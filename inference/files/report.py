@@ -20,7 +20,7 @@ from inference.files.cell_files import CellFiles
 from inference.files.class_files import ClassFiles
 from inference.files.overlays import Overlay, contact_sheet
 from inference.files.summary import summary_of
-from metrics import InstanceCounts
+from metrics import Calibration, InstanceCounts, match_labels, object_errors
 from system.csv_text import guarded
 from system.files import write_bytes, write_text
 from tasks.task import Task
@@ -56,6 +56,7 @@ class ScoreReport:
         scores.csv                  one row per image: scores at network size and at image size
         summary.json                the scores of the whole set at image size, see `inference.files.summary`
         sizes.csv                   only if cells are scored: their scores by their area in pixels
+        calibration.csv             only if cells are scored: the share that is right, by confidence
         confusion.csv               only if classes exclude each other: pixels at image size by true and predicted class
         overlays/contact_sheet.png  the best, median and worst images with the outlines of truth and prediction
 
@@ -86,6 +87,7 @@ class ScoreReport:
         self.files, self.cells = ClassFiles(folder, self.task), CellFiles(folder)
         labelled = decoding is not None and all(sample.labels for sample in samples.samples)
         self.objects = InstanceCounts() if labelled else None
+        self._calibration, self._errors = Calibration(), []
         self._sizes: list[tuple[int, int]] = []
 
     def add(self, logits: Tensor) -> None:
@@ -106,7 +108,11 @@ class ScoreReport:
         objects = decode(maps, self.decoding)
         self.cells.write(name, objects)
         if self.objects is not None:
-            self.objects.update(self.samples.labels(len(self._sizes), at_file_size=True), objects.labels)
+            overlap = match_labels(self.samples.labels(len(self._sizes), at_file_size=True), objects.labels)
+            errors = object_errors(overlap)
+            self.objects.add(overlap)
+            self._calibration.update(objects.confidences[overlap.ids - 1], ~errors.extra)
+            self._errors.append(errors.counts())
 
     def finish(self, network_size: Sequence[Mapping[str, float]]) -> None:
         """Writes the tables and the sheet.
@@ -134,7 +140,7 @@ class ScoreReport:
         if self.objects is not None:
             shown = [{"AP": cells["ap_50"]} | scores for cells, scores in zip(of_cells, shown, strict=True)]
         order = np.argsort([-next(iter(scores.values())) for scores in shown], kind="stable")
-        groups = _best_median_worst(order, PER_ROW)
+        groups = best_median_worst(order, PER_ROW)
         rows = [(title, [self._overlay(i, shown[i]) for i in group]) for title, group in groups]
         sheet = contact_sheet(rows, self.files.classes)
         write_bytes(self.folder / "overlays" / "contact_sheet.png", encode_png(sheet))
@@ -180,6 +186,8 @@ class ScoreReport:
         decoding: ChosenDecoding | None,
         weights: str,
         data: Mapping[str, object],
+        environment: Mapping[str, object],
+        command: str,
     ) -> None:
         """Writes summary.json: the scores of the set at image size, pooled, and where they come from.
 
@@ -189,9 +197,11 @@ class ScoreReport:
             decoding: of the cells.
             weights: the seal of the checkpoint.
             data: the data folder and its fingerprints.
+            environment: what else the scores depend on, such as the version of torch.
+            command: the command line that makes these results again.
         """
         origin = {"run": run, "epoch": epoch, "part": part, "images": len(self._sizes), "threshold": threshold}
-        origin |= {"weights": weights, "data": data}
+        origin |= {"weights": weights, "data": data, "environment": environment, "command": command}
         summary = summary_of(origin, self.counts, self.objects, part=part, decoding=decoding)
         write_text(self.folder / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
 
@@ -204,10 +214,12 @@ class ScoreReport:
             return [{} for _ in names]
         sizes = [{"area": area} | scores for area, scores in self.objects.by_area(SIZES).items()]
         write_text(self.folder / "sizes.csv", to_csv(sizes))
-        return [{name: row[name] for name in CELL_SCORES} for row in self.objects.table()]
+        write_text(self.folder / "calibration.csv", to_csv(self._calibration.table()))
+        scores = [{name: row[name] for name in CELL_SCORES} for row in self.objects.table()]
+        return [own | errors for own, errors in zip(scores, self._errors, strict=True)]
 
 
-def _best_median_worst(order: np.ndarray, count: int) -> list[tuple[str, list[int]]]:
+def best_median_worst(order: np.ndarray, count: int) -> list[tuple[str, list[int]]]:
     """Returns three disjoint groups of at most `count` indices of `order`, which has the best first.
 
     Small sets give smaller groups.
