@@ -3,10 +3,10 @@
     python -m benchmarks.startup [--images 5000] [--size 256] [--rounds 3] [--other CHECKOUT] [section.key=value …]
     python -m benchmarks.startup --listing 200000
 
-The images are drawn. Each start is a process of its own: a first start; a second start, which is another run on the same
-data; and a resume of the first run. All end after their first step. With `--other`, another checkout of this project
-is measured by turns with this one. `--listing` measures the listing of many tiny images, and the fingerprint of their
-files. The network is tiny, so that the start takes nearly all of the time.
+The images are drawn. Each start is a process of its own: a first start; a second start, which is another run on the
+same data; and a resume of the first run. All end after their first step. With `--other`, another checkout of this
+project is measured by turns with this one. `--listing` measures the listing of many tiny images, and the fingerprint
+of their files. The network is tiny, so that the start takes nearly all of the time.
 """
 
 from __future__ import annotations
@@ -73,7 +73,11 @@ def write_images(root: Path, *, images: int, size: int, channels: int) -> None:
         mask = np.zeros((size, size), np.uint8)
         for x, y, radius in rng.integers((0, 0, size // 32 + 1), (size, size, size // 12 + 2), (24, 3)).tolist():
             cv2.circle(mask, (x, y), radius, 255, -1)
-        image = np.roll(noise[index % 16], rng.integers(0, size, 2).tolist(), (0, 1)) + mask[..., None] * (0.3, 0.1, 0.5)
+        image = np.roll(noise[index % 16], rng.integers(0, size, 2).tolist(), (0, 1)) + mask[..., None] * (
+            0.3,
+            0.1,
+            0.5,
+        )
         image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
         for folder, array in (("images", image if channels == 3 else image[..., 0]), ("masks", mask)):
             cv2.imwrite(str(root / folder / f"{index:06d}.png"), array)
