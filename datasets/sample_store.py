@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import multiprocessing
 import os
 import shutil
 import struct
@@ -41,7 +42,7 @@ class SampleStore:
     Nothing here ends a training: what cannot be read is decoded again, and what cannot be written is left out.
 
     Attributes:
-        problem: why no more samples are written; None as long as they are.
+        problem: why no more samples are written; None as long as they are. A line is printed, too.
 
     Args:
         folder: it is made when it is needed.
@@ -51,14 +52,19 @@ class SampleStore:
     def __init__(self, folder: Path, reader: ImageReader, task: Task, *, size: tuple[int, int] | None) -> None:
         self.folder, self.problem = folder, None
         self._settings = _digest_of_settings(reader, task, size)
+        self._keys: dict[tuple[Path | None, ...], tuple[list, str]] = {}  # with the stamps that they are true for
         self._checked: set[str] = set()
+        self._lock = threading.Lock()
 
     def read(self, files: Sequence[Path | None], decode: Callable[[], Decoded]) -> Decoded:
         """Returns the decoded sample of these files: the stored one, or else what `decode` returns, which is stored."""
         before = _stamps(files)
-        key = before and self._key_of(files)
+        known, key = self._keys.get(tuple(files), (None, None))
+        if before is None or known != before:
+            key = before and self._key_of(files)
         if key is None:
             return decode()
+        self._keys[tuple(files)] = before, key
         path = self.folder / key[:2] / key[2:]
         if (found := self._load(path)) is not None:
             return found
@@ -77,6 +83,12 @@ class SampleStore:
         except OSError:  # decoding reports it
             return None
         return digest.hexdigest()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
 
     def _load(self, path: Path) -> Decoded | None:
         """Returns an entry; None if it is absent or damaged. Its pixels are read from the disk when they are used."""
@@ -110,7 +122,7 @@ class SampleStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(path.parent).free < LEAST_FREE + len(content):
-                self.problem = f"{self.folder}: less than {LEAST_FREE / 2**30:.0f} GiB of the disk would be left free"
+                self._stop_writing(f"less than {LEAST_FREE / 2**30:.0f} GiB of the disk would be left free")
                 return
             try:
                 temporary.write_bytes(header + content)
@@ -120,7 +132,14 @@ class SampleStore:
                     temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
-            self.problem = f"{self.folder}: cannot be written ({error.strerror or error})"
+            self._stop_writing(f"it cannot be written ({error.strerror or error})")
+
+    def _stop_writing(self, why: str) -> None:
+        """Writes no more samples, and says so once, in the process of the training and not in its workers."""
+        with self._lock:
+            if self.problem is None and multiprocessing.parent_process() is None:
+                print(f"cache   {self.folder} gets no more samples: {why}; those without a place are decoded each time")
+            self.problem = why
 
 
 def _stamps(files: Sequence[Path | None]) -> list[tuple[int, int, int]] | None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import shutil
 import threading
 from dataclasses import replace
@@ -146,15 +147,17 @@ def test_a_file_that_changes_while_it_is_decoded_is_not_stored(store_of, folder,
     assert entries(tmp_path) == []
 
 
-def test_a_full_disk_and_a_folder_that_is_a_file_cost_nothing_but_time(store_of, tmp_path, monkeypatch):
+def test_a_full_disk_and_a_folder_that_is_a_file_cost_nothing_but_time(store_of, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("")
     samples = store_of(where=tmp_path / "file")
     assert all(samples[i][0].shape == (32, 32, 3) for i in range(10))
-    assert "cannot be written (Not a directory)" in samples.store.problem
+    told = "gets no more samples: it cannot be written (Not a directory); those without a place are decoded each time"
+    assert capsys.readouterr().out == f"cache   {tmp_path / 'file'} {told}\n"
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": sample_store.LEAST_FREE})())
     samples = store_of()
     assert all(samples[i][0].shape == (32, 32, 3) for i in range(10))
-    assert "less than 2 GiB of the disk would be left free" in samples.store.problem
+    out = capsys.readouterr().out
+    assert (out.count("\n"), "less than 2 GiB of the disk would be left free" in out) == (1, True)
     assert entries(tmp_path) == []
 
 
@@ -205,6 +208,16 @@ def test_what_a_forked_process_decodes_the_others_have(folder, decodes):
         assert (samples[index][0] == read_image(sample.image)).all()
         assert (samples[index][1][..., 0] == read_mask(sample.truth[0])).all()
     assert decodes == ["cell_09.png"]
+
+
+def test_a_process_that_is_not_forked_gets_a_copy(store_of, folder, tmp_path):
+    memory = SampleMemory(2**20)
+    kept = Samples(folder.samples, READER, folder.task, size=None, memory=memory, opened=OpenedImages(memory))
+    for samples in (kept, store_of()):
+        before = samples[0]
+        copy = pickle.loads(pickle.dumps(samples))
+        assert all((copy[i][0] == samples[i][0]).all() for i in range(10))
+        assert all((one == other).all() for one, other in zip(copy[0], before, strict=True))
 
 
 def test_memory_is_given_out_up_to_its_limit():
