@@ -15,7 +15,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from datasets.balance import balanced_weights
-from datasets.fingerprint import fingerprint, split_fingerprint
+from datasets.earlier_start import EarlierStart
+from datasets.fingerprint import split_fingerprint
 from datasets.folder.data_folder import DataFolder, list_folder
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import scoring_loader, stretch, training_loader
@@ -101,8 +102,12 @@ def task_options(config: Config) -> TaskOptions:
     )
 
 
-def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingData:
-    """Reads every sample of both parts of the data, training and validation. Draws the built-in set if it is absent."""
+def training_data(config: Config, root: Path, ranks: Ranks = ALONE, *, state: Mapping | None = None) -> TrainingData:
+    """Reads every sample of both parts of the data, training and validation. Draws the built-in set if it is absent.
+
+    Args:
+        state: the checkpoint that the run continues from. If it knows the data, samples are read when they are needed.
+    """
     folder = root / config.data.root
     if folder == root / DEMO and ranks.first(lambda: not folder.exists()):
         nuclei = ranks.first(write_synthetic, folder)
@@ -120,6 +125,8 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingD
         plane=config.data.plane,
         intensity=config.data.intensity,
         max_pixels=config.data.max_pixels,
+        cache=cache_folder(config, root),
+        earlier=None if state is None else EarlierStart.of_checkpoint(state),
     )
     for note in data.notes:
         print(f"folder  {note}")
@@ -127,6 +134,13 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE) -> TrainingD
     for sentence in data.reader.conversions(len(data.train) + len(data.val)):
         print(f"read    {sentence}")
     return data
+
+
+def cache_folder(config: Config, root: Path) -> Path | None:
+    """Returns the folder for decoded samples that do not fit into memory; None if there is to be none."""
+    if config.data.cache == "auto":
+        return root / config.data.root / ".cache"
+    return None if config.data.cache is None else root / config.data.cache
 
 
 def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
@@ -254,7 +268,7 @@ def training(
     )
 
 
-def constants(config: Config, data: TrainingData, root: Path) -> dict[str, object]:
+def constants(config: Config, data: TrainingData) -> dict[str, object]:
     """Returns the keys of a checkpoint that never change during a run."""
     return {
         "config": config.model_dump(),
@@ -262,7 +276,8 @@ def constants(config: Config, data: TrainingData, root: Path) -> dict[str, objec
         "truth": data.task.truth.values(),
         "reader": data.reader.to_dict(),
         "normalisation": data.normalise.to_dict(),
-        "data": fingerprint(root / config.data.root, data.split, data.train, data.val),
+        "data": data.found.digest,
+        "samples": data.found.to_dict(),
         "split": split_fingerprint(data.split),
     }
 

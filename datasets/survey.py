@@ -1,23 +1,25 @@
-"""A data folder → the two parts of a training, after every sample has been read once."""
+"""A data folder → the two parts of a training, after every file has been decoded once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from datasets.folder.data_folder import list_folder
+from datasets.earlier_start import EarlierStart
 from datasets.folder.problems import no_foreground, refusal
+from datasets.listed_data import ListedData, list_data
+from datasets.sample_memory import OpenedImages, SampleMemory
 from datasets.samples import Samples
-from datasets.split import SPLITS, random_split, read_split, select
-from datasets.threads import in_threads
 from images.choosing import choose_reader
 from images.image_reader import CONVERTIBLE, ImageReader
-from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, measure
+from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, channel_sums, normalisation_of
 from images.reading import MAX_PIXELS
 from system.errors import ConfigError, FileError
+from system.threads import in_threads
 from tasks.task import DEFAULTS, Task, TaskOptions
 
 
@@ -29,10 +31,7 @@ class TrainingData:
         task: what the channels mean, and how the truth is read.
         split: id → "train" or "val".
         train, val: the samples of each part.
-        reader: how images become uint8 of the run's channels.
-        normalise: applied to every image, in training, validation and prediction.
-        pixels: "train" and "val" → pixels of each class, [K] int64, as the network sees the images.
-        description: what was found, in a line.
+        found: what this start, or the first start of the run, found out about them.
         notes: what was recognised in the data folder, in sentences.
     """
 
@@ -40,11 +39,34 @@ class TrainingData:
     split: Mapping[str, str]
     train: Samples
     val: Samples
-    reader: ImageReader
-    normalise: Normalisation
-    pixels: Mapping[str, np.ndarray]
-    description: str
+    found: EarlierStart
     notes: tuple[str, ...] = ()
+
+    @property
+    def reader(self) -> ImageReader:
+        """How images become uint8 of the run's channels."""
+        return self.found.reader
+
+    @property
+    def normalise(self) -> Normalisation:
+        """Applied to every image, in training, validation and prediction."""
+        return self.found.normalise
+
+    @property
+    def pixels(self) -> Mapping[str, np.ndarray]:
+        """ "train" and "val" → pixels of each class, [K] int64, as the network sees the images."""
+        return self.found.pixels
+
+    @property
+    def description(self) -> str:
+        """What was found, in a line; and how many samples have no place in memory."""
+        parts = self.train, self.val
+        unkept = sum(map(len, parts)) - sum(part.in_memory for part in parts)
+        if not unkept:
+            return self.found.description
+        store = self.train.store
+        again = "are read again in every epoch" if store is None else f"are kept in {store.folder}"
+        return f"{self.found.description}; {unkept} do not fit into memory and {again}"
 
 
 def load_training_data(
@@ -61,6 +83,8 @@ def load_training_data(
     plane: str | None = None,
     intensity: str = "native",
     max_pixels: int = MAX_PIXELS,
+    cache: Path | None = None,
+    earlier: EarlierStart | None = None,
 ) -> TrainingData:
     """Lists, splits and reads a data folder.
 
@@ -71,69 +95,90 @@ def load_training_data(
         normalise: "dataset" (mean and std of the training images as the network sees them) or "imagenet".
         val_fraction, split_seed: of the random split, unless `split_file` names the parts.
         channels, plane, intensity, max_pixels: see `choose_reader`.
+        cache: the folder for decoded samples that do not fit into memory; None for none.
+        earlier: what the first start of this run found out. If the data are the same, no file is decoded here.
 
     Raises:
         ConfigError: `normalise` is "imagenet" and the images have other numbers of channels than 1 and 3.
         DataError: the folder, its split or any of its files cannot be used.
     """
-    problems: list[FileError] = []
-    folder = list_folder(root, task_type, options, problems=problems)
-    ids = [sample.id for sample in folder.samples]
-    if split_file is not None:
-        split = read_split(split_file, ids)
-    else:
-        split = random_split(ids, val_fraction=val_fraction, seed=split_seed)
-    images = [sample.image for sample in select(folder.samples, split, "train")]
-    reader = choose_reader(images, channels=channels, plane=plane, intensity=intensity, max_pixels=max_pixels)
+    listing = partial(
+        list_data, root, task_type, split_file=split_file, val_fraction=val_fraction, split_seed=split_seed
+    )
+    memory = SampleMemory()
+    if earlier is not None:
+        listed = listing(replace(options, truth=earlier.kind))  # so no file is looked at to recognise the truth
+        if listed.is_data_of(earlier):
+            train, val = listed.parts(earlier.reader, size=size, memory=memory, cache=cache)
+            train.expect(earlier.sizes["train"], earlier.target_channels)
+            val.expect(earlier.sizes["val"], earlier.target_channels)
+            return TrainingData(listed.folder.task, listed.split, train, val, earlier)
+    listed, opened = listing(options), OpenedImages(memory)
+    reader = choose_reader(
+        [sample.image for sample in listed.samples("train")],
+        channels=channels,
+        plane=plane,
+        intensity=intensity,
+        max_pixels=max_pixels,
+        open_image=opened.open,
+    )
     if normalise == "imagenet" and reader.channels not in CONVERTIBLE:
         problem = f"data.normalise: imagenet has statistics of 1 or 3 channels, and the images have {reader.channels}"
         raise ConfigError(f"{problem}; set data.normalise: dataset")
-    train, val = (Samples(select(folder.samples, split, part), reader, folder.task, size=size) for part in SPLITS)
-    counts = _read_all([train, val], root=root, problems=problems)
-    if not counts[: len(train), :-1][:, folder.task.drawn].any():
+    train, val = listed.parts(reader, size=size, memory=memory, cache=cache, opened=opened)
+    found = _read_all(listed, train, val, normalise=normalise, threshold=options.mask_threshold)
+    return TrainingData(listed.folder.task, listed.split, train, val, found, listed.folder.notes)
+
+
+def _read_all(
+    listed: ListedData, train: Samples, val: Samples, *, normalise: str, threshold: float | None
+) -> EarlierStart:
+    """Reads every sample once, and finds out all that a training asks of them.
+
+    Args:
+        normalise: see `load_training_data`.
+        threshold: where soft masks are cut, for a message.
+
+    Raises:
+        DataError: there are problems, those of the listing among them; or the training part has no foreground.
+    """
+    task, problems = train.task, list(listed.problems)
+
+    def read(item: tuple[Samples, int]) -> tuple[np.ndarray, np.ndarray | int] | None:
+        part, index = item
+        try:
+            image, target = part[index]
+        except FileError as error:
+            problems.append(error)
+            return None
+        return task.pixel_counts(target), channel_sums(image) if part is train and normalise == "dataset" else 0
+
+    found = in_threads(read, [(part, index) for part in (train, val) for index in range(len(part))], "read")
+    if problems:
+        raise refusal(listed.root, problems)
+    counts = np.stack([one[0] for one in found])
+    if not counts[: len(train), :-1][:, task.drawn].any():
         part = f"the {len(train)} images of the training part"
-        raise no_foreground(folder.kind, part, options.mask_threshold).as_error(root)
-    return TrainingData(
-        task=folder.task,
-        split=split,
-        train=train,
-        val=val,
-        reader=reader,
-        normalise=_normalisation(normalise, train),
+        raise no_foreground(listed.folder.kind, part, threshold).as_error(listed.root)
+    if normalise == "dataset":
+        normalisation = normalisation_of(sum(one[1] for one in found))
+    else:
+        normalisation = IMAGENET if train.reader.channels == 3 else IMAGENET_GREY
+    return EarlierStart(
+        digest=listed.digest(),
+        kind=listed.folder.kind,
+        reader=train.reader,
+        normalise=normalisation,
+        sizes={"train": _sizes(train), "val": _sizes(val)},
+        target_channels=train.target_channels,
         pixels={"train": counts[: len(train), :-1].sum(0), "val": counts[len(train) :, :-1].sum(0)},
-        description=_describe(folder.task, counts, train, val),
-        notes=folder.notes,
+        description=_describe(task, counts, train, val),
     )
 
 
-def _normalisation(name: str, train: Samples) -> Normalisation:
-    if name == "imagenet":
-        return IMAGENET if train.reader.channels == 3 else IMAGENET_GREY
-    return measure(train[i][0] for i in range(len(train)))
-
-
-def _read_all(parts: Sequence[Samples], *, root: Path, problems: list[FileError]) -> np.ndarray:
-    """Reads every sample.
-
-    Args:
-        parts: samples of the data folder `root`.
-        problems: those known before; one error lists them with those that are found here.
-
-    Returns:
-        [images, K + 1] int64, see `Task.pixel_counts`, in the order of the parts.
-    """
-
-    def read(item: tuple[Samples, int]) -> np.ndarray | None:
-        part, index = item
-        try:
-            return part.task.pixel_counts(part[index][1])
-        except FileError as error:
-            problems.append(error)
-
-    counts = in_threads(read, [(part, index) for part in parts for index in range(len(part))], "read")
-    if problems:
-        raise refusal(root, problems)
-    return np.stack(counts)
+def _sizes(part: Samples) -> np.ndarray:
+    """(height, width) of each image in its file, [samples, 2] int32."""
+    return np.array([part.image_sizes[index] for index in range(len(part))], np.int32)
 
 
 def _describe(task: Task, counts: np.ndarray, *parts: Samples) -> str:
@@ -145,6 +190,4 @@ def _describe(task: Task, counts: np.ndarray, *parts: Samples) -> str:
     kind = "RGB" if reader.is_rgb else "grey" if reader.channels == 1 else f"{reader.channels} channels"
     range_of_sizes = smallest if smallest == largest else f"{smallest} to {largest}"
     what = "classes" if task.background else "foreground"
-    unkept = len(sizes) - sum(part.in_memory for part in parts)
-    again = f"; {unkept} do not fit into memory and are read again in every epoch" if unkept else ""
-    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found}{again}"
+    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found}"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from images.image_reader import ANY, CONVERTIBLE, ImageReader, Limits
-from images.intensity import measure_limits
-from images.reading import MAX_PIXELS, read_image
+from images.intensity import limits_of_pixels, some_pixels
+from images.reading import MAX_PIXELS
 from system.errors import DataError, FileError
+from system.threads import as_done
 
 MOST_CHANNELS = 128  # OpenCV, which cuts and flips images, takes no more
+Result = TypeVar("Result")
 
 
 def choose_reader(
@@ -24,8 +27,9 @@ def choose_reader(
     intensity: str,
     max_pixels: int = MAX_PIXELS,
     plane: str | None = None,
+    open_image: Callable[[ImageReader, Path], np.ndarray] = ImageReader.any_channels,
 ) -> ImageReader:
-    """The reader of a run, chosen by the images that it trains with.
+    """The reader of a run, chosen by the images that it trains with. Several threads decode them.
 
     Images that cannot be read are left out here; reading the samples reports all of them at once.
 
@@ -35,6 +39,7 @@ def choose_reader(
             not grey, and else 1.
         intensity: see `ImageReader`; the limits for "run" are measured here.
         plane: see `ImageReader`.
+        open_image: decodes a file as `ImageReader.any_channels` does; it may keep what it decodes.
 
     Raises:
         DataError: `channels` is "auto" and the images have too many channels, or different numbers of them; or
@@ -42,16 +47,21 @@ def choose_reader(
     """
     declared = channels != "auto"
     if channels == "auto":
-        channels = _channels_of(_readable(paths, reader_for("auto", plane=plane, max_pixels=max_pixels)))
+        any_reader = reader_for("auto", plane=plane, max_pixels=max_pixels)
+        channels = _channels_of(_readable(paths, lambda path: _channels_in(open_image(any_reader, path))))
     reader = replace(reader_for(channels, plane=plane, max_pixels=max_pixels), intensity=intensity)
     if not declared:
         reader = replace(reader, pages_are_channels=False)
-    images = lambda: (image for image in _readable(paths, reader) if reader.takes(image.shape[2]))
-    if intensity == "run" and next(images(), None) is not None:
-        return replace(
-            reader, limits=_limits_of(images, reader.channels) if reader.per_channel else measure_limits(images())
-        )
-    return reader
+    if intensity != "run":
+        return reader
+    images = _readable(paths, lambda path: open_image(reader, path))
+    taken = (image for image in images if reader.takes(image.shape[2]))
+    pixels = [some_pixels(image, index) for index, image in enumerate(taken)]
+    if not pixels:
+        return reader
+    return replace(
+        reader, limits=_limits_of(pixels, reader.channels) if reader.per_channel else limits_of_pixels(pixels)
+    )
 
 
 def reader_for(channels: int | str | Sequence[int | str], *, plane: str | None, max_pixels: int) -> ImageReader:
@@ -61,23 +71,28 @@ def reader_for(channels: int | str | Sequence[int | str], *, plane: str | None, 
     return ImageReader(count, max_pixels=max_pixels, plane=plane, select=select, pages_are_channels=channels != "auto")
 
 
-def _limits_of(images: Callable[[], Iterator[np.ndarray]], channels: int) -> tuple[Limits, ...]:
-    """The limits of each channel; `images` returns the images anew."""
+def _limits_of(pixels: Sequence[np.ndarray], channels: int) -> tuple[Limits, ...]:
+    """The limits of each channel, from some pixels of each image, [pixels, channels]."""
     limits = []
     for channel in range(channels):
         try:
-            limits.append(measure_limits(image[..., [channel]] for image in images()))
+            limits.append(limits_of_pixels([some[:, channel] for some in pixels]))
         except DataError as error:
             raise DataError(f"channel {channel} (from 0): {error}") from error
     return tuple(limits)
 
 
-def _channels_of(images: Iterator[np.ndarray]) -> int:
-    """The channels of a run whose images have these: see `choose_reader`."""
+def _channels_in(image: np.ndarray) -> tuple[int, bool]:
+    """The number of channels of [H, W, C], and whether any pixel is not grey."""
+    return image.shape[2], has_colour(image)
+
+
+def _channels_of(images: Iterable[tuple[int, bool]]) -> int:
+    """The channels of a run whose images have these, see `_channels_in` and `choose_reader`."""
     counts, coloured = Counter(), False
-    for image in images:
-        counts[image.shape[2]] += 1
-        coloured = coloured or has_colour(image)
+    for channels, colour in images:
+        counts[channels] += 1
+        coloured = coloured or colour
         if coloured and set(counts) <= set(CONVERTIBLE):
             break  # the others are compared when they are read
     if problem := mixed_channels(counts):
@@ -104,13 +119,16 @@ def mixed_channels(counts: Mapping[int, int]) -> tuple[str, str] | None:
     return found, "save the same channels of all, or set data.channels to the numbers or names of those to read"
 
 
-def _readable(paths: Sequence[Path], reader: ImageReader) -> Iterator[np.ndarray]:
-    """The images at `paths`, without those that cannot be read."""
-    for path in paths:
+def _readable(paths: Sequence[Path], work: Callable[[Path], Result]) -> Iterable[Result]:
+    """`work` of each path, in their order, without those of files that cannot be read."""
+
+    def unless_unreadable(path: Path) -> Result | None:
         try:
-            yield read_image(path, max_pixels=reader.max_pixels, selection=reader.selection(path))
+            return work(path)
         except FileError:
-            continue
+            return None
+
+    return (found for found in as_done(unless_unreadable, paths, "choose") if found is not None)
 
 
 def has_colour(image: np.ndarray) -> bool:

@@ -100,10 +100,14 @@ class ImageReader:
         Raises:
             DataError: the file cannot be used, or it has another number of channels.
         """
-        file = path.path if isinstance(path, ImageFile) else path
-        image = read_image(file, max_pixels=self.max_pixels, selection=self.selection(path))
+        image = self.any_channels(path)
         self.require_channels(image.shape[2], str(path))
         return image
+
+    def any_channels(self, path: Path | ImageFile) -> np.ndarray:
+        """The same as `open`, whatever the number of the channels: the choice of a reader depends on it."""
+        file = path.path if isinstance(path, ImageFile) else path
+        return read_image(file, max_pixels=self.max_pixels, selection=self.selection(path))
 
     def decode(self, data: bytes, name: str) -> np.ndarray:
         """The same as `read`, for the bytes of a file."""

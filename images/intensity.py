@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -66,16 +66,23 @@ def measure_limits(images: Iterable[np.ndarray]) -> tuple[float, float]:
         ValueError: there are no images.
         DataError: all measured pixels are equal.
     """
-    samples = []
-    for index, image in enumerate(images):
-        pixels = image.reshape(-1, image.shape[-1])
-        if len(pixels) > PIXELS_PER_IMAGE:
-            # The pixels are drawn at random, because pixels at equal steps can all lie in a few columns.
-            pixels = pixels[np.random.default_rng(index).integers(0, len(pixels), PIXELS_PER_IMAGE)]
-        samples.append(pixels.ravel())
-    if not samples:
+    return limits_of_pixels([some_pixels(image, index) for index, image in enumerate(images)])
+
+
+def some_pixels(image: np.ndarray, index: int) -> np.ndarray:
+    """At most 4096 pixels of an image [H, W, C], with all channels: [pixels, C]; `index` is its place among all."""
+    pixels = image.reshape(-1, image.shape[-1])
+    if len(pixels) > PIXELS_PER_IMAGE:
+        # The pixels are drawn at random, because pixels at equal steps can all lie in a few columns.
+        return pixels[np.random.default_rng(index).integers(0, len(pixels), PIXELS_PER_IMAGE)]
+    return pixels.copy()  # so that it does not hold the image in memory
+
+
+def limits_of_pixels(pixels: Sequence[np.ndarray]) -> tuple[float, float]:
+    """The limits that `measure_limits` finds, given `some_pixels` of each image; it raises the same errors."""
+    if not pixels:
         raise ValueError("no images to measure limits of; give at least one")
-    low, high = _robust_range(np.concatenate(samples))
+    low, high = _robust_range(np.concatenate([some.ravel() for some in pixels]))
     if low == high:
         raise DataError(f"all pixels measured are {low}; limits for all images need images that are not constant")
     return low, high

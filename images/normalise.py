@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
+
+COUNTED = 2**24  # pixels at once: OpenCV counts in float32, which is exact up to here
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,23 @@ IMAGENET_GREY = Normalisation(mean=(0.449,), std=(0.226,))
 
 def measure(images: Iterable[np.ndarray]) -> Normalisation:
     """Mean and standard deviation of every channel over all pixels of [H, W, C] uint8 images."""
-    count, total, squares = 0, 0, 0
-    for image in images:
-        pixels = image.reshape(-1, image.shape[-1]).astype(np.int64)
-        count += len(pixels)
-        total = total + pixels.sum(0)
-        squares = squares + (pixels**2).sum(0)
+    return normalisation_of(sum(map(channel_sums, images)))
+
+
+def channel_sums(image: np.ndarray) -> np.ndarray:
+    """[H, W, C] uint8 → [3, C] int64: the number of pixels, their sum and the sum of their squares in each channel."""
+    flat, values = image.reshape(-1, 1, image.shape[-1]), np.arange(256)
+    counts = np.zeros((image.shape[-1], 256), np.int64)
+    for first in range(0, len(flat), COUNTED):
+        block = flat[first : first + COUNTED]
+        for channel in range(image.shape[-1]):
+            counts[channel] += cv2.calcHist([block], [channel], None, [256], [0, 256]).ravel().astype(np.int64)
+    return np.stack([counts.sum(1), counts @ values, counts @ values**2])
+
+
+def normalisation_of(sums: np.ndarray) -> Normalisation:
+    """Mean and standard deviation of every channel, from the `channel_sums` of all images, added up."""
+    count, total, squares = sums
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
     deviation[deviation < 1e-3 * 255] = 255  # a constant channel is not scaled, because its deviation is zero

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")  # where Linux shows the control groups, by which containers and schedulers set limits
-MEMBERSHIP = Path("/proc/self/cgroup")  # the control groups of this process, one per line
+from system.control_groups import CGROUPS, MEMBERSHIP, group_folders
 
 
 def usable_cores() -> int:
@@ -23,28 +21,10 @@ def cgroup_limit(mount: Path, membership: Path) -> float | None:
     A group is limited by all groups above it as well, so that the lowest limit counts.
 
     Args:
-        mount: the folder of the control groups, as of version 2 or of version 1.
-        membership: the file with the control groups of this process.
+        mount, membership: see `system.control_groups.group_folders`.
     """
-    limits = [_limit_of(folder) for folder in _folders(mount, membership)]
+    limits = [_limit_of(folder) for folder in group_folders(mount, membership, "cpu")]
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _folders(mount: Path, membership: Path) -> Iterator[Path]:
-    """The folders that may limit this process. Some do not exist: a container sees its own group as the topmost one."""
-    yield from (mount, mount / "cpu")
-    try:
-        lines = membership.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return
-    for line in lines:
-        controllers, _, path = line.partition(":")[2].partition(":")
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        group = mount / "cpu" if controllers else mount  # version 1 has a tree for each controller, version 2 one
-        for name in Path(path).parts[1:]:
-            group /= name
-            yield group
 
 
 def _limit_of(folder: Path) -> float | None:

@@ -10,6 +10,9 @@ from collections import Counter
 MAX_BYTES = 200
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z")  # names of devices in Windows, in any folder
 
+# Control characters, line ends, halves of characters, and marks that change the direction of writing.
+UNWRITABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
 
 def fault_of(name: object) -> str | None:
     """Why `name` cannot be the name of a folder on every system; None if it can."""
@@ -52,10 +55,7 @@ def _too_long(name: str) -> str | None:
 
 def unwritable(name: str) -> bool:
     """Whether `name` contains control characters, line ends, or bytes that the encoding of the system does not have."""
-    return any(ord(letter) < 32 or 127 <= ord(letter) < 160 or letter in "\u2028\u2029" for letter in name) or any(
-        "\ud800" <= letter <= "\udfff" or "\u202a" <= letter <= "\u202e" or "\u2066" <= letter <= "\u2069"
-        for letter in name  # halves of characters, and marks that change the direction of writing
-    )
+    return UNWRITABLE.search(name) is not None
 
 
 def shown(name: str) -> str:

@@ -176,7 +176,7 @@ def test_the_run_says_which_augmentation_it_used_and_how_many_workers(small_conf
 def test_samples_that_do_not_fit_on_the_device_end_with_2_and_leave_no_run(
     small_config, run_main, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("datasets.loading.device_samples.CACHE_BYTES", 1000)
+    monkeypatch.setattr("datasets.loading.device_samples.free_memory", lambda: 1000)
     code, _, err = run_main(train, "--config", small_config, "data.on_device=true")
     assert code == 2
     assert "cpu has room for 0 MiB; free some" in err

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from datasets.folder.problems import Problem
-from datasets.threads import in_threads
+from system.threads import in_threads
 
 NAME = "SHA256SUMS"
 

@@ -12,9 +12,9 @@ from datasets.check.report import Report
 from datasets.folder.listing import list_files
 from datasets.folder.problems import Problem, in_order
 from datasets.folder.truth_files import TruthFiles, choose_truth
-from datasets.threads import in_threads
 from images.choosing import reader_for
 from images.reading import MAX_PIXELS
+from system.threads import in_threads
 
 NOTHING = TruthFiles("masks", "masks", {})  # where it is not clear what the truth is
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tasks.task import DEFAULTS, Task, TaskOptions
 from tasks.truth import Truth
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One image and the files of its truth.
 
@@ -108,12 +109,17 @@ def _samples(listing: Listing, chosen: TruthFiles) -> tuple[Sample, ...]:
     )
 
 
-def read_sample(sample: Sample, reader: ImageReader, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+def read_sample(
+    sample: Sample, reader: ImageReader, truth: Truth, *, open_image: Callable[[Path], np.ndarray] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Image [H, W, channels] uint8 and its truth as `truth.read` gives it, at the files' own size.
+
+    Args:
+        open_image: stands for `reader.open`, where an image may be decoded already.
 
     Raises:
         FileError: a file cannot be used, or the truth's size differs from the image's.
     """
-    image = reader.read(sample.image)
+    image = reader.convert((open_image or reader.open)(sample.image))
     pixels = truth.read(sample.truth, like=sample.image, shape=image.shape[:2], max_pixels=reader.max_pixels)
     return image, pixels

@@ -33,7 +33,7 @@ def files_by_id(root: Path, folder: str, truth: str | None, problems: list[Probl
     files: dict[str, list[str]] = {}
     for path, inner in _files(root / folder, depth=0 if folder == "." else DEEPEST):
         name = "/".join([part for part in (folder, inner) if part not in ("", ".")] + [path.name])
-        written, suffix = shown(name), os.path.splitext(path.name)[1].lower()  # noqa: PTH122
+        written, suffix = shown(name), _suffix(path.name)
         if path.name.endswith(PICKLE):
             found = "a result of Cellpose in a format that is not read"
             problems.append(Problem("ignored file", (written,), found, PICKLE_FIX, truth))
@@ -60,15 +60,18 @@ def renamed(files: Mapping[str, str], naming: Naming) -> dict[str, str]:
     return {naming.image_of(name): file for name, file in files.items()}
 
 
-def images_in(folder: Path) -> list[Path]:
-    """Returns the files in `folder` itself that are read as images, sorted, without hidden ones."""
-    found = [Path(entry.path) for entry in _visible(folder) if not entry.is_dir()]
-    return [path for path in found if path.suffix.lower() in EXTENSIONS]
+def images_in(folder: Path) -> list[str]:
+    """Returns the names of the files in `folder` itself that are read as images, sorted, without hidden ones."""
+    return [entry.name for entry in _visible(folder) if not entry.is_dir() and _suffix(entry.name) in EXTENSIONS]
 
 
 def folders_in(folder: Path) -> list[str]:
     """Returns the names of the folders in `folder`, sorted, without hidden ones."""
     return [entry.name for entry in _visible(folder) if entry.is_dir()]
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
 def _files(folder: Path, *, depth: int, inner: str = "") -> Iterator[tuple[os.DirEntry, str]]:

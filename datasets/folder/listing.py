@@ -158,7 +158,7 @@ def _class_folders(
     Args:
         others: whether there is other truth, so that masks may be missing.
     """
-    files = [f"masks/{shown(path.name)}" for path in images_in(root / "masks")]
+    files = [f"masks/{shown(name)}" for name in images_in(root / "masks")]
     names = folders_in(root / "masks")
     if names and set(names) - set(folders_in(root / "images")):
         found, fix = "masks/ holds class folders and also files", "move it into the folder of its class, or remove it"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datasets.folder.description import NAME
 from datasets.folder.listing import FLAT_CLASS, Listing
 from datasets.folder.problems import Problem
-from datasets.folder.recognition import Evidence, look_at
+from datasets.folder.recognition import FILES, Evidence, look_at, spread
 from images.reading import MAX_PIXELS
 from tasks.truth import ClassMaps, LabelForeground, LabelMaps, MaskFiles, Truth
 
@@ -113,7 +113,7 @@ def _class_of_labels(listing: Listing) -> str:
 
 def _evidence(listing: Listing, max_pixels: int) -> Evidence:
     files = sorted({file for of in listing.masks.values() for file in of.values()})
-    return look_at([listing.root / file for file in files], max_pixels=max_pixels)
+    return look_at([listing.root / file for file in spread(files, FILES)], max_pixels=max_pixels)
 
 
 def _no_label_maps(found: str) -> Problem:

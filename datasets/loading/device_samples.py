@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from datasets.crop import at_least
-from datasets.samples import CACHE_BYTES, Samples
+from datasets.samples import Samples
 from system.errors import ConfigError
+from system.memory import free_memory
+from system.threads import in_threads
 
 SHARE = 0.25  # data.on_device: auto takes at most this share of a GPU's free memory; the training needs the rest
 
@@ -33,9 +35,13 @@ class DeviceSamples:
         areas = np.prod(self.sizes, axis=1)
         self._starts = np.cumsum(areas) - areas
         self._pixels = torch.empty(int(areas.sum()), _depth(samples), dtype=torch.uint8, device=device)
-        for index, (start, area) in enumerate(zip(self._starts, areas, strict=True)):
+
+        def copy(index: int) -> None:
             pair = np.concatenate([at_least(array, window) for array in samples[index]], axis=-1)
+            start, area = self._starts[index], areas[index]
             self._pixels[start : start + area] = torch.from_numpy(pair.reshape(area, -1))
+
+        in_threads(copy, range(len(samples)), "copy")  # after a resume the samples are not decoded yet
         self._rows, self._columns = (torch.arange(side, device=device) for side in window)
 
     @property
@@ -87,13 +93,13 @@ def keep_on_device(wanted: bool | str, samples: Samples, window: tuple[int, int]
     `auto` keeps them on CUDA, if they take at most a quarter of its free memory.
 
     Raises:
-        ConfigError: true is asked for, but the samples need more than the free memory of CUDA; on other devices, more
-            than the memory that a set may take.
+        ConfigError: true is asked for, but the samples need more than the free memory: that of CUDA, or on other
+            devices that of the machine.
     """
     if wanted is False or (wanted == "auto" and device.type != "cuda"):
         return False
     needed = int(np.prod(_padded_sizes(samples, window), axis=1).sum()) * _depth(samples)
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else CACHE_BYTES
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     if wanted is True and needed > free:
         raise ConfigError(
             f"data.on_device: true, but the training samples take {needed / 2**20:,.0f} MiB and {device} has room for "
@@ -110,4 +116,4 @@ def _padded_sizes(samples: Samples, window: tuple[int, int]) -> np.ndarray:
 
 def _depth(samples: Samples) -> int:
     """Returns the number of bytes of a pixel: the channels of the image and of the encoded target."""
-    return sum(array.shape[-1] for array in samples[0])
+    return samples.reader.channels + samples.target_channels

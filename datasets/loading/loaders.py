@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
@@ -130,7 +131,9 @@ def training_loader(
     if on_device:
         return DeviceLoader(dataset, batches, change, device=device)
     if workers == "auto":
-        batch_bytes = -(-batches.batch_size // ranks) * sum(tensor.nbytes for tensor in dataset[0, 0])
+        pixels = -(-batches.batch_size // ranks) * height * width
+        of_target = samples.task.to_tensor(np.zeros((1, 1, samples.target_channels), np.uint8))
+        batch_bytes = pixels * (samples.reader.channels * torch.float32.itemsize + of_target.nbytes)
         workers = choose_workers(on_gpu=device.type != "cpu", batch_bytes=batch_bytes)
     return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
 

@@ -25,6 +25,7 @@ from datasets.loading.worker_process import WatchedSet, collate, signals_held, s
 from datasets.samples import TrainingSet
 from system.cores import usable_cores
 from system.errors import DataError
+from system.memory import free_share
 
 PATIENCE = 300  # seconds for one batch; a worker that needs longer counts as lost
 GLANCE = 1  # seconds between two looks whether all workers live, while a batch is waited for
@@ -32,6 +33,8 @@ MOST_WORKERS = 8
 CORES_PER_WORKER = 8  # when a CPU trains: its threads use all cores, and would wait for one that a worker uses
 AHEAD = 3  # batches of each worker in shared memory: two are waiting and one is being read
 SHARED_MEMORY = Path("/dev/shm")
+MEMORY_SHARE = 0.25  # of the free memory for workers: samples take half of it, and the training needs some
+WORKER_BYTES = 256 * 2**20  # memory of one worker besides batches and shared samples
 
 
 class TrainingLoader(EpochLoader, DataLoader):
@@ -176,9 +179,10 @@ def _errors_of(thread: threading.Thread | None) -> list[BaseException]:
 def choose_workers(*, on_gpu: bool, batch_bytes: int) -> int:
     """The number of worker processes that suits this machine.
 
-    With a GPU it is one less than the usable cores, and at most 8; when the CPU trains it is one for each 8 cores. The
-    processes of one training on one machine (LOCAL_WORLD_SIZE of torchrun) share the cores and the shared memory for
-    the batches. It is 0 where processes are not forked, because each would have its own copy of all samples.
+    With a GPU it is one less than the usable cores, and at most 8; when the CPU trains it is one for each 8 cores. It
+    is less where the memory, or the shared memory for the batches, has little room. The processes of one training on
+    one machine (LOCAL_WORLD_SIZE of torchrun) share all these. It is 0 where processes are not forked, because each
+    would have its own copy of all samples.
 
     Args:
         on_gpu: whether a GPU trains.
@@ -189,6 +193,7 @@ def choose_workers(*, on_gpu: bool, batch_bytes: int) -> int:
     sharing = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     cores = usable_cores() // sharing
     workers = cores - 1 if on_gpu else cores // CORES_PER_WORKER
+    workers = min(workers, free_share(MEMORY_SHARE) // (WORKER_BYTES + AHEAD * batch_bytes))
     if SHARED_MEMORY.is_dir():
         workers = min(workers, shutil.disk_usage(SHARED_MEMORY).free // sharing // (AHEAD * batch_bytes))
     return max(0, min(workers, MOST_WORKERS))

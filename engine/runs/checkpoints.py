@@ -17,7 +17,7 @@ class Checkpoints:
     """Saves a training at the end of each epoch, every few minutes within an epoch, and after a signal.
 
     Args:
-        constants: the keys of a checkpoint that never change: config, classes, truth, reader, normalisation, data.
+        constants: the keys of a checkpoint that never change: config, classes, truth, reader, normalisation, data, …
         minutes: a checkpoint is due this many minutes after the last one; it is written at the end of the step.
     """
 

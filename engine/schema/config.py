@@ -62,6 +62,7 @@ class DataConfig(Section):
     split_file: str | None = None  # a CSV file with the columns id,split
     augment: bool = True  # flips, turns, and changes of colour and brightness
     on_device: Choice = "auto"  # keep the training samples on the device and augment them there
+    cache: str | None = "auto"  # folder of decoded samples that memory has no room for; auto: .cache in data.root
 
     @property
     def height_width(self) -> tuple[int, int] | None:

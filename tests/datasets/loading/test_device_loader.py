@@ -186,6 +186,6 @@ def test_auto_is_for_cuda_and_for_sets_that_fit_into_a_quarter_of_its_free_memor
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (needed - 1, needed))
     with pytest.raises(ConfigError, match=r"data.on_device: true, but .* cuda has room for .* data.on_device: false"):
         keep_on_device(True, samples, (24, 24), cuda)
-    monkeypatch.setattr(device_samples, "CACHE_BYTES", needed - 1)
+    monkeypatch.setattr(device_samples, "free_memory", lambda: needed - 1)
     with pytest.raises(ConfigError, match="cpu has room for"):
         keep_on_device(True, samples, (24, 24), CPU)
