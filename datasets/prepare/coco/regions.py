@@ -2,8 +2,8 @@
 
 Source: the format of https://cocodataset.org/#format-data, and the code of its masks in cocoapi. Polygons are filled by
 one exact rule, where cocoapi rounds their points to fifths of a pixel: a pixel belongs to a polygon if its centre lies
-inside. This is written here, because the package pycocotools trusts its input, and every number had to be checked before
-it all the same.
+inside. This is written here, because the package pycocotools trusts its input, and every number had to be checked
+before it all the same.
 """
 
 from __future__ import annotations
