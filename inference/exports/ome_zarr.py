@@ -44,7 +44,7 @@ def write_ome_zarr(path: Path, label_map: LabelMap) -> None:
                 chunks=(min(CHUNK, labels.shape[0]), min(CHUNK, labels.shape[1])),
                 dtype=dtype,
                 fill_value=0,
-                compressors=Blosc("zstd", clevel=3, shuffle=Blosc.BITSHUFFLE),
+                compressors=Blosc("zstd", clevel=3, shuffle=Blosc.NOSHUFFLE),  # labels are smaller unshuffled
                 chunk_key_encoding={"name": "v2", "separator": "/"},
             )
             for top in range(0, len(labels), CHUNK):
