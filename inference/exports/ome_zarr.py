@@ -1,4 +1,4 @@
-"""Label map → OME-Zarr 0.4, which napari, Fiji and QuPath open. The package zarr writes it.
+"""Label map → OME-Zarr 0.4, which napari opens with napari-ome-zarr. The package zarr writes it.
 
 Source: https://ngff.openmicroscopy.org/0.4: a multiscale image of labels with the metadata "image-label".
 """
