@@ -3,6 +3,7 @@
 python predict.py --run outputs/demo --input photo.tif --out outputs/photo
 python predict.py --run outputs/demo --input folder other/*.png --out outputs/folder --threshold 0.4
 python predict.py --run outputs/a outputs/b --tta --input folder --out outputs/together
+python predict.py --run outputs/demo --input folder --out outputs/folder --export roi geojson
 """
 
 from __future__ import annotations
@@ -15,10 +16,16 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from inference.exports.formats import FORMATS as EXPORTS
+from inference.exports.formats import HELP as EXPORT_HELP
+from inference.exports.formats import require_packages
 from system.command_line import fraction, micrometres
 from system.errors import DataError, leave, run_script
 
 if typing.TYPE_CHECKING:
+    from engine.distributed import Ranks
+    from images.image_reader import ImageFile
+    from inference.files.prediction_exports import PredictionExports
     from inference.predictor import ImagePredictor
 
 
@@ -45,6 +52,8 @@ def main() -> None:
     parser.add_argument("--measure", action=argparse.BooleanOptionalAction, help=measure_help)
     size_help = "side of a pixel in µm, in place of what the files say, for the columns in µm and for densities"
     parser.add_argument("--pixel-size", type=partial(micrometres, option="--pixel-size"), metavar="UM", help=size_help)
+    export_help = f"also write the cells for other tools: {EXPORT_HELP}"
+    parser.add_argument("--export", nargs="+", choices=EXPORTS, default=[], metavar="FORMAT", help=export_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     given = parser.parse_args()
     predict(
@@ -57,6 +66,7 @@ def main() -> None:
         plane=given.plane,
         measure=given.measure,
         pixel_size=given.pixel_size,
+        export=given.export,
     )
 
 
@@ -71,14 +81,15 @@ def predict(
     plane: str | None = None,
     measure: bool | None = None,
     pixel_size: float | None = None,
+    export: Sequence[str] = (),
 ) -> None:
     """Predicts every image that `inputs` name and that has no results in `out` yet.
 
     Raises:
         ConfigError: there is nothing to predict; there is no such plane; two images have the same id (see
             `inference.files.inputs`); a threshold is given for a multiclass run; the network does not have this depth;
-            the runs cannot predict together; cells shall be measured and the task has none; or `out` holds results of
-            other runs, options or images.
+            the runs cannot predict together; cells shall be measured and the task has none; a format of `export` needs
+            a package that is missing, or cells; or `out` holds results of other runs, options or images.
         DataError: some images could not be read. All other images are done. Among several processes only the last one
             to end raises this, for all.
     """
@@ -87,6 +98,7 @@ def predict(
     from inference.files.inputs import find_images
     from inference.files.outputs import PredictionFolder
     from inference.files.planes import images_of
+    from inference.files.prediction_exports import PredictionExports
     from inference.pipeline.pipeline import Pipeline
     from inference.pipeline.prediction_stages import PredictionStages
     from inference.pipeline.shares import Share, own_cores, use_own_device
@@ -94,6 +106,7 @@ def predict(
     from system.progress_bar import progress_bar
 
     ranks = Ranks.of_torchrun()
+    require_packages(export)
     found = find_images(inputs, out)
     if plane is not None:
         parse_plane(plane)  # a wrong one is refused before the run is loaded
@@ -105,12 +118,14 @@ def predict(
         predictor.require_cells()
     cells = predictor.decoding is not None
     folder = PredictionFolder(out, predictor.task, cells=cells, measures=measure is not False)
+    exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
     options = ({} if depth is None else {"depth": depth}) | ({"tta": True} if tta else {})
     options |= {} if plane is None else {"plane": plane}
     options |= {} if pixel_size is None else {"pixel_size": pixel_size}
     folder.require_same(**origin_of(runs, predictor), threshold=threshold, **options)
+    folder.note_exports(export)
     folder.claim(images)
-    share = Share(images, folder, ranks)
+    share = Share(images, folder, ranks, is_finished=exports.is_done)
     if ranks.is_first:
         announce(runs, predictor)
         print(f"images  {share}", flush=True)
@@ -124,20 +139,36 @@ def predict(
     for sentence in predictor.reader.conversions(len(share.missing) - len(failures)):
         print(f"read    {sentence}")
     print(f"wrote   the results of {len(share.missing) - len(failures)} images to {out}", flush=True)
+    failures |= write_exports(exports, share.images, ranks)
     everyones = share.failures_of_all(failures)
     if everyones is None:  # another process will fail for all of them; torchrun would end it if this one failed now
         if failures:
             print("\n  ".join([f"{len(failures)} images could not be used:", *failures.values()]), file=sys.stderr)
         return
+    unwritten = exports.write_whole([image for image in images if image not in everyones])
     if cells is not None:
         print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {out / 'images.csv'}")
     if found.truth:
         print(found.truth_line(), flush=True)
     if found.skipped:
         print(found.skipped_line(), flush=True)
-    if problems := [*map(str, found.refused), *everyones.values()]:
+    if problems := [*map(str, found.refused), *everyones.values(), *unwritten]:
         named = len(images) + len(found.refused)
         raise DataError("\n  ".join([f"{len(problems)} of {named} images could not be used:", *problems]))
+
+
+def write_exports(exports: PredictionExports, images: Sequence[ImageFile], ranks: Ranks) -> dict[ImageFile, str]:
+    """Writes the files of other tools that these images lack, and returns why that failed, for each such image."""
+    from inference.pipeline.shares import own_cores
+    from system.progress_bar import progress_bar
+
+    missing = exports.missing(images)
+    if not missing:
+        return {}
+    with progress_bar(title="export", total=len(missing), keep=True, hidden=not ranks.is_first) as bar:
+        failures = exports.write(missing, threads=own_cores(ranks), advance=bar.update)
+    print(f"export  files of other tools for {len(missing) - len(failures)} images", flush=True)
+    return {image: failures[image.id] for image in images if image.id in failures}
 
 
 def announce(runs: Sequence[Path], predictor: ImagePredictor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,15 +18,18 @@ from system.regular_file import require_regular
 MAX_PIXELS = 2**36  # of an image read by regions: 262,144², more than the largest slide scanners make
 MAX_SEGMENTS = 2**21  # twice the number of tiles of 256² in such an image; the list of them takes some 100 MB
 MAX_SEGMENT = 2**26  # pixels of one compressed strip or tile: it is decoded as a whole
+TYPES = (np.uint8, np.uint16)  # of images
 LOSSLESS = (UNCOMPRESSED, 5, 8, 32946)  # values of the compression tag: LZW, and deflate by its two numbers
 
 
-def open_regions(path: Path, *, above: int, selection: Selection = IMAGE) -> TiffRegions | None:
+def open_regions(
+    path: Path, *, above: int, selection: Selection = IMAGE, types: Sequence[type] = TYPES
+) -> TiffRegions | None:
     """Opens a file whose rows can be read in parts; None if it has to be read whole.
 
-    These are TIFF files of more than `above` pixels, of any number of channels with or without alpha, in 8 or 16 bits,
-    upright, and uncompressed or compressed with LZW or deflate. Of a stack one plane is read; the brightest of several
-    planes needs the whole file.
+    These are TIFF files of more than `above` pixels, of any number of channels with or without alpha, of one of the
+    unsigned `types`, upright, and uncompressed or compressed with LZW or deflate. Of a stack one plane is read; the
+    brightest of several planes needs the whole file.
 
     Raises:
         Refusal: the file is such a one, but it is cut off, damaged or too large, or does not have what is selected.
@@ -34,7 +38,7 @@ def open_regions(path: Path, *, above: int, selection: Selection = IMAGE) -> Tif
     require_regular(path)
     file = path.open("rb")
     try:
-        regions = _regions_of(file, above, selection)
+        regions = _regions_of(file, above, selection, types)
     except BaseException:
         file.close()
         raise
@@ -43,7 +47,7 @@ def open_regions(path: Path, *, above: int, selection: Selection = IMAGE) -> Tif
     return regions
 
 
-def _regions_of(file: BinaryIO, above: int, selection: Selection) -> TiffRegions | None:
+def _regions_of(file: BinaryIO, above: int, selection: Selection, types: Sequence[type]) -> TiffRegions | None:
     if FORMATS.get(file.read(4)) != "TIFF":
         return None
     file.seek(0)
@@ -55,19 +59,19 @@ def _regions_of(file: BinaryIO, above: int, selection: Selection) -> TiffRegions
         volume = TiffVolume(file, data, max_pixels=MAX_PIXELS, max_segments=MAX_SEGMENTS)
     indices, as_channels = indices_of(volume, selection)
     pages = [volume.parts_of(index) for index in indices]
-    if None in pages or (len(pages) > 1 and not as_channels) or not _is_plain(volume.page, volume.alpha):
+    if None in pages or (len(pages) > 1 and not as_channels) or not _is_plain(volume.page, volume.alpha, types):
         return None
     names = () if as_channels else volume.channel_names
     return TiffRegions(file, volume, [page for part in pages for page in part], selection, names)
 
 
-def _is_plain(page: Any, alpha: bool | None) -> bool:  # noqa: ANN401 - types of tifffile, whose import is slow
+def _is_plain(page: Any, alpha: bool | None, types: Sequence[type]) -> bool:  # noqa: ANN401 - types of tifffile, whose import is slow
     """Whether the pixels of a page need nothing but decoding."""
     rows, columns = _segment_size(page)
     return (
         alpha is not None  # else only all the values can show whether the fourth channel is alpha
-        and page.bitspersample in (8, 16)
-        and page.dtype in (np.uint8, np.uint16)
+        and page.dtype in types
+        and page.bitspersample == np.dtype(page.dtype).itemsize * 8
         and page.photometric in (BLACK_IS_ZERO, RGB)
         and page.compression in LOSSLESS
         and (page.is_final or rows * columns <= MAX_SEGMENT)
@@ -86,7 +90,7 @@ class TiffRegions:
 
     Attributes:
         shape: (H, W, C) of what is selected; alpha is left out.
-        dtype: uint8 or uint16.
+        dtype: one of the types that `open_regions` was asked for.
     """
 
     def __init__(

@@ -26,9 +26,11 @@ ALLOWED = {
     "inference/cells": {"tasks", "images", "metrics", "system"},
     "inference/measurements": {"images", "system"},
     "inference": {"inference/cells", "tasks", "images", "models", "engine", "system"},
+    "inference/exports": {"images", "system"},
     "inference/files": {
         "inference/cells",
         "inference/measurements",
+        "inference/exports",
         "inference",
         "tasks",
         "images",

@@ -15,6 +15,7 @@ MICROSCOPES = {  # file → the only package that it takes
 }
 WRITER = "images/writing.py"  # takes Pillow's class of images to save arrays, and nothing else of Pillow
 LABEL_WRITER = "images/label_tiff.py"  # takes tifffile's writer, and nothing else of tifffile
+ZARR_WRITER = "inference/exports/ome_zarr.py"  # takes zarr to make new groups, and opens none
 OUTSIDE = {"tests", "benchmarks", "inputs", "outputs", "venv", "build"}  # the first two look at files in their own way
 PACKAGES = {"tifffile", "PIL", "imageio", "skimage.io", "torchvision.io", "torchvision.datasets", "imagecodecs"}
 PACKAGES |= set(MICROSCOPES.values()) | {"czifile", "readlif", "bioio", "aicsimageio"}
@@ -55,6 +56,12 @@ def strays_of_the_writer(source):
             yield from taken_by(node)
 
 
+def calls_of(package, source):
+    """Returns the attributes of a package that Python source uses."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id == package}
+
+
 def test_only_the_reader_opens_pixels():
     names = [path.relative_to(ROOT) for path in sorted(ROOT.rglob("*.py"))]
     names = [name for name in names if name.parts[0] not in OUTSIDE and not any(p.startswith(".") for p in name.parts)]
@@ -63,11 +70,15 @@ def test_only_the_reader_opens_pixels():
     assert set(sources) >= READER | {"train.py", "val.py", "inference/files/report.py"}
     found = {name: list(strays(source)) for name, source in sources.items()}
     assert {
-        name: what for name, what in found.items() if what and name not in READER | {WRITER, LABEL_WRITER, *MICROSCOPES}
+        name: what
+        for name, what in found.items()
+        if what and name not in READER | {WRITER, LABEL_WRITER, ZARR_WRITER, *MICROSCOPES}
     } == {}
     assert found[WRITER] == ["PIL", "PIL.Image"]
     assert list(strays_of_the_writer(sources[WRITER])) == []
     assert found[LABEL_WRITER] == ["tifffile", "tifffile.TiffWriter"]
+    assert found[ZARR_WRITER] == ["zarr"]
+    assert calls_of("zarr", sources[ZARR_WRITER]) == {"create_group"}
     for name, package in MICROSCOPES.items():
         assert {what.split(".")[0] for what in found[name]} == {package}
     assert found["images/reading.py"] == ["imdecode"]
@@ -118,6 +129,10 @@ def test_a_stray_is_seen(source):
 )
 def test_a_writer_that_opens_pixels_is_seen(source):
     assert list(strays_of_the_writer(source))
+
+
+def test_a_writer_of_zarr_that_opens_is_seen():
+    assert calls_of("zarr", "import zarr\nzarr.create_group(p)\nzarr.open(p)") == {"create_group", "open"}
 
 
 def test_a_writer_that_saves_is_passed():

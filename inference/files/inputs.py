@@ -17,7 +17,8 @@ from system.errors import ConfigError, FileError
 from system.names import fault_of_id, shown
 
 COMPANIONS = ("thumbs.db", "ehthumbs.db", "desktop.ini")  # Windows puts them into any folder
-RESULTS = (".png", ".tif", ".csv")  # extensions of the files that are named after an id
+# What is added to an id in the names of its results.
+RESULTS = (".png", ".tif", ".csv", ".zip", ".geojson", "_cp_masks.tif", ".zarr")
 SHOWN = 10  # names in a message
 
 

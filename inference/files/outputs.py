@@ -25,6 +25,7 @@ from tasks.task import Task
 
 COLOURS = 7  # that people can distinguish; neighbouring cells rarely have the same
 DESCRIPTION, SOURCES = "prediction.yaml", "sources.csv"
+EXPORTS = "exports"  # the key of the description that lists the formats; results do not depend on them
 
 
 class PredictionFolder:
@@ -52,8 +53,19 @@ class PredictionFolder:
         note = self.path / DESCRIPTION
         if not note.exists():
             write_text(note, yaml.safe_dump(origin, sort_keys=False))
-        elif (there := read_yaml(note)) != origin:
+            return
+        there = read_yaml(note)
+        there.pop(EXPORTS, None)
+        if there != origin:
             raise ConfigError(f"{self.path} holds masks made with {there}, not {origin}; choose another --out")
+
+    def note_exports(self, formats: Sequence[str]) -> None:
+        """Adds formats of other tools to those that are noted. Call it after `require_same`."""
+        note = self.path / DESCRIPTION
+        noted = read_yaml(note)
+        listed = sorted({*noted.get(EXPORTS, ()), *formats})
+        if listed != noted.get(EXPORTS, []):
+            write_text(note, yaml.safe_dump(noted | {EXPORTS: listed}, sort_keys=False))
 
     def claim(self, images: Sequence[ImageFile]) -> None:
         """Notes in sources.csv which file each id belongs to.

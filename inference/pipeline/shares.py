@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from engine.distributed import Ranks
@@ -51,13 +51,24 @@ class Share:
     Torchrun ends all processes as soon as one of them fails. So a process notes its failures below OUT/failed, and ends
     as if there were none. The process that ends last sees all notes, and fails for all.
 
+    Args:
+        is_finished: whether nothing is left to do for the image of an id; by default whether it is predicted.
+
     Attributes:
         images: those of this process.
         missing: those of them that have no results yet.
     """
 
-    def __init__(self, images: Sequence[ImageFile], folder: PredictionFolder, ranks: Ranks) -> None:
+    def __init__(
+        self,
+        images: Sequence[ImageFile],
+        folder: PredictionFolder,
+        ranks: Ranks,
+        *,
+        is_finished: Callable[[str], bool] | None = None,
+    ) -> None:
         self._all, self._folder, self._ranks = images, folder, ranks
+        self._is_finished = is_finished or folder.is_done
         self.images = share_of(images, ranks)
         self.missing = [image for image in self.images if not folder.is_done(image.id)]
         self._remove_notes(self.images)
@@ -76,7 +87,7 @@ class Share:
             return dict(failures)
         for image, reason in failures.items():
             write_text(self._note(image), reason)
-        unfinished = [image for image in self._all if not self._folder.is_done(image.id)]
+        unfinished = [image for image in self._all if not self._is_finished(image.id)]
         notes = {image: self._note(image) for image in unfinished}
         noted = {image: note.read_text(encoding="utf-8") for image, note in notes.items() if note.exists()}
         if len(noted) < len(unfinished):

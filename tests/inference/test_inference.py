@@ -6,7 +6,7 @@ import torch
 
 from images.resize import resize_logits
 from inference.files.overlays import PREDICTION, TILE, TRUTH, Overlay, contact_sheet, draw_outlines
-from inference.files.report import _best_median_worst
+from inference.files.report import best_median_worst
 from tasks.multilabel import Multilabel
 
 DECIDE = Multilabel(("a", "b")).decide
@@ -50,7 +50,7 @@ def test_a_sheet_has_a_row_per_group():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 12, 133])
 def test_best_median_and_worst(count):
-    groups = dict(_best_median_worst(np.arange(count), 4))
+    groups = dict(best_median_worst(np.arange(count), 4))
     assert groups["best"][0] == 0
     assert groups["worst"][-1] == count - 1
     assert all(1 <= len(group) <= 4 for group in groups.values())

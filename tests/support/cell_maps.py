@@ -1,38 +1,39 @@
-"""Random label maps for tests of measurements: touching, cut, hollow, scattered and one-pixel cells, ids with gaps."""
+"""Label maps with everything that outlines and codes find hard, and the pixels of outlines without our own code."""
 
 import numpy as np
 
-LARGEST = 2**31 - 1
+RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]])  # its hole touches the outside at a corner
+NESTED = np.array(  # one cell of two parts, one of which lies in the hole of the other
+    [[7, 7, 7, 7, 7], [7, 0, 0, 0, 7], [7, 0, 7, 0, 7], [7, 0, 0, 0, 7], [7, 7, 7, 7, 7]]
+)
+DIAGONAL = np.array([[3, 0], [0, 3]])
 
 
-def random_labels(seed):
-    """[H, W] of some integer dtype. Every third map is noise, whose cells are scattered over the whole image."""
+def noise(seed):
+    """A map of up to 14 × 14 pixels, in which nearly every cell has holes and parts, and ids may have gaps."""
     rng = np.random.default_rng(seed)
-    height, width = rng.integers(1, 70, 2)
-    if seed % 3 == 2:
-        labels = rng.integers(0, rng.integers(2, 30), (height, width))
-    else:
-        labels = np.zeros((height, width), np.int64)
-        rows, columns = np.indices(labels.shape)
-        for number in range(1, rng.integers(2, 40)):
-            y, x = rows - rng.uniform(0, height), columns - rng.uniform(0, width)
-            angle, stretch = rng.uniform(0, np.pi), rng.uniform(0.4, 2.5)
-            along, across = y * np.cos(angle) + x * np.sin(angle), x * np.cos(angle) - y * np.sin(angle)
-            distance = np.hypot(along * stretch, across / stretch)
-            radius = rng.uniform(0.5, 15)
-            inner = rng.choice([0, 0.5]) * radius  # a ring, through which other cells are seen
-            labels[(distance <= radius) & (distance >= inner)] = number
-    if not labels.any():
-        labels[0, 0] = 1
-    if seed % 2:  # ids with gaps, up to the largest one that a label map may have
-        labels = np.r_[0, np.sort(rng.choice(LARGEST - 1, labels.max() - 1, replace=False)) + 1, LARGEST][labels]
-    return labels.astype([np.int32, np.uint32, np.int64, np.uint64][seed % 4])
+    ids = rng.integers(0, rng.integers(2, 5), rng.integers(1, 15, 2))
+    return ids * int(rng.choice([1, 7, 10**6, 10**8]))
 
 
-def random_pixels(seed, shape):
-    """[H, W, C] of one to three channels: 8 or 16 bits, or floats with little variation around a large value."""
-    rng = np.random.default_rng(seed)
-    shape = (*shape, rng.integers(1, 4))
-    if seed % 3 == 0:
-        return rng.normal(50_000, 0.01, shape)
-    return rng.integers(0, 2 ** (8 * (seed % 3)), shape).astype((None, np.uint8, np.uint16)[seed % 3])
+def discs(count, *, side=12):
+    """`count` discs of different sizes in a grid, numbered from 1: [H, W] int32."""
+    across = int(np.ceil(np.sqrt(count)))
+    y, x = np.indices((side, side)) - (side - 1) / 2
+    radius = np.hypot(x, y)
+    labels = np.zeros((across * side, across * side), np.int32)
+    for number in range(count):
+        top, left = number // across * side, number % across * side
+        labels[top : top + side, left : left + side][radius < 3 + number % 7 / 3] = number + 1
+    return labels
+
+
+def filled(rings, shape):
+    """How often each pixel lies inside of the closed lines along pixel edges, by the rule of even and odd: bool."""
+    inside = np.zeros(shape, bool)
+    for ring in rings:
+        points = [tuple(map(int, point)) for point in ring]
+        for (x, y), (to_x, to_y) in zip(points, points[1:] + points[:1], strict=True):
+            if x == to_x:
+                inside[min(y, to_y) : max(y, to_y), x:] ^= True
+    return inside

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from datasets.prepare.coco.annotations import CocoImage, CocoObject
-from datasets.prepare.coco.regions import Region, decode_runs, fill_polygon, fill_runs, join
+from datasets.prepare.coco.regions import Region, fill_polygon, fill_runs, join
 from datasets.prepare.painting import LabelPainter
+from images.run_lengths import decode_runs
 from system.errors import DataError
 from system.void import VOID
 

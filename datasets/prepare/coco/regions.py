@@ -1,9 +1,9 @@
-"""Polygons and run-length codes of COCO → the pixels that they cover.
+"""Polygons and runs of COCO → the pixels that they cover. `images.run_lengths` has the codes of runs.
 
-Source: the format of https://cocodataset.org/#format-data, and the code of its masks in cocoapi (`maskApi.c`). The
-codes are decoded as there. Polygons are filled by one exact rule, where cocoapi rounds their points to fifths of a
-pixel: a pixel belongs to a polygon if its centre lies inside. This is written here, because the package pycocotools
-trusts its input, and every number had to be checked before it all the same.
+Source: the format of https://cocodataset.org/#format-data, and the code of its masks in cocoapi. Polygons are filled by
+one exact rule, where cocoapi rounds their points to fifths of a pixel: a pixel belongs to a polygon if its centre lies
+inside. This is written here, because the package pycocotools trusts its input, and every number had to be checked
+before it all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from datasets.prepare.painting import Window
 
 MAX_CROSSINGS = 2**22  # of one polygon with rows of pixels; an outline crosses each row a few times
-MAX_LETTERS = 6  # of one number in a compressed code: 30 bits, and no image has 2**29 pixels
 Region = tuple[Window, np.ndarray]  # a window of the image, and [rows, columns of the window] bool
 NOTHING: Region = (np.s_[0:0, 0:0], np.zeros((0, 0), bool))
 
@@ -63,37 +62,6 @@ def join(regions: Sequence[Region]) -> Region:
     for (down, across), part in regions:
         inside[down.start - top : down.stop - top, across.start - left : across.stop - left] |= part
     return np.s_[top:bottom, left:right], inside
-
-
-def decode_runs(code: str) -> list[int]:
-    """A compressed run-length code of COCO → lengths of runs.
-
-    Each number is written in letters of six bits from "0" on, the lowest five bits first; the sixth bit says that
-    another letter follows, and the fifth bit of the last one is the sign. From the fourth number on, they are
-    differences from the number before the last.
-
-    Raises:
-        ValueError: the text is no such code.
-    """
-    runs: list[int] = []
-    value, shift = 0, 0
-    for letter in code:
-        bits = ord(letter) - 48
-        if not 0 <= bits < 64:
-            raise ValueError(f"its code holds {letter!r}, which is none of the letters of such codes")
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            if shift >= 5 * MAX_LETTERS:
-                raise ValueError(f"its code has a number of more than {MAX_LETTERS} letters")
-            continue
-        if bits & 16:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value, shift = 0, 0
-    if shift:
-        raise ValueError("its code ends within a number")
-    return runs
 
 
 def fill_runs(runs: Sequence[int], shape: tuple[int, int]) -> Region:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from skimage.measure import regionprops_table
-from support.cell_maps import random_pixels
+from support.measured_maps import random_pixels
 
 from images.pixel_size import PixelSize
 from inference.files.cell_tables import CellTables

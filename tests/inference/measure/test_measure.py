@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import tifffile
 from skimage.measure import regionprops_table
-from support.cell_maps import random_labels, random_pixels
+from support.measured_maps import random_labels, random_pixels
 
 import inference.measure.__main__ as measure
 from system.csv_text import unguarded

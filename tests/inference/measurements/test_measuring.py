@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from skimage.measure import regionprops_table
-from support.cell_maps import LARGEST, random_labels, random_pixels
+from support.measured_maps import LARGEST, random_labels, random_pixels
 
 from images.pixel_size import PixelSize
 from inference.measurements import hulls, runs

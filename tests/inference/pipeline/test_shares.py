@@ -76,6 +76,19 @@ def test_without_failures_the_last_one_says_so(folder):
     assert not (folder.path / "failed").exists()
 
 
+def test_an_image_that_still_lacks_a_file_of_another_tool_is_not_finished(folder):
+    exported = set()
+    finished = lambda name: folder.is_done(name) and name in exported
+    shares = [Share(IMAGES[:4], folder, Ranks(rank, 2), is_finished=finished) for rank in (0, 1)]
+    for share in shares:
+        finish(folder, *share.images)
+    exported |= {image.id for image in shares[0].images}
+    assert shares[0].failures_of_all({}) is None  # the other one predicted its images, and still exports
+    (bad, good) = shares[1].images
+    exported.add(good.id)
+    assert shares[1].failures_of_all({bad: "bad is torn"}) == {bad: "bad is torn"}
+
+
 def test_a_note_of_an_earlier_command_does_not_count(folder):
     share, other = (Share(IMAGES[:2], folder, Ranks(rank, 2)) for rank in (0, 1))
     assert share.failures_of_all({share.images[0]: "broken"}) is None

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from skimage.draw import polygon as polygon_of_skimage
 
-from datasets.prepare.coco.regions import MAX_CROSSINGS, decode_runs, fill_polygon, fill_runs, join
+from datasets.prepare.coco.regions import MAX_CROSSINGS, fill_polygon, fill_runs, join
+from images.run_lengths import decode_runs
 
 
 def drawn(region, shape):
@@ -80,27 +81,12 @@ def test_runs_counted_by_hand():
     assert fill_runs([12], (3, 4))[1].size == 0
 
 
-def test_a_code_decoded_by_hand():
-    """Of 40 = 8 + 1 · 32 the lowest bits are 8, with the sixth 40, and 40 + 48 is "X"; then "1".
-
-    The fourth number, 5, is written as 5 − 40 = −35 = 29 − 2 · 32: 29 + 32 + 48 is "m", and −2, as 30 + 48, is "N".
-    """
-    assert decode_runs("2X1") == [2, 40]
-    assert decode_runs("7X19mN") == [7, 40, 9, 5]
-
-
 @pytest.mark.parametrize(
     "runs", [[3, 3], [-1, 13], [13, -1], [2**62, 2**62], [1.5, 10.5], ["2", "10"], [[2], [10]], []]
 )
 def test_runs_that_do_not_fit_the_image(runs):
     with pytest.raises(ValueError, match=r"its (\d+ )?runs"):
         fill_runs(runs, (3, 4))
-
-
-@pytest.mark.parametrize("code", ["~", "\x00", "é", "P", "PPPPPPPPPP", "o" * 1000])
-def test_codes_that_are_none(code):
-    with pytest.raises(ValueError, match="its code"):
-        decode_runs(code)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
