@@ -69,7 +69,7 @@ def test_kinds_of_frames():
     assert "CMYK" in refused(jpeg_header, jpeg(frame(sampling=(0x11,) * 4), scan((1, 2, 3, 4))), 64)
     for marker in (0xC4, 0xC8, 0xCC):  # tables of codes, and reserved
         assert "without pixels" in refused(jpeg_header, jpeg(frame(marker=marker), scan()), 64)
-    for marker in (0xBF, 0xE0):
+    for marker in (0xBF, 0xD0, 0xE0):
         assert jpeg_frame(jpeg(segment(marker, bytes(9)), scan())) is None
 
 
