@@ -66,6 +66,7 @@ def run_tests(root: Path, tests: list[str], *, seconds: float, log: Path) -> int
         with log.open("w") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         code = pytest.main(["-x", "-p", "no:cacheprovider", "--rootdir", str(root), *tests], plugins=[FastFirst()])
         sys.stdout.flush()
         os._exit(int(code))
