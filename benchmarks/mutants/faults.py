@@ -97,11 +97,11 @@ def drawn(file: str, source: str, *, seed: int) -> list[Change]:
 
 def fault(file: str, source: str, change: Change) -> Fault | None:
     """Makes a change in the text of a file; None if Python cannot read the text or sees no change in it."""
-    text = mutate_code(source, get_operator(change.operator)(), change.occurrence)
     try:
+        text = mutate_code(source, get_operator(change.operator)(), change.occurrence)
         if ast.dump(ast.parse(text)) == ast.dump(ast.parse(source)):
             return None
-    except SyntaxError:
+    except (SyntaxError, AttributeError):  # the second where cosmic-ray meets a dotted name behind `except`
         return None
     old, new = source.split("\n"), text.split("\n")
     first = next(index for index, (a, b) in enumerate(zip(old, new, strict=False)) if a != b)

@@ -131,3 +131,9 @@ def test_an_image_of_many_blocks_is_converted_like_its_rows(dtype):
     assert np.array_equal(to_uint8(image, (20, 200), stretch=True), np.concatenate(rows))
     eight_bits = image.astype(np.uint8)
     assert np.array_equal(to_channels(eight_bits, 1), np.concatenate([to_channels(row[None], 1) for row in eight_bits]))
+
+
+def test_a_percentile_between_two_values_is_rounded_as_numpy_does():
+    """NumPy interpolates from the nearer end; from the other end, the last bit of this one would differ."""
+    values = np.array([111, 190], np.uint8)
+    assert range_of_counts(counts_of(values))[1] == np.percentile(values.astype(np.float64), 99.9) == 189.92100000000002
