@@ -9,4 +9,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "factors = [max(factor >> 4, factor & 15) for factor in content[7 : 6 + 3 * content[5] : 3]]",
         "factors = [max(factor >> 4, factor & 15) for factor in content[7 : 7 + 3 * content[5] : 3]]",
     ): "Steps of 3 from 7 never reach 6 + 3 n.",
+    (
+        "losses/lovasz.py",
+        "bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)",
+        "bits = bits ^ ((bits >> 32) & 0x7FFFFFFF)",
+    ): "torch shifts an int32 to its sign, 0 or -1, by 31 places and by more.",
 }

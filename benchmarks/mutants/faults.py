@@ -68,8 +68,9 @@ def changes(source: str) -> list[Change]:
     for node in ast_nodes(get_ast(source)):
         for name, operator in operators.items():
             for begin, _ in operator.mutation_positions(node):
-                asserted = lines[begin[0] - 1][: begin[1]].endswith(ASSERTIONS)
-                if not asserted and not any(first <= begin < last for first, last in without):
+                before, after = lines[begin[0] - 1][: begin[1]], lines[begin[0] - 1][begin[1] :]
+                ignored = before.endswith(ASSERTIONS) or after.startswith("*,")  # in a list of arguments, no product
+                if not ignored and not any(first <= begin < last for first, last in without):
                     found.append(Change(name, counts[name], begin))
                 counts[name] += 1
     return found

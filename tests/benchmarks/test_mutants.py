@@ -13,7 +13,7 @@ from benchmarks.mutants.trial import run_tests
 SOURCE = '''"""A module."""
 
 
-def area(height: int | None, width: int) -> int | None:
+def area(height: int | None, *, width: int) -> int | None:
     for _, _ in zip(height, width, strict=True):
         if height < 3:
             return height * width + 1
@@ -23,7 +23,7 @@ def area(height: int | None, width: int) -> int | None:
 
 def test_every_kind_of_place_has_changes():
     found = changes(SOURCE)
-    assert {change.place[0] for change in found} == {5, 6, 7}  # neither the annotations of line 4 nor `strict=True`
+    assert {change.place[0] for change in found} == {5, 6, 7}  # nothing of line 4, and no `strict=True`
     after = {fault("a.py", SOURCE, change).after for change in found if change.place[0] == 7}
     assert after == {
         "return height / width + 1",
@@ -38,8 +38,10 @@ def test_every_kind_of_place_has_changes():
 
 
 def test_changes_that_python_cannot_read_are_left_out():
-    source = "def f(*, a):\n    return a\n"
-    assert all(fault("a.py", source, change) is None for change in changes(source))
+    source = "def f(a):\n    if b := a:\n        return 3\n"
+    made = [fault("a.py", source, change) for change in changes(source)]
+    assert None in made
+    assert {one.after for one in made if one is not None} == {"return 2", "return 4"}
 
 
 def test_every_file_gets_its_share():
