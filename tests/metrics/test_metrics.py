@@ -29,6 +29,12 @@ def test_reference_values():
     assert scores.dice == pytest.approx(2 * 0.386363636 / (1 + 0.386363636), abs=1e-8)
 
 
+def test_nothing_to_find_and_nothing_predicted_scores_one():
+    logits, target = torch.full((1, 1, 4, 4), -1e4), torch.zeros(1, 1, 4, 4)
+    assert iou_score(logits, target) == dice_coef(logits, target) == 1
+    assert (iou_score(-logits, target), dice_coef(-logits, target)) == pytest.approx((0, 0), abs=1e-6)
+
+
 def test_reference_values_of_three_classes():
     logits, target = multiclass_inputs()
     prediction = one_hot(logits.argmax(1))
