@@ -14,4 +14,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)",
         "bits = bits ^ ((bits >> 32) & 0x7FFFFFFF)",
     ): "torch shifts an int32 to its sign, 0 or -1, by 31 places and by more.",
+    (
+        "tasks/distance_maps.py",
+        "numbers = numbers + 1  # no background: the first object is not the background",
+        "numbers = numbers + 2  # no background: the first object is not the background",
+    ): "The numbers of objects need not be consecutive.",
 }
