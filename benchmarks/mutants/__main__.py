@@ -65,7 +65,9 @@ def table(outcomes: Counter) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--faults", type=int, default=260, help="how many, but each file gets two (default: %(default)s)")
+    parser.add_argument(
+        "--faults", type=int, default=260, help="how many, but each file gets two (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="draws other faults (default: %(default)s)")
     parser.add_argument("--only", nargs="+", default=[""], help="only faults in files whose path begins so")
     options = parser.parse_args()
