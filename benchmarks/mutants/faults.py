@@ -108,7 +108,7 @@ def fault(file: str, source: str, change: Change) -> Fault | None:
     first = next(index for index, (a, b) in enumerate(zip(old, new, strict=False)) if a != b)
     last = next(index for index, (a, b) in enumerate(zip(old[::-1], new[::-1], strict=False)) if a != b)
     before, after = (
-        " ".join(line.strip() for line in lines[first : max(first, len(lines) - last)]) for lines in (old, new)
+        " ".join(filter(None, map(str.strip, lines[first : max(first, len(lines) - last)]))) for lines in (old, new)
     )
     return Fault(file, first + 1, before, after, text)
 
