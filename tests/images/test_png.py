@@ -48,6 +48,18 @@ def test_palettes_that_are_none(length):
     assert "2 palettes" in refused(png_header, png(3, ROWS, chunks=2 * [(b"PLTE", bytes(3))]), 4)
 
 
+def test_a_file_begins_with_its_header():
+    whole = png(0, ROWS)
+    assert png_header(whole, 4).height == 2
+    other = whole[:8] + png_chunk(b"tEXt", bytes(13)) + whole[8:]
+    longer = whole[:8] + png_chunk(b"IHDR", whole[16:29] + b"\0") + whole[33:]
+    for data in (other, longer):
+        assert "no header" in refused(png_header, data, 4)
+    assert "lack the end mark" in refused(png_header, whole[:-12], 4)
+    for lost in range(1, 12):
+        assert "damaged PNG" in refused(png_header, whole[:-lost], 4)
+
+
 def test_pictures_of_an_animation():
     for pictures in (0, 1):
         png_header(png(0, ROWS, chunks=[(b"acTL", struct.pack(">II", pictures, 5))]), 4)

@@ -9,8 +9,9 @@ from support.hostile_tiffs import directories, pages_that_share, strip_of
 from support.image_files import GREY, RGB, pil, tif
 from support.refusals import refused
 
+from images.formats import Refusal
 from images.jpeg import jpeg_frame
-from images.tiff import check_header
+from images.tiff import check_header, clear_errors
 from images.tiff_volume import TiffVolume
 
 
@@ -46,6 +47,22 @@ def test_the_number_of_shared_values():
         pytest.fail("no text was too long")
     assert text > 11_437
     assert len(check(pages_that_share(1, text=2_000_000))) == 1  # of one page, the values are there
+
+
+def test_values_that_two_pages_share():
+    """Each page has twenty texts, which are all the same bytes."""
+    for length, whole in ((26_000, True), (30_000, False)):
+        out = bytearray(b"II*\0" + struct.pack("<I", 8 + length)) + b"x" * length
+        for page in range(2):
+            entries = [(256, 4, 1, 1), (257, 4, 1, 1)] + [(40_000 + n, 2, length, 8) for n in range(20)]
+            out += struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+            out += struct.pack("<I", 0 if page else len(out) + 4)
+        values = 2 * (2 + 20 * length)
+        assert (values <= 4 * len(out) + 2**20) == whole
+        if whole:
+            assert len(check(bytes(out))) == 2
+        else:
+            assert refused(check, bytes(out)) == f"tags of {values} values in a file of {len(out)} bytes"
 
 
 def test_the_number_of_strips():
@@ -134,13 +151,41 @@ def jpeg_of(height, width):
     return pil(np.full((height, width), 90, np.uint8), "JPEG")
 
 
-@pytest.mark.parametrize(("side", "whole"), [((32, 32), True), ((33, 16), False), ((16, 33), False)])
+@pytest.mark.parametrize(("side", "whole"), [((32, 40), True), ((33, 24), False), ((16, 41), False)])
 def test_a_jpeg_inside_is_at_most_a_block_larger(side, whole):
-    """The strip has 16×16 pixels, and a block of JPEG has 16 more at most."""
+    """The strip has 16×24 pixels, and a block of JPEG has 16 more at most."""
     strip = jpeg_of(*side)
     assert (jpeg_frame(strip).height, jpeg_frame(strip).width) == side
-    data = strip_of(strip, 7)
+    data = strip_of(strip, 7, shape=(16, 24))
     if whole:
-        assert opened(data).size == (16, 16)
+        assert opened(data).size == (16, 24)
     else:
-        assert f"a JPEG of {side[0]}×{side[1]} in place of 16×16" in refused(opened, data)
+        assert f"a JPEG of {side[0]}×{side[1]} in place of 16×24" in refused(opened, data)
+
+
+# CCITT in three kinds, LZW, JPEG in two, deflate by two numbers, PackBits, LZMA and Zstandard, and none.
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000])
+def test_compressions_that_are_read(number):
+    assert opened(strip_of(bytes(16 * 16), number)).size == (16, 16)
+
+
+@pytest.mark.parametrize("number", [9, 32771, 32809, 33003, 34712, 34892, 34933, 50001, 50002, 65000])
+def test_compressions_that_are_not_read(number):
+    assert refused(opened, strip_of(bytes(16 * 16), number)).startswith("a TIFF compressed as ")
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (ValueError("an odd tag"), "a cut-off or damaged TIFF (an odd tag)"),
+        (ValueError(), "a cut-off or damaged TIFF (ValueError)"),
+        (ValueError("requires the 'imagecodecs' package"), "a way that only the package imagecodecs can read"),
+        (Refusal("a stack", fix="split it"), "a stack"),
+    ],
+)
+def test_what_a_decoder_raises_becomes_a_refusal(error, found):
+    def raises():
+        with clear_errors():
+            raise error
+
+    assert refused(raises).endswith(found)
