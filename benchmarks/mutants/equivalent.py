@@ -29,4 +29,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "self._lowest = np.full(count + 1, np.iinfo(np.int32).max, np.int32)",
         "self._lowest = np.full(count + 2, np.iinfo(np.int32).max, np.int32)",
     ): "The additional place is never used.",
+    (
+        "inference/files/overlays.py",
+        "if thickness > 1:",
+        "if thickness >= 1:",
+    ): "A dilation by one pixel changes nothing.",
+    (
+        "inference/pipeline/stages.py",
+        "@abstractmethod",
+        "",
+    ): "No subclass leaves one of these methods out.",
 }
