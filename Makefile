@@ -2,6 +2,7 @@
 # make test           installs if needed and runs the tests
 # make test-fast      runs the tests to use while you work, in less than a minute: all but those marked slow
 # make test-faults    runs the fault suite with all its trials, in less than ten minutes
+# make mutants        plants 304 small faults, one at a time, and lists those that no test notices, in about an hour
 # make lint           checks format and style
 # make setup          installs the packages of requirements.txt into .venv, and keeps a torch that is there already
 
@@ -15,7 +16,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-fast test-faults lint setup setup-dev
+.PHONY: demo test test-fast test-faults mutants lint setup setup-dev
 
 demo: setup
 	$(ALLOCATOR) $(RUN) train.py --config configs/demo.yaml --fresh
@@ -29,6 +30,9 @@ test-fast: setup-dev
 
 test-faults: setup-dev
 	FAULTS=full $(RUN) -m pytest tests/faults
+
+mutants: setup-dev
+	OMP_NUM_THREADS=1 nice $(RUN) -m benchmarks.mutants
 
 lint: setup-dev
 	$(RUN) -m ruff check .

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.image_files import DEEP, GREY, PAGES, RGB, palette_image, pil, png_by_hand, png_chunk, tif
 
-from images.reading import MAX_PIXELS, decode_image, decode_labels, read_image, read_mask
+from images.reading import MAX_PIXELS, decode_image, decode_labels, read_bytes, read_image, read_mask
 from system.errors import FileError
 
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
@@ -181,3 +181,16 @@ def test_a_file_too_large_for_the_limit_is_not_even_loaded(tmp_path):
         file.truncate(2**25)
     with pytest.raises(FileError, match=r"sparse\.bmp: 33554432 bytes; at most .*raise data.max_pixels"):
         read_image(path, max_pixels=1000)
+
+
+def test_the_most_bytes_that_are_loaded(tmp_path):
+    """32 for each pixel, and 16 MB for metadata."""
+    path, most = tmp_path / "a.bmp", 10 * 32 + 2**24
+    for size in (most, most + 1):
+        with path.open("wb") as file:
+            file.truncate(size)
+        if size == most:
+            assert len(read_bytes(path, max_pixels=10)) == most
+        else:
+            with pytest.raises(FileError, match=f"{size} bytes; at most {most} are read for 10 pixels"):
+                read_bytes(path, max_pixels=10)

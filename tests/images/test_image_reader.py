@@ -1,12 +1,14 @@
 """A run's way of reading: chosen from its training images, kept, and the same for files and arrays."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import tifffile
 
 from images.choosing import choose_reader, has_colour
-from images.image_reader import ImageReader
+from images.image_reader import ImageFile, ImageReader
 from system.errors import DataError
 
 
@@ -163,3 +165,14 @@ def test_a_dark_stain_becomes_zeros_and_has_no_limits(tmp_path):
     assert [int(found[..., channel].max()) for channel in range(4)] == [255, 255, 0, 255]
     with pytest.raises(DataError, match=r"channel 2 \(from 0\): all pixels measured are 7"):
         choose_reader([path], channels="auto", intensity="run")
+
+
+def test_only_three_channels_that_are_not_selected_are_rgb():
+    assert ImageReader(3).is_rgb
+    for reader in (ImageReader(1), ImageReader(4), ImageReader(3, select=(0, 1, 2))):
+        assert not reader.is_rgb
+
+
+def test_the_text_of_an_image_names_its_plane():
+    assert str(ImageFile("a", Path("a.tif"))) == "a.tif"
+    assert str(ImageFile("a", Path("a.tif"), "z=3")) == "a.tif (z=3)"

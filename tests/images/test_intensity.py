@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from images.intensity import measure_limits, to_channels, to_uint8
+from images.intensity import counts_of, measure_limits, range_of_counts, to_channels, to_uint8
 from system.errors import DataError
 
 
@@ -118,6 +118,8 @@ def test_counted_percentiles_are_numpys(dtype):
         values = (draw.random(count) ** 3 * draw.integers(1, 256)).astype(dtype).reshape(-1, 1, 1)
         low, high = np.percentile(values.astype(np.float32), (0.1, 99.9)).tolist()
         if low < high:
+            exact = np.percentile(values.astype(np.float64), (0.1, 99.9)).tolist()
+            assert list(range_of_counts(counts_of(values))) == exact
             expected = np.rint((values.astype(np.float32) - low) * (255 / (high - low))).clip(0, 255)
             assert np.array_equal(to_uint8(values, stretch=True), expected.astype(np.uint8))
 
@@ -129,3 +131,9 @@ def test_an_image_of_many_blocks_is_converted_like_its_rows(dtype):
     assert np.array_equal(to_uint8(image, (20, 200), stretch=True), np.concatenate(rows))
     eight_bits = image.astype(np.uint8)
     assert np.array_equal(to_channels(eight_bits, 1), np.concatenate([to_channels(row[None], 1) for row in eight_bits]))
+
+
+def test_a_percentile_between_two_values_is_rounded_as_numpy_does():
+    """NumPy interpolates from the nearer end; from the other end, the last bit of this one would differ."""
+    values = np.array([111, 190], np.uint8)
+    assert range_of_counts(counts_of(values))[1] == np.percentile(values.astype(np.float64), 99.9) == 189.92100000000002

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from support.image_files import GREY, PAGES, tif
 
+from images.formats import Refusal
 from images.image_reader import ImageReader
+from images.ome import channel_names, check_ome
 from images.reading import decode_image, read_image
 from images.regions import open_rows
 from system.errors import DataError
@@ -69,3 +71,62 @@ def test_a_size_that_is_no_number_is_refused(size):
 def test_broken_xml_does_not_matter():
     content = tif(GREY, description="<OME><Image></OME>", metadata=None, **PAGES)
     assert np.array_equal(decode_image(content, "x")[..., 0], GREY)
+
+
+def sizes(element="Pixels", **changed):
+    """An element of an image of 5×4 pixels."""
+    given = {"SizeX": 5, "SizeY": 4, "SizeC": 1, "SizeZ": 1, "SizeT": 1} | changed
+    return f"<{element} {' '.join(f'{key}={str(value)!r}' for key, value in given.items())}/>"
+
+
+def refusal_of(text):
+    """What `check_ome` finds wrong with a description; None if it passes."""
+    try:
+        check_ome(text, height=4, width=5)
+    except Refusal as refusal:
+        return refusal.found
+    return None
+
+
+@pytest.mark.parametrize(
+    ("passes", "is_refused", "found"),
+    [
+        (f"<OME>{' ' * (2**22 - 11)}</OME>", f"<OME>{' ' * (2**22 - 10)}</OME>", "of 4194305 characters, at most"),
+        (f"<OME>{'<a/>' * 49_998}</OME>", f"<OME>{'<a/>' * 49_999}</OME>", "of 50001 tags, at most"),
+        (f"<OME>{sizes(SizeZ=4096)}</OME>", f"<OME>{sizes(SizeZ=4097)}</OME>", "a stack of 4097 planes"),
+        (f"<OME>{sizes(SizeT=64, SizeC=64)}</OME>", f"<OME>{sizes(SizeT=241, SizeC=17)}</OME>", "a stack of 4097 "),
+        (f"<OME>{sizes(SizeX=5 * 4096)}</OME>", f"<OME>{sizes(SizeX=5 * 4097)}</OME>", "a stack of 4097 planes"),
+        (f"<OME>{sizes() * 4096}</OME>", f"<OME>{sizes() * 4097}</OME>", "a stack of 4097 planes"),
+        (f"<OME>{sizes(SizeX=0) * 4096}</OME>", f"<OME>{sizes(SizeX=0) * 4097}</OME>", "a stack of 4097 planes"),
+        (f"<OME>{'<TiffData/>' * 4096}</OME>", f"<OME>{'<TiffData/>' * 4097}</OME>", "as many elements TiffData"),
+        *(
+            (f'<OME><TiffData {key}="4096"/></OME>', f'<OME><TiffData {key}="4097"/></OME>', "a stack of 4097 planes")
+            for key in ("PlaneCount", "NumPlanes")
+        ),
+        ("<OME/>", "<!DOCTYPE a><OME/>", "a document type"),
+        ("<OME/>", "<OME><ModuloAlongZ/></OME>", "a stack (ModuloAlongZ in its OME-XML)"),
+        (f"<OME>{sizes(SizeC=0)}</OME>", f"<OME>{sizes(SizeC=-1)}</OME>", "its OME-XML has SizeC '-1'"),
+        ("<OME><UUID>a</UUID></OME>", "<OME><UUID>a</UUID><UUID>b</UUID></OME>", "lie in other files"),
+        ('<OME UUID="a"><UUID>a</UUID></OME>', '<OME UUID="a"><UUID>b</UUID></OME>', "lie in other files"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_the_last_description_that_passes_and_the_first_that_is_refused(passes, is_refused, found):
+    assert refusal_of(passes) is None
+    assert found in refusal_of(is_refused)
+
+
+def test_counts_of_all_elements_add_up():
+    parts = [f'<TiffData PlaneCount="{count}"/>' for count in (4000, 96, 1)]
+    assert refusal_of(f"<OME>{parts[0]}{parts[1]}</OME>") is None
+    assert "a stack of 4097 planes" in refusal_of(f"<OME>{''.join(parts)}</OME>")
+
+
+def test_names_of_channels():
+    channels = '<Channel Name="a"/><Filter/><Channel Name="b"/>'
+    first, second = f"<Image><Pixels>{channels}</Pixels></Image>", '<Image><Pixels><Channel Name="c"/></Pixels></Image>'
+    namespace = ' xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
+    for text in (f"<OME>{first}{second}</OME>", f"<OME{namespace}>{first}</OME>"):
+        assert channel_names(text) == ("a", "b")
+    assert channel_names(f"<OME>{first.replace('Name', 'ID', 1)}</OME>") == ()
+    assert channel_names("<OME/>") == channel_names("<OME>") == ()

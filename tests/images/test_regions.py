@@ -7,11 +7,13 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from support.hostile_tiffs import directories, stack_of_zeros
 from support.image_files import PLANAR
 
+from images.formats import Refusal
 from images.image_reader import ImageReader
 from images.intensity import counts_of, range_of_counts
-from images.regions import open_rows, open_stored_rows
+from images.regions import open_rows, open_stored_rows, size_of_regions
 from images.tiff_regions import open_regions
 from system.errors import FileError
 
@@ -222,3 +224,29 @@ def test_memory_does_not_grow_with_the_height(tmp_path, options):
         tracemalloc.stop()
     assert means == [whole[top : top + 500].mean() for top in tops]
     assert peaks[20_000] < 30e6 < 90e6 < peaks[None]
+
+
+def test_the_limits_of_a_file_that_is_read_by_rows(tmp_path):
+    """2**36 pixels, 2**21 strips, and 2**26 pixels of a compressed strip, of which none is decoded here."""
+    path = tmp_path / "a.tif"
+    for side, in_parts in ((2**13, True), (2**13 + 1, False)):
+        path.write_bytes(stack_of_zeros(1, side=side))
+        regions = open_regions(path, above=0)
+        assert (regions is not None) == in_parts
+        if in_parts:
+            regions.close()
+    path.write_bytes(stack_of_zeros(1, side=2**18))
+    assert open_regions(path, above=0) is None  # it may be so large, but its only strip may not
+    path.write_bytes(stack_of_zeros(1, side=2**18 + 1))
+    with pytest.raises(Refusal, match="262145×262145 pixels"):
+        open_regions(path, above=0)
+    path.write_bytes(directories(1, strips=2**21 + 1))
+    with pytest.raises(Refusal, match="2097153 strips or tiles, at most 2097152 are read"):
+        open_regions(path, above=0)
+
+
+def test_an_image_above_16_million_pixels_is_read_by_rows(tmp_path):
+    path = tmp_path / "a.tif"
+    for width, size in ((4096, None), (4097, (4096, 4097))):
+        tifffile.imwrite(path, shape=(4096, width), dtype=np.uint8)  # a file of zeros
+        assert size_of_regions(path, ImageReader(1)) == size

@@ -40,6 +40,7 @@ def test_thresholds_classes_and_means():
     found = definitions(names, ("background", "nucleus"), background=True)
     assert "TP / (TP + FP + FN)" in found["iou"]
     assert found["iou"].endswith("the mean over the classes, without the background.")
+    assert definitions(["iou"], ("a", "b"))["iou"].endswith("the mean over the classes.")
     assert found["iou_nucleus"].endswith("Only the class nucleus counts.")
     assert "above 0.5;" in found["ap_50"]
     assert "above 0.95;" in found["f1_95"]

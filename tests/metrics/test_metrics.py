@@ -29,6 +29,12 @@ def test_reference_values():
     assert scores.dice == pytest.approx(2 * 0.386363636 / (1 + 0.386363636), abs=1e-8)
 
 
+def test_nothing_to_find_and_nothing_predicted_scores_one():
+    logits, target = torch.full((1, 1, 4, 4), -1e4), torch.zeros(1, 1, 4, 4)
+    assert iou_score(logits, target) == dice_coef(logits, target) == 1
+    assert (iou_score(-logits, target), dice_coef(-logits, target)) == pytest.approx((0, 0), abs=1e-6)
+
+
 def test_reference_values_of_three_classes():
     logits, target = multiclass_inputs()
     prediction = one_hot(logits.argmax(1))
@@ -159,3 +165,17 @@ def test_wrong_use_is_refused():
         counts.update(three, torch.zeros(1, 2, 2))
     with pytest.raises(ValueError, match="3 channels, but 2 classes"):
         SegmentationCounts(("a", "b")).update(three, torch.zeros(1, 2, 2).long())
+
+
+def test_a_stored_state_is_continued():
+    logits, target = multiclass_inputs()
+    whole = scores_in_batches(one_hot(logits.argmax(1)), target, 2)
+    first = scores_in_batches(one_hot(logits[:1].argmax(1)), target[:1], 2)
+    resumed = SegmentationCounts()
+    resumed.load_state_dict(first.state_dict())
+    resumed.update(one_hot(logits[1:].argmax(1)), target[1:])
+    assert resumed.per_image().tolist() == whole.per_image().tolist()
+    assert SegmentationCounts().state_dict() == {"counts": None}
+    resumed.load_state_dict({"counts": None})
+    with pytest.raises(ValueError, match="nothing to score"):
+        resumed.compute()

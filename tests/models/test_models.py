@@ -100,7 +100,7 @@ def test_nested_unet_is_wired_as_written_down():
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 31), (48, 5)])
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 31), (48, 5), (5, 48)])
 def test_any_size_keeps_its_size(name, size):
     model = build_model(name, num_classes=2, filters=NARROW).eval()
     assert model(torch.zeros(1, 3, *size)).shape == (1, 2, *size)

@@ -45,9 +45,9 @@ def stack_of_zeros(planes, *, side):
     return bytes(out)
 
 
-def strip_of(blob, compression):
-    """A TIFF of 16×16 whose only strip is `blob`."""
-    data = bytearray(tif(np.zeros((16, 16), np.uint8), compression="deflate"))
+def strip_of(blob, compression, *, shape=(16, 16)):
+    """A TIFF of 16×16, or of another shape, whose only strip is `blob`."""
+    data = bytearray(tif(np.zeros(shape, np.uint8), compression="deflate"))
     tags = tifffile.TiffFile(io.BytesIO(data)).pages[0].tags
     for tag, value in ((273, len(data)), (279, len(blob)), (259, compression)):
         struct.pack_into("<I" if int(tags[tag].dtype) == 4 else "<H", data, tags[tag].valueoffset, value)

@@ -1,11 +1,14 @@
-"""Logits → predictions: thresholds of sigmoid tasks, the argmax of softmax tasks."""
+"""Logits → predictions: thresholds of sigmoid tasks, the argmax of softmax tasks; and the truth that is drawn."""
 
+import numpy as np
 import pytest
 import torch
 
 from system.errors import ConfigError
 from tasks.binary import Binary
+from tasks.distance import Distance
 from tasks.multiclass import Multiclass
+from tasks.multilabel import Multilabel
 
 BINARY, MULTICLASS = Binary(("cell",)), Multiclass(("background", "a", "b"))
 
@@ -37,3 +40,15 @@ def test_the_background_is_neither_drawn_nor_averaged():
     assert BINARY.classes[BINARY.drawn] == ("cell",)
     assert MULTICLASS.counts().background
     assert not BINARY.counts().background
+
+
+def test_the_foreground_of_a_target_is_what_is_drawn_as_truth():
+    """Void is in no mask, and neither is the background of a softmax task."""
+    masks = np.array([[[1, 0], [255, 1], [0, 255]]], np.uint8)  # [1, 3, 2]
+    found = Multilabel(("a", "b")).foreground(masks)
+    assert (found.tolist(), found.dtype) == ([[[1, 0], [0, 1], [0, 0]]], np.uint8)
+    for task in (BINARY, Distance(("cell",))):
+        assert task.foreground(masks[..., : len(task.channels)]).tolist() == [[[1], [0], [0]]]
+    indices = np.array([[[0], [1], [2], [255]]], np.uint8)  # [1, 4, 1]
+    found = MULTICLASS.foreground(indices)
+    assert (found.tolist(), found.dtype) == ([[[0, 0], [1, 0], [0, 1], [0, 0]]], np.uint8)

@@ -206,3 +206,15 @@ def test_a_million_small_cells_in_bounded_memory(method, tmp_path):
     assert (tally.areas == ((1 + tall) * (1 + wide)).ravel()).all()
     assert (np.diff(labels.reshape(1000, 3, 1000, 3)[0, 0, :, 0].astype(int)) == 1).all()  # raster order
     assert peak < 150e6
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_flood_from_the_pixel_just_beyond_the_halo(in_blocks, turns):
+    """The middle block sees all but the first and the last pixel, and on one of these lies the seed that fills it."""
+    ramp = np.concatenate([np.linspace(0.9, 0.1, 25), [0.3, 0.9, 0.9, 0.3, 0.2]])  # seeds: the first pixel, and two
+    distance = np.tile(ramp, (3, 1)).astype(np.float32)
+    maps = np.rot90(np.stack([np.ones((3, 30), np.float32), distance]), turns, axes=(1, 2))
+    how = Decoding("distance", seed_threshold=0.88, min_seed=1)
+    whole = decode(maps, how)
+    assert whole.labels.max() == 2
+    assert_same(in_blocks(np.ascontiguousarray(maps), how, block=10, halo=9), whole)

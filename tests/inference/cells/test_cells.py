@@ -1,6 +1,7 @@
 """Scores, tuning, symmetries, ensembles and files of cells, on maps that are made by hand."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,17 @@ def test_decoding_takes_about_a_tenth_of_an_epoch_by_an_estimate():
     assert epochs_between_decodes(trained=10**7, scored=10**7, on_gpu=False) == 1
     assert epochs_between_decodes(trained=10**6, scored=10**7, on_gpu=False) == 6
     assert epochs_between_decodes(trained=10**7, scored=10**7, on_gpu=True) == 20
+
+
+def test_the_score_of_tuning_by_hand():
+    """Of two true cells one is found as it is, and of the other 3 of 5 pixels: above .50 and .55, not above .60."""
+    truth = np.zeros((2, 12), np.int32)
+    truth[0, :4], truth[0, 6:11] = 1, 2
+    maps = (truth > 0).astype(np.float32)[None]
+    maps[0, 0, 9:11] = 0
+    how = decoding_by("components", min_area=1)
+    assert mean_ap([(maps, truth)], how) == pytest.approx((2 * 1 + 8 / 3) / 10, abs=1e-12)
+    assert mean_ap([((truth > 0).astype(np.float32)[None], truth)] * 2, how) == 1
 
 
 def test_tuning_finds_the_threshold_of_maps_that_are_too_low(tmp_path):
@@ -159,6 +171,25 @@ def test_an_ensemble_averages_the_maps_of_runs_of_different_sizes():
     assert together(image)["cell"].all()  # (0.88 + 0.27) / 2 is above 0.5, and the mean of the logits is, too
     assert not together(image, threshold=0.6)["cell"].any()
     assert ensemble(members[:1], ["a"]) is members[0]
+
+
+def test_runs_that_read_other_channels_are_no_ensemble():
+    """Grey and RGB runs read the same files."""
+    readers = {
+        "grey or RGB, plane none": (ImageReader(1), ImageReader(3)),
+        "grey or RGB, plane z=1": (ImageReader(3, plane="z=1"),),
+        "channels 4, plane none": (ImageReader(4),),
+        "channels 0, GFP, plane none": (ImageReader(2, select=(0, "GFP")), ImageReader(2, select=(0, "GFP"))),
+    }
+    members = {
+        text: [replace(predictor_of(Constant(1.0)), reader=one) for one in those] for text, those in readers.items()
+    }
+    for text, those in members.items():
+        ensemble(those, ["x"] * len(those))
+        for other, (first, *_) in members.items():
+            if other != text:
+                with pytest.raises(ConfigError, match=rf"same channels and planes.*\n  a: .*{text}\n  b: .*{other}"):
+                    ensemble([those[0], first], ["a", "b"])
 
 
 def test_runs_of_other_tasks_or_classes_are_no_ensemble():

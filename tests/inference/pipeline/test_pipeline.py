@@ -202,3 +202,37 @@ def test_ctrl_c_does_not_wait_for_a_long_step(monkeypatch):
     for thread in threading.enumerate()[1:]:
         thread.join(5)
     assert no_threads_are_left()
+
+
+def test_each_worker_adds_to_the_limit():
+    """2**22 pixels, and twice as much more; but 2**24 at least."""
+    for workers, expected in ((1, 2**24), (2, 2**24), (3, 5 * 2**22), (6, 2**25)):
+        assert Pipeline(Recorder(), Threads(1, workers, False)).limit == expected
+
+
+def test_as_much_is_read_ahead_as_has_room():
+    """Of items of 5 million pixels three have room beside each other, while the first is being written."""
+
+    class SlowStart(Recorder):
+        def write(self, item, result):
+            if item[0] == 0:
+                time.sleep(0.2)
+                self.most_at_first = self.most
+            super().write(item, result)
+
+    stages = SlowStart(batch=1)
+    run(stages, [(number, 5 * MEGA, "same") for number in range(6)], readers=1, workers=1)
+    assert stages.most_at_first == 15 * MEGA
+
+
+def test_without_room_one_reader_reads_at_a_time():
+    """The first two are read together, because no size is known yet. While the second is slow, there is no room."""
+
+    class SlowSecond(Recorder):
+        def _step(self, name, source):
+            if (name, source[0]) == ("read", 1):
+                time.sleep(0.2)
+
+    stages = SlowSecond(batch=10)
+    run(stages, [(number, 7 * MEGA, "same") for number in range(4)], readers=2, workers=1)
+    assert stages.most == 14 * MEGA
