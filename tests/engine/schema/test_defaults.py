@@ -61,6 +61,7 @@ def test_an_epoch_has_windows_enough_and_a_training_steps_enough(images):
     steps = config.train.epochs * windows / config.train.batch_size
     assert steps >= 400 or images < 3
     assert (config.model.filters[0], config.optimizer.lr) == ((8, 3e-3) if images < 200 else (16, 2e-3))
+    assert config.best == ("val_iou" if images < 200 else "val_ap_50")  # of the task distance
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,7 @@ def test_small_images_are_resized_and_others_cropped(crop, side, expected):
         {"scheduler": {"name": "constant"}},
         {"train": {"epochs": 3, "batch_size": 2}},
         {"train": {"batch_size": 4}},
+        {"train": {"best": "val_ap_50"}},
         {"data": {"root": "a", "size": 64}},
         {"data": {"root": "a", "crop": 64, "crops_per_image": 3}},
         {"data": {"root": "a", "intensity": "native"}},
