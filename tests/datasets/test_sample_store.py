@@ -172,6 +172,18 @@ def test_a_write_that_fails_leaves_nothing_behind(store_of, tmp_path, monkeypatc
     assert entries(tmp_path) == []
 
 
+def test_what_a_killed_process_left_half_written_is_removed(store_of, tmp_path):
+    folder = tmp_path / "kept" / "ab"
+    folder.mkdir(parents=True)
+    old, new, entry = (folder / name for name in (".cdef.12.34", ".cdef.12.35", "0123"))
+    for path in (old, new, entry):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    os.utime(entry, (1, 1))
+    store_of()[0]
+    assert [path.exists() for path in (old, new, entry)] == [False, True, True]
+
+
 def test_processes_and_threads_share_a_folder(store_of, folder, tmp_path):
     def work():
         samples = store_of()
