@@ -13,6 +13,7 @@ import os
 import shutil
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,6 +34,7 @@ HEADER = struct.Struct(
     "<8s2I3I3II"
 )  # MAGIC, size of the file's image, shapes of image and target, CRC-32 of the pixels
 READ = 2**20
+LEFT_OVER = 3600  # seconds
 Decoded = tuple[np.ndarray, np.ndarray, tuple[int, int]]  # image, encoded target, (height, width) of the image's file
 
 
@@ -54,6 +56,7 @@ class SampleStore:
         self._settings = _digest_of_settings(reader, task, size)
         self._keys: dict[tuple[Path | None, ...], tuple[list, str]] = {}  # with the stamps that they are true for
         self._checked: set[str] = set()
+        self._tidied = False
         self._lock = threading.Lock()
 
     def read(self, files: Sequence[Path | None], decode: Callable[[], Decoded]) -> Decoded:
@@ -116,6 +119,9 @@ class SampleStore:
         image, target, size = sample
         if self.problem is not None:
             return
+        if not self._tidied:
+            self._tidied = True
+            self._remove_leftovers()
         content = image.tobytes() + target.tobytes()
         header = HEADER.pack(MAGIC, *size, *image.shape, *target.shape, zlib.crc32(content))
         temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
@@ -133,6 +139,13 @@ class SampleStore:
                 raise
         except OSError as error:
             self._stop_writing(f"it cannot be written ({error.strerror or error})")
+
+    def _remove_leftovers(self) -> None:
+        """Removes what killed processes have not finished: no process needs so long for an entry."""
+        for path in self.folder.glob("??/.*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > LEFT_OVER:
+                    path.unlink()
 
     def _stop_writing(self, why: str) -> None:
         """Writes no more samples, and says so once, in the process of the training and not in its workers."""

@@ -172,6 +172,18 @@ def test_a_write_that_fails_leaves_nothing_behind(store_of, tmp_path, monkeypatc
     assert entries(tmp_path) == []
 
 
+def test_what_a_killed_process_left_half_written_is_removed(store_of, tmp_path):
+    folder = tmp_path / "kept" / "ab"
+    folder.mkdir(parents=True)
+    old, new, entry = (folder / name for name in (".cdef.12.34", ".cdef.12.35", "0123"))
+    for path in (old, new, entry):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    os.utime(entry, (1, 1))
+    store_of()[0]
+    assert [path.exists() for path in (old, new, entry)] == [False, True, True]
+
+
 def test_processes_and_threads_share_a_folder(store_of, folder, tmp_path):
     def work():
         samples = store_of()
@@ -198,18 +210,6 @@ def test_a_folder_as_an_image_is_not_stored(store_of, folder, tmp_path, monkeypa
     assert entries(tmp_path) == []
 
 
-def test_what_a_forked_process_decodes_the_others_have(folder, decodes):
-    samples = Samples(folder.samples, READER, folder.task, size=None, memory=SampleMemory(2**20))
-    samples.expect(np.full((10, 2), 32), 1)
-    process = multiprocessing.get_context("fork").Process(target=lambda: [samples[i] for i in range(9)])
-    process.start()
-    process.join()
-    for index, sample in enumerate(folder.samples):
-        assert (samples[index][0] == read_image(sample.image)).all()
-        assert (samples[index][1][..., 0] == read_mask(sample.truth[0])).all()
-    assert decodes == ["cell_09.png"]
-
-
 def test_a_process_that_is_not_forked_gets_a_copy(store_of, folder, tmp_path):
     memory = SampleMemory(2**20)
     kept = Samples(folder.samples, READER, folder.task, size=None, memory=memory, opened=OpenedImages(memory))
@@ -218,42 +218,3 @@ def test_a_process_that_is_not_forked_gets_a_copy(store_of, folder, tmp_path):
         copy = pickle.loads(pickle.dumps(samples))
         assert all((copy[i][0] == samples[i][0]).all() for i in range(10))
         assert all((one == other).all() for one, other in zip(copy[0], before, strict=True))
-
-
-def test_memory_is_given_out_up_to_its_limit():
-    memory = SampleMemory(100)
-    rooms = [memory.room(40), memory.room(40)]
-    assert memory.room(40) is None
-    assert memory.room(20).shape == (20,)
-    for number, room in enumerate(rooms):
-        assert not room.any()
-        room[:] = number + 1
-    assert rooms[0].tolist() == [1] * 40
-    assert not memory.take(1)
-    memory.give_back(30)
-    assert memory.take(30)
-
-
-def test_a_large_room_has_a_piece_of_its_own(monkeypatch):
-    monkeypatch.setattr("datasets.sample_memory.PIECE", 64)
-    memory = SampleMemory(10_000)
-    sizes = [1, 60, 10, 5000, 54, 3]
-    rooms = [memory.room(size) for size in sizes]
-    for number, room in enumerate(rooms):
-        room[:] = number
-    assert [set(room.tolist()) for room in rooms] == [{number} for number in range(6)]
-    assert [len(room) for room in rooms] == sizes
-
-
-def test_opened_images_are_kept_while_they_fit_and_given_out_once(folder, monkeypatch):
-    paths = [sample.image for sample in folder.samples]
-    opened, read = OpenedImages(memory := SampleMemory(2 * 32 * 32 * 3)), []
-    decode = ImageReader.any_channels
-    monkeypatch.setattr(ImageReader, "any_channels", lambda self, path: read.append(path) or decode(self, path))
-    for _ in range(2):
-        assert all(opened.open(READER, path).shape == (32, 32, 3) for path in paths[:3])
-    assert read == [*paths[:3], paths[2]]  # the third does not fit
-    assert all((opened.take(READER, path) == read_image(path)).all() for path in paths[:3])
-    assert (read[4:], memory.used) == ([paths[2]], 0)
-    opened.take(READER, paths[0])
-    assert read[5:] == [paths[0]]

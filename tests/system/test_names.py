@@ -3,12 +3,13 @@
 import errno
 import os
 import sys
+import unicodedata
 
 import pytest
 
 from system.errors import DiskError
 from system.files import write_bytes
-from system.names import MAX_BYTES, fault_of_id
+from system.names import MAX_BYTES, fault_of_id, unwritable
 
 CANNOT_BE_SHOWN = "it contains characters that cannot be shown"
 FAULTS = {
@@ -54,3 +55,12 @@ def test_the_longest_id_fits_every_file_that_is_named_after_it(tmp_path, monkeyp
     with pytest.raises(DiskError) as refused:  # the control: a name of 250 bytes does not fit
         write_bytes(tmp_path / ("x" * 250 + ".csv"), b"")
     assert refused.value.__cause__.errno == errno.ENAMETOOLONG
+
+
+def test_what_cannot_be_shown_is_what_unicode_calls_so():
+    turning = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    for letter in map(chr, range(0x10000)):
+        hidden = (
+            unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in turning
+        )
+        assert unwritable(f"a{letter}b") == hidden, hex(ord(letter))
