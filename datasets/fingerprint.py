@@ -17,14 +17,12 @@ def fingerprint(root: Path, split: Mapping[str, str], *parts: Samples | DataFold
     No file is read. The digest changes where an image is added, removed, renamed or edited to another length.
     """
     digest = hashlib.blake2b(digest_size=16)
-    prefix = str(root / "x")[:-1]  # strings, because paths are slow for many files
+    start = len(str(root / "x")) - 1  # where names relative to `root` begin; text is faster than paths
     samples = (sample for part in parts for sample in part.samples)
-    files = {
-        str(file)[len(prefix) :].replace(os.sep, "/") for one in samples for file in (one.image, *one.truth) if file
-    }
-    for name in sorted(files, key=lambda name: name.replace("/", "\0")):  # the order of paths
-        size = os.stat(prefix + name).st_size  # noqa: PTH116
-        digest.update(f"{name}\0{size}\n".encode())
+    files = {str(file) for sample in samples for file in (sample.image, *sample.truth) if file}
+    for file in sorted(files, key=lambda file: file.replace(os.sep, "\0")):  # the order of paths
+        size = os.stat(file).st_size  # noqa: PTH116
+        digest.update(f"{file[start:].replace(os.sep, '/')}\0{size}\n".encode())
     _add_split(digest, split)
     return digest.hexdigest()
 
