@@ -39,4 +39,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "@abstractmethod",
         "",
     ): "No subclass leaves one of these methods out.",
+    (
+        "images/reading.py",
+        "array = cv2.cvtColor(array, cv2.COLOR_BGR2RGB if array.shape[2] == 3 else cv2.COLOR_BGRA2RGB)",
+        "array = cv2.cvtColor(array, cv2.COLOR_BGR2RGB if array.shape[2] != 3 else cv2.COLOR_BGRA2RGB)",
+    ): "OpenCV drops alpha and exchanges red and blue with both codes, though it documents only these.",
+    (
+        "images/reading.py",
+        "array = cv2.cvtColor(array, cv2.COLOR_BGR2RGB if array.shape[2] == 3 else cv2.COLOR_BGRA2RGB)",
+        "array = cv2.cvtColor(array, cv2.COLOR_BGR2RGB if not array.shape[2] == 3 else cv2.COLOR_BGRA2RGB)",
+    ): "The same.",
 }

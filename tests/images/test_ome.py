@@ -103,6 +103,11 @@ def refusal_of(text):
             (f'<OME><TiffData {key}="4096"/></OME>', f'<OME><TiffData {key}="4097"/></OME>', "a stack of 4097 planes")
             for key in ("PlaneCount", "NumPlanes")
         ),
+        (  # sizes that are not there are 1
+            '<OME><Pixels SizeX="5" SizeY="4" SizeT="4096"/></OME>',
+            '<OME><Pixels SizeX="5" SizeY="4" SizeT="4097"/></OME>',
+            "a stack of 4097 planes",
+        ),
         ("<OME/>", "<!DOCTYPE a><OME/>", "a document type"),
         ("<OME/>", "<OME><ModuloAlongZ/></OME>", "a stack (ModuloAlongZ in its OME-XML)"),
         (f"<OME>{sizes(SizeC=0)}</OME>", f"<OME>{sizes(SizeC=-1)}</OME>", "its OME-XML has SizeC '-1'"),

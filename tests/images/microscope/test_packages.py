@@ -214,3 +214,26 @@ def test_damaged_and_hostile_zarr(require, tmp_path, damage, found):
         return
     with pytest.raises(FileError, match=found):
         read_image(tmp_path / "x.zarr")
+
+
+def test_a_lif_that_claims_more_pixels_than_it_has(require, tmp_path):
+    require("lif")
+    path = write_lif(tmp_path / "x.lif", {"a": ("YX", STACK[0, 0, 0])})
+    open_microscope(path, max_pixels=10**4).close()
+    rows = [f'NumberOfElements="{number}"'.encode("utf-16-le") for number in (20, 21)]
+    assert path.read_bytes().count(rows[0]) == 1
+    path.write_bytes(path.read_bytes().replace(*rows))
+    with pytest.raises(FileError, match=f"{21 * 31 * 2} bytes of pixels in a block of {20 * 31 * 2}"):
+        open_microscope(path, max_pixels=10**4)
+
+
+@pytest.mark.parametrize("version", ["2.18.7", "3.0.0", "10.1"])
+def test_the_version_of_zarr(require, tmp_path, monkeypatch, version):
+    require("zarr")
+    path = write_zarr(tmp_path / "x.zarr", COLOURS[..., 0], "yx")
+    monkeypatch.setattr("zarr.__version__", version)
+    if version.startswith("2"):
+        with pytest.raises(FileError, match=r"needs zarr 3; 2\.18\.7 is installed"):
+            open_microscope(path, max_pixels=10**4)
+    else:
+        open_microscope(path, max_pixels=10**4).close()

@@ -48,6 +48,15 @@ def test_shares_do_not_depend_on_what_is_done(folder):
     assert late.missing == before.images[1:]
 
 
+def test_a_share_says_how_much_of_it_is_done(folder):
+    finish(folder, *IMAGES[:3])
+    assert str(Share(IMAGES[:7], folder, ALONE)) == "7, of which 3 are done already"
+    finish(folder, *IMAGES)
+    assert str(Share(IMAGES, folder, Ranks(0, 2))) == (
+        "52 of 103 for the first of 2 processes, of which 52 are done already"
+    )
+
+
 def test_the_next_command_shares_out_anew_what_a_lost_process_left(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "first")
     lost = set(share_of(IMAGES, Ranks(1, 2)))
