@@ -79,17 +79,17 @@ def completed(content: Mapping, facts: Facts) -> tuple[dict, list[str]]:
         lines.append(f"loss: {content['loss']['name']}")
     if "optimizer" in missing:
         content["optimizer"] = {"name": "AdamW", "lr": recipe["lr"]}
-        lines.append(f"optimizer: AdamW, lr: {recipe['lr']:g}")
+        train.setdefault("batch_size", BATCH)  # the rate was chosen for it
+        lines.append(f"optimizer: AdamW, lr: {recipe['lr']:g}, train.batch_size: {train['batch_size']}")
+        if recipe is SMALL:  # few cells to validate with: their AP can be high where a whole image is wrong
+            train.setdefault("best", "val_iou")
+            lines.append(f"train.best: {train['best']}")
     if "scheduler" in missing:
         content["scheduler"] = {"name": "one_cycle"}
         lines.append("scheduler: one_cycle")
     if "train.epochs" in missing:
-        train.setdefault("batch_size", BATCH)
-        train["epochs"] = recipe.get("epochs") or _epochs(facts.images, data, train["batch_size"])
-        lines.append(f"train.epochs: {train['epochs']}, train.batch_size: {train['batch_size']}")
-        if recipe is SMALL:  # few cells to validate with: their AP can be high where a whole image is wrong
-            train.setdefault("best", "val_iou")
-            lines.append(f"train.best: {train['best']}")
+        train["epochs"] = recipe.get("epochs") or _epochs(facts.images, data, train.get("batch_size"))
+        lines.append(f"train.epochs: {train['epochs']}")
     return content, lines
 
 
@@ -116,6 +116,11 @@ def problems_of_given(content: Mapping) -> ValidationError | None:
     """
     first = None
     content = {key: value for key, value in content.items() if key not in ("data", "train") or value is not None}
+    if not all(isinstance(content.get(section, {}), Mapping) for section in ("data", "train")):
+        try:
+            Config.model_validate(content)
+        except ValidationError as error:
+            return error
     for task, entry in TASKS.items():
         kind = {"indices": "classes"}.get(entry.target, "masks")
         facts = _Assumed(truth="labels" if entry.instances else kind, classes=2 if entry.target != "mask" else 1)

@@ -101,7 +101,9 @@ def test_what_is_given_stays(given):
 
 def test_only_what_goes_together_is_chosen_together():
     config = complete(GIVEN | {"data": {"root": "a", "size": 64}, "train": {"epochs": 3}})
-    assert (config.data.intensity, config.train.batch_size) == ("native", 16)
+    assert (config.data.intensity, config.train.batch_size, config.best) == ("native", BATCH, "val_iou")
+    config = complete(GIVEN | {"optimizer": {"name": "SGD", "lr": 0.1}})
+    assert (config.train.batch_size, config.best) == (16, "val_ap_50")
 
 
 @pytest.mark.parametrize(
