@@ -6,8 +6,8 @@ It reads a trial as a line of JSON and answers with a line of JSON, until its in
 its own process, and each later one in a fork.
 
 The keys of a trial are `root` (in place of the repository's root; outputs/ lands there), `arguments` (of train.py),
-`output` (the file for what is printed), and what goes wrong: `kill_after` and `signal_after` (seconds; after
-`signal_after`, the signal `signal` is sent), `kill_at_operation` and `torn` (see below), `in_place`, `file_size_limit`
+`output` (the file for what is printed), and what goes wrong: `kill_after` (seconds), `signal_after` (seconds after
+train.py began to listen to signals; then the signal `signal` is sent), `kill_at_operation` and `torn` (see below), `in_place`, `file_size_limit`
 (bytes), `memory_limit` (bytes), `reversed_folders`, `count_operations`, `watch_resources`, `leak` (bytes per epoch),
 `kill_worker_at` and `kill_worker_after` (arguments of the functions in worker_kills.py), `temporary` (the folder in
 place of the system's folder of temporary files).
@@ -85,20 +85,33 @@ def resources() -> dict[str, int]:
     return {"rss_kb": int(status["VmRSS"].split()[0]), "threads": int(status["Threads"]), "descriptors": descriptors}
 
 
-def train_in_this_process(trial: dict, report: int) -> int:
-    """Runs train.py's `main` with the trial's faults; writes findings to the descriptor `report`."""
+def train_in_this_process(trial: dict, report: int, listening: int | None = None) -> int:
+    """Runs train.py's `main` with the trial's faults; writes findings to the descriptor `report`.
+
+    The descriptor `listening` is closed when train.py begins to listen to signals.
+    """
     from faults import worker_kills
 
     import engine.runs.checkpoint_file
     import engine.runs.checkpoints
     import engine.runs.run_folder
     import system.files
+    import system.signals
     import train
     from system.errors import run_script
 
     train.ROOT = Path(trial["root"])
     sys.argv = ["train.py", *trial["arguments"]]
     findings = {}
+    if listening is not None:
+        listen = system.signals.StopSignals.__enter__
+
+        def listen_and_say(self):
+            entered = listen(self)
+            os.close(listening)
+            return entered
+
+        system.signals.StopSignals.__enter__ = listen_and_say
     if trial.get("in_place"):
         system.files.atomic_file = engine.runs.checkpoint_file.atomic_file = written_in_place
     if trial.get("reversed_folders"):
@@ -167,6 +180,7 @@ def run_trial(trial: dict) -> dict:
     from faults.worker_kills import kill_from_outside
 
     reading, writing = os.pipe()
+    listened, listening = os.pipe()
     started = time.perf_counter()
     child = os.fork()
     if child == 0:
@@ -174,10 +188,11 @@ def run_trial(trial: dict) -> dict:
         signal.alarm(180)  # nothing here takes so long: a trial that hangs ends by a signal of its own
         try:
             os.close(reading)
+            os.close(listened)
             output = os.open(trial["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
             os.dup2(output, 1)
             os.dup2(output, 2)
-            code = train_in_this_process(trial, writing)
+            code = train_in_this_process(trial, writing, listening)
             sys.stdout.flush()
         except BaseException:
             import traceback
@@ -186,6 +201,10 @@ def run_trial(trial: dict) -> dict:
         finally:
             os._exit(code)
     os.close(writing)
+    os.close(listening)
+    if "signal_after" in trial:
+        os.read(listened, 1)  # until the child has closed its end, or has ended
+    os.close(listened)
     signalled = None
     if "kill_after" in trial or "signal_after" in trial:
         time.sleep(trial.get("kill_after", trial.get("signal_after")))

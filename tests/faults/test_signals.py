@@ -23,7 +23,7 @@ def test_signals_at_random(config, launchers, unstopped, tmp_path, trials, tell)
             root = tmp_path / f"{number} {moment}"
             answer = launcher.trial(root, config, "--resume", signal=getattr(signal, name), signal_after=moment)
             moment *= 0.7
-        first_line = next(line for line in answer["output"].splitlines() if line.startswith("stopped"))
+        first_line = next((line for line in answer["output"].splitlines() if line.startswith("stopped")), "")
         right = answer["code"] == CODES[name] and first_line.startswith(f"stopped by {name} ")
         again = launcher.trial(root, config, "--resume")
         return (

@@ -49,7 +49,7 @@ def kinds():
 class Noise:
     """Images of noise and masks, with everything of `datasets.samples.Samples` that `DeviceLoader` uses."""
 
-    reader, task = ImageReader(), BINARY
+    reader, task, target_channels = ImageReader(), BINARY, 1
 
     def __init__(self, *, crop):
         self.size, self.side = (None, 40) if crop else ((32, 32), 32)
