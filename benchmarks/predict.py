@@ -34,7 +34,7 @@ from inference.pipeline.prediction_stages import PredictionStages
 from inference.pipeline.stages import Threads
 from inference.predictor import ImagePredictor
 from saved_run import load_run
-from system.cores import usable_cores
+from system.machine.cores import usable_cores
 
 STAGES = ("read", "network", "decode", "write")
 DRAWN = 512  # pixels: a larger image repeats a drawn one of this side

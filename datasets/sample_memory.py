@@ -10,7 +10,7 @@ import numpy as np
 
 from images.image_reader import ImageReader
 from images.planes import Selection
-from system.memory import free_share
+from system.machine.memory import free_share
 
 SHARE = 0.5  # of the free memory; the rest is for the training, its workers, and the system's copies of files
 PIECE = 2**26  # bytes that are asked of the system at once; it gives a page of them when something is written to it

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from system.errors import ConfigError
-from system.hardware import default_device, default_precision, describe_device
+from system.machine.hardware import default_device, default_precision, describe_device
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Runtime:
 def choose_runtime(device: str = "auto", precision: str = "auto", *, deterministic: bool = False) -> Runtime:
     """Chooses the device from `auto | cuda | mps | cpu` and the precision from `auto | fp32 | bf16 | fp16`.
 
-    `default_device` and `default_precision` in system/hardware.py say what `auto` means.
+    `default_device` and `default_precision` in system/machine/hardware.py say what `auto` means.
 
     Args:
         deterministic: from now on this process uses only algorithms that give the same bits every time.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from images.formats import FORMATS, Refusal
+from images.formats.headers import FORMATS, Refusal
+from images.formats.tiff_volume import open_tiff_volume
+from images.formats.volume import Volume
 from images.microscope import is_microscope, open_microscope
-from images.tiff_volume import open_tiff_volume
-from images.volume import Volume
 from system.errors import FileError
 from system.regular_file import require_regular
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from images.formats import FORMATS
+from images.formats.headers import FORMATS
+from images.formats.tiff import clear_errors
+from images.formats.tiff_volume import open_tiff_volume
 from images.opening import naming
-from images.tiff import clear_errors
 from images.tiff_regions import MAX_PIXELS, MAX_SEGMENTS
-from images.tiff_volume import open_tiff_volume
 from system.command_line import LARGEST_PIXEL, SMALLEST_PIXEL
 from system.errors import FileError
 from system.names import shown
@@ -143,7 +143,7 @@ def _per_unit(page: Any, tag: int) -> float | None:  # noqa: ANN401
 
 
 def of_ome(text: str) -> Found:
-    """The size that OME-XML says, which `images.ome.check_ome` has passed; of its first image."""
+    """The size that OME-XML says, which `images.formats.ome.check_ome` has passed; of its first image."""
     local_name = lambda element: element.tag.rpartition("}")[2]
     try:
         pixels = next((one for one in ElementTree.fromstring(text).iter() if local_name(one) == "Pixels"), None)

@@ -9,8 +9,8 @@ from itertools import product
 
 import numpy as np
 
-from images.formats import Refusal
-from images.volume import UNKNOWN, Volume
+from images.formats.headers import Refusal
+from images.formats.volume import UNKNOWN, Volume
 from system.errors import ConfigError
 
 VALUES_AT_ONCE, VALUES_READ = 4, 16  # for each pixel that may be read: of one plane, and of all planes of a projection

@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 
 from images.class_maps import Palette, class_indices
-from images.formats import Header, bmp_header, check_palette, damaged, format_of, upright
-from images.jpeg import check_every_scan, jpeg_header
+from images.formats.headers import Header, bmp_header, check_palette, damaged, format_of, upright
+from images.formats.jpeg import check_every_scan, jpeg_header
+from images.formats.png import png_header, with_index_palette
+from images.formats.tiff_volume import TiffVolume
+from images.formats.volume import Volume
 from images.microscope import is_microscope
 from images.opening import DecodedImage, naming, open_volume, unreadable
 from images.planes import IMAGE, TRUTH, Selection, select
-from images.png import png_header, with_index_palette
-from images.tiff_volume import TiffVolume
-from images.volume import Volume
 from system.errors import FileError
 from system.regular_file import require_regular
 

@@ -9,10 +9,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from images.formats import FORMATS, NO_TAG, ORIENTATION, damaged
+from images.formats.headers import FORMATS, NO_TAG, ORIENTATION, damaged
+from images.formats.tiff import BLACK_IS_ZERO, HEIGHT, RGB, UNCOMPRESSED, WIDTH, check_header, clear_errors
+from images.formats.tiff_volume import TiffVolume
 from images.planes import IMAGE, Selection, channel_numbers, indices_of
-from images.tiff import BLACK_IS_ZERO, HEIGHT, RGB, UNCOMPRESSED, WIDTH, check_header, clear_errors
-from images.tiff_volume import TiffVolume
 from system.regular_file import require_regular
 
 MAX_PIXELS = 2**36  # of an image read by regions: 262,144², more than the largest slide scanners make

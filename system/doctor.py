@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from system.errors import ReportedError, run_script
-from system.machine import Machine, inspect_machine
+from system.machine.inspection import Machine, inspect_machine
 
 OLDEST_PYTHON = (3, 10)
 LEAST_SHARED = 2**30  # bytes: workers pass their batches through shared memory, and a container often has 64 MB of it

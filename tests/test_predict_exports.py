@@ -14,7 +14,7 @@ import predict
 import train
 from datasets.prepare.coco.prepare import prepare
 from engine.distributed import Ranks
-from images import label_file
+from images.labels import label_file
 
 FREE = ("geojson", "coco", "cellpose")  # they need no further package
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-READER = {"images/reading.py", "images/jpeg.py", "images/tiff.py", "images/tiff_volume.py"}
+READER = {"images/reading.py", "images/formats/jpeg.py", "images/formats/tiff.py", "images/formats/tiff_volume.py"}
 MICROSCOPES = {  # file → the only package that it takes
     "images/microscope/leica.py": "liffile",
     "images/microscope/nikon.py": "nd2",
@@ -14,13 +14,13 @@ MICROSCOPES = {  # file → the only package that it takes
     "images/microscope/zeiss.py": "pylibCZIrw",
 }
 WRITER = "images/writing.py"  # takes Pillow's class of images to save arrays, and nothing else of Pillow
-LABEL_WRITER = "images/label_tiff.py"  # takes tifffile's writer, and nothing else of tifffile
+LABEL_WRITER = "images/labels/label_tiff.py"  # takes tifffile's writer, and nothing else of tifffile
 ZARR_WRITER = "inference/exports/ome_zarr.py"  # takes zarr to make new groups, and opens none
 OUTSIDE = {"tests", "benchmarks", "inputs", "outputs", "venv", "build"}  # the first two look at files in their own way
 PACKAGES = {"tifffile", "PIL", "imageio", "skimage.io", "torchvision.io", "torchvision.datasets", "imagecodecs"}
 PACKAGES |= set(MICROSCOPES.values()) | {"czifile", "readlif", "bioio", "aicsimageio"}
 CALLS = {"imread", "imreadmulti", "imreadanimation", "imdecode", "imdecodemulti", "imdecodeanimation", "imcount"}
-CALLS |= {"read_file", "decode_image", "decode_png", "decode_jpeg", "open_tiff"}  # the last is of images.tiff
+CALLS |= {"read_file", "decode_image", "decode_png", "decode_jpeg", "open_tiff"}  # the last is of images.formats.tiff
 OURS = {"decode_image"}  # of images.reading
 
 
@@ -82,9 +82,9 @@ def test_only_the_reader_opens_pixels():
     for name, package in MICROSCOPES.items():
         assert {what.split(".")[0] for what in found[name]} == {package}
     assert found["images/reading.py"] == ["imdecode"]
-    assert found["images/tiff.py"] == ["tifffile"]
-    assert found["images/tiff_volume.py"] == ["open_tiff"]
-    assert set(found["images/jpeg.py"]) == {"imagecodecs", "imagecodecs.jpegxl_encode_jpeg"}
+    assert found["images/formats/tiff.py"] == ["tifffile"]
+    assert found["images/formats/tiff_volume.py"] == ["open_tiff"]
+    assert set(found["images/formats/jpeg.py"]) == {"imagecodecs", "imagecodecs.jpegxl_encode_jpeg"}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_only_the_reader_opens_pixels():
         "import nd2",
         "from pylibCZIrw.czi import CziReader",
         "from tifffile import imread",
-        "from images.tiff import open_tiff",
+        "from images.formats.tiff import open_tiff",
         "from skimage import io",
         "from torchvision.io import decode_image",
         "import imageio.v3 as iio",

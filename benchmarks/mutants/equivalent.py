@@ -5,7 +5,7 @@ The keys are (file, line before, line after), without indent. A line that change
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
-        "images/jpeg.py",
+        "images/formats/jpeg.py",
         "factors = [max(factor >> 4, factor & 15) for factor in content[7 : 6 + 3 * content[5] : 3]]",
         "factors = [max(factor >> 4, factor & 15) for factor in content[7 : 7 + 3 * content[5] : 3]]",
     ): "Steps of 3 from 7 never reach 6 + 3 n.",

@@ -11,7 +11,7 @@ from torch import Tensor
 from datasets.crop import at_least
 from datasets.samples import Samples
 from system.errors import ConfigError
-from system.memory import free_memory
+from system.machine.memory import free_memory
 from system.threads import in_threads
 
 SHARE = 0.25  # data.on_device: auto takes at most this share of a GPU's free memory; the training needs the rest

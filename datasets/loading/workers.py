@@ -23,9 +23,9 @@ from datasets.loading.epoch_loader import EpochLoader
 from datasets.loading.lost_worker import lost_worker
 from datasets.loading.worker_process import WatchedSet, collate, signals_held, start_worker
 from datasets.samples import TrainingSet
-from system.cores import usable_cores
 from system.errors import DataError
-from system.memory import free_share
+from system.machine.cores import usable_cores
+from system.machine.memory import free_share
 
 PATIENCE = 300  # seconds for one batch; a worker that needs longer counts as lost
 GLANCE = 1  # seconds between two looks whether all workers live, while a batch is waited for

@@ -29,8 +29,8 @@ import cv2
 
 from datasets.prepare.recognition import advice
 from datasets.prepare.source import Source
-from system.cores import usable_cores
 from system.errors import ConfigError, DataError, MemoryExceededError
+from system.machine.cores import usable_cores
 from system.names import fault_of
 from system.progress_bar import progress_bar
 

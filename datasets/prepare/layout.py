@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from images.label_tiff import write_labels as write_tiff
+from images.labels.label_tiff import write_labels as write_tiff
 from images.writing import encode_png
 from system.files import write_text
 

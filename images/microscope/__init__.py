@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from images.formats import Refusal, check_size, damaged
+from images.formats.headers import Refusal, check_size, damaged
+from images.formats.volume import Volume
 from images.microscope.stored import StoredVolume
-from images.volume import Volume
 from system.errors import FileError
 from system.regular_file import require_regular
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from liffile import LifFile
 
-from images.formats import Refusal, damaged
+from images.formats.headers import Refusal, damaged
 from images.microscope.stored import StoredVolume
 
 

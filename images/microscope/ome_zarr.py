@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from images.formats import Refusal
+from images.formats.headers import Refusal
 from images.microscope.stored import StoredVolume
 from system.names import fault_of
 

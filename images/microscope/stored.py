@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from images.volume import Volume
+from images.formats.volume import Volume
 
 
 class StoredVolume(Volume):

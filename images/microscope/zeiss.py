@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pylibCZIrw.czi import CziReader
 
-from images.formats import Refusal
+from images.formats.headers import Refusal
 from images.microscope.stored import StoredVolume
 
 DTYPES = {

@@ -48,7 +48,7 @@ def export(labels: Sequence[Path], out: Path, formats: Sequence[str], *, images:
     """
     from inference.exports.exporting import Exports
     from inference.exports.inputs import find_label_files
-    from system.cores import usable_cores
+    from system.machine.cores import usable_cores
     from system.progress_bar import progress_bar
 
     files = find_label_files(labels, images)

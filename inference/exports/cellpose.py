@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from images.label_tiff import write_labels
+from images.labels.label_tiff import write_labels
 from inference.exports.cells import LabelMap
 
 
 def write_cellpose(path: Path, label_map: LabelMap) -> None:
-    """Writes the label map with its ids; see `images.label_tiff.write_labels`.
+    """Writes the label map with its ids; see `images.labels.label_tiff.write_labels`.
 
     Raises:
         DiskError: the file cannot be written.

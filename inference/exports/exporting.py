@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from images.label_file import open_labels
+from images.labels.label_file import open_labels
 from inference.exports.cells import LabelMap
 from inference.exports.formats import FORMATS, require_packages
 from system.errors import DataError

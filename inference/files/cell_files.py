@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from images.label_tiff import write_labels
+from images.labels.label_tiff import write_labels
 from inference.cells.decoding import Objects
 from inference.files.cell_tables import CellTables
 from inference.measurements.measuring import MeasuredImage
@@ -16,7 +16,7 @@ from inference.measurements.measuring import MeasuredImage
 class CellFiles:
     """Owns the cells of images below one folder. `<name>` is the name of an image:
 
-        labels/<name>.tif    its label map, see `images.label_tiff`
+        labels/<name>.tif    its label map, see `images.labels.label_tiff`
         cells/, counts/, cells.csv, images.csv    see `CellTables`
 
     Args:

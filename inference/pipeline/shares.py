@@ -10,8 +10,8 @@ from pathlib import Path
 from engine.distributed import Ranks
 from images.image_reader import ImageFile
 from inference.files.outputs import PredictionFolder
-from system.cores import usable_cores
 from system.files import write_text
+from system.machine.cores import usable_cores
 
 
 def share_of(images: Sequence[ImageFile], ranks: Ranks) -> list[ImageFile]:

@@ -9,7 +9,7 @@ from system.errors import ConfigError
 
 @pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])
 def test_auto_precision_on_the_cpu_follows_the_hardware(monkeypatch, native, expected):
-    monkeypatch.setattr("system.hardware.cpu_features", lambda: ("AVX2", "AMX") if native else ("AVX2",))
+    monkeypatch.setattr("system.machine.hardware.cpu_features", lambda: ("AVX2", "AMX") if native else ("AVX2",))
     runtime = choose_runtime()
     assert (runtime.device.type, runtime.precision) == ("cpu", expected)
     assert choose_runtime("cpu", "fp32").precision == "fp32"

@@ -7,10 +7,10 @@ its own process, and each later one in a fork.
 
 The keys of a trial are `root` (in place of the repository's root; outputs/ lands there), `arguments` (of train.py),
 `output` (the file for what is printed), and what goes wrong: `kill_after` (seconds), `signal_after` (seconds after
-train.py began to listen to signals; then the signal `signal` is sent), `kill_at_operation` and `torn` (see below), `in_place`, `file_size_limit`
-(bytes), `memory_limit` (bytes), `reversed_folders`, `count_operations`, `watch_resources`, `leak` (bytes per epoch),
-`kill_worker_at` and `kill_worker_after` (arguments of the functions in worker_kills.py), `temporary` (the folder in
-place of the system's folder of temporary files).
+train.py began to listen to signals; then the signal `signal` is sent), `kill_at_operation` and `torn` (see below),
+`in_place`, `file_size_limit` (bytes), `memory_limit` (bytes), `reversed_folders`, `count_operations`,
+`watch_resources`, `leak` (bytes per epoch), `kill_worker_at` and `kill_worker_after` (arguments of the functions in
+worker_kills.py), `temporary` (the folder in place of the system's folder of temporary files).
 The keys of the answer are `code` (if it is negative, the signal that ended the trial), `seconds`, and what was counted
 or watched.
 """

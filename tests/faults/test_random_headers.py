@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.image_files import GREY, RGB, palette_image, pil, png_by_hand, png_chunk, tif
 
-from images.formats import ORIENTATION, directories, exif_orientation
+from images.formats.headers import ORIENTATION, directories, exif_orientation
 from images.reading import decode_image, decode_labels
 from system.errors import DataError
 

@@ -5,11 +5,11 @@ import pytest
 from support.image_files import GREY, RGB, pil, tif
 from support.stacks import DEFLATE, IMAGEJ, OME, RNG, SHAPED, SMALL, TZCYX, Z_STACKS, ZYX, axes
 
-from images.formats import Refusal
+from images.formats.headers import Refusal
+from images.formats.volume import UNKNOWN
 from images.opening import DecodedImage, axes_of
 from images.planes import Selection, parse_plane, planes_along, select
 from images.reading import decode_image, decode_labels, decode_mask, read_image
-from images.volume import UNKNOWN
 from system.errors import ConfigError, FileError
 
 

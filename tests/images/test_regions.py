@@ -10,7 +10,7 @@ import tifffile
 from support.hostile_tiffs import directories, stack_of_zeros
 from support.image_files import PLANAR
 
-from images.formats import Refusal
+from images.formats.headers import Refusal
 from images.image_reader import ImageReader
 from images.intensity import counts_of, range_of_counts
 from images.regions import open_rows, open_stored_rows, size_of_regions

@@ -2,7 +2,7 @@
 
 import pytest
 
-from images.formats import Refusal
+from images.formats.headers import Refusal
 
 
 def refused(work, *arguments, **options):

@@ -13,7 +13,7 @@ from engine.device import choose_runtime
 from system import doctor, machine
 from system.doctor import CHECKS, describe, find_problems, satisfies
 from system.errors import run_script
-from system.machine import Machine, inspect_machine
+from system.machine.inspection import Machine, inspect_machine
 
 ROOT = Path(__file__).resolve().parents[2]
 SOUND = Machine(

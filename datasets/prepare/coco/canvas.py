@@ -10,7 +10,7 @@ import numpy as np
 from datasets.prepare.coco.annotations import CocoImage, CocoObject
 from datasets.prepare.coco.regions import Region, fill_polygon, fill_runs, join
 from datasets.prepare.painting import LabelPainter
-from images.run_lengths import decode_runs
+from images.labels.run_lengths import decode_runs
 from system.errors import DataError
 from system.void import VOID
 

@@ -1,4 +1,4 @@
-"""Polygons and runs of COCO → the pixels that they cover. `images.run_lengths` has the codes of runs.
+"""Polygons and runs of COCO → the pixels that they cover. `images.labels.run_lengths` has the codes of runs.
 
 Source: the format of https://cocodataset.org/#format-data, and the code of its masks in cocoapi. Polygons are filled by
 one exact rule, where cocoapi rounds their points to fifths of a pixel: a pixel belongs to a polygon if its centre lies

@@ -203,7 +203,7 @@ def test_workers_are_chosen_by_cores_and_shared_memory(monkeypatch, tmp_path, on
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
     monkeypatch.setattr(workers_module, "SHARED_MEMORY", tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("", (), {"free": free})())
-    monkeypatch.setattr("system.memory.free_memory", lambda: 2**40)
+    monkeypatch.setattr("system.machine.memory.free_memory", lambda: 2**40)
     batch_bytes = 9 * 2**20
     assert choose_workers(on_gpu=on_gpu, batch_bytes=batch_bytes) == chosen
     monkeypatch.setattr("multiprocessing.get_context", lambda: type("", (), {"get_start_method": lambda s: "spawn"})())
@@ -222,7 +222,7 @@ def test_workers_are_chosen_by_cores_and_shared_memory(monkeypatch, tmp_path, on
 def test_workers_are_fewer_where_memory_is_scarce(monkeypatch, tmp_path, free, processes, chosen):
     monkeypatch.setattr(workers_module, "usable_cores", lambda: 64)
     monkeypatch.setattr(workers_module, "SHARED_MEMORY", tmp_path / "none")
-    monkeypatch.setattr("system.memory.free_memory", lambda: free)
+    monkeypatch.setattr("system.machine.memory.free_memory", lambda: free)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
     assert choose_workers(on_gpu=True, batch_bytes=9 * 2**20) == chosen
 
@@ -230,11 +230,11 @@ def test_workers_are_fewer_where_memory_is_scarce(monkeypatch, tmp_path, free, p
 @pytest.mark.parametrize(("quota", "chosen"), [("200000", 1), ("max", 8)])
 def test_a_container_s_limit_holds_for_workers_too(monkeypatch, tmp_path, quota, chosen):
     (tmp_path / "cpu.max").write_text(f"{quota} 100000\n")
-    monkeypatch.setattr("system.cores.CGROUPS", tmp_path)
-    monkeypatch.setattr("system.cores.MEMBERSHIP", tmp_path / "none")
+    monkeypatch.setattr("system.machine.cores.CGROUPS", tmp_path)
+    monkeypatch.setattr("system.machine.cores.MEMBERSHIP", tmp_path / "none")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)), raising=False)
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
-    monkeypatch.setattr("system.memory.free_memory", lambda: 2**40)
+    monkeypatch.setattr("system.machine.memory.free_memory", lambda: 2**40)
     monkeypatch.setattr(workers_module, "SHARED_MEMORY", tmp_path / "none")
     assert choose_workers(on_gpu=True, batch_bytes=1) == chosen
 

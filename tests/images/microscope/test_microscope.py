@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from images import microscope
-from images.formats import Refusal
+from images.formats.headers import Refusal
 from images.microscope import EXTENSIONS, FORMATS, UNREAD, Format, is_microscope, open_microscope
 from images.microscope.stored import StoredVolume
 from images.planes import Selection, select

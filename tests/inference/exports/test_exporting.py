@@ -14,7 +14,7 @@ import tifffile
 from support.cell_maps import discs
 from support.imported_sets import png
 
-from images import label_file
+from images.labels import label_file
 from inference.exports import __main__ as command
 from inference.exports import formats as table
 from inference.exports.formats import FORMATS, require_packages

@@ -5,7 +5,7 @@ import pytest
 from skimage.draw import polygon as polygon_of_skimage
 
 from datasets.prepare.coco.regions import MAX_CROSSINGS, fill_polygon, fill_runs, join
-from images.run_lengths import decode_runs
+from images.labels.run_lengths import decode_runs
 
 
 def drawn(region, shape):

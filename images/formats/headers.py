@@ -1,7 +1,7 @@
 """Checks of image files before they are decoded: their format, the size in their header, and that nothing is missing.
 
-This module holds what all formats share, and the checks of BMP. `images.png`, `images.jpeg` and `images.tiff` check
-the other formats. Nothing here decodes a pixel: `images.reading` decodes a file after these checks.
+This module holds what all formats share, and the checks of BMP. The modules beside it check the other formats. Nothing
+here decodes a pixel: `images.reading` decodes a file after these checks.
 """
 
 from __future__ import annotations

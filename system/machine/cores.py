@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from system.control_groups import CGROUPS, MEMBERSHIP, group_folders
+from system.machine.control_groups import CGROUPS, MEMBERSHIP, group_folders
 
 
 def usable_cores() -> int:
@@ -21,7 +21,7 @@ def cgroup_limit(mount: Path, membership: Path) -> float | None:
     A group is limited by all groups above it as well, so that the lowest limit counts.
 
     Args:
-        mount, membership: see `system.control_groups.group_folders`.
+        mount, membership: see `system.machine.control_groups.group_folders`.
     """
     limits = [_limit_of(folder) for folder in group_folders(mount, membership, "cpu")]
     return min((limit for limit in limits if limit is not None), default=None)

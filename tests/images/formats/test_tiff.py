@@ -9,10 +9,10 @@ from support.hostile_tiffs import directories, pages_that_share, strip_of
 from support.image_files import GREY, RGB, pil, tif
 from support.refusals import refused
 
-from images.formats import Refusal
-from images.jpeg import jpeg_frame
-from images.tiff import check_header, clear_errors
-from images.tiff_volume import TiffVolume
+from images.formats.headers import Refusal
+from images.formats.jpeg import jpeg_frame
+from images.formats.tiff import check_header, clear_errors
+from images.formats.tiff_volume import TiffVolume
 
 
 def check(data, *, max_pixels=2**20, max_segments=2**16):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.refusals import refused
 
-from images.formats import MAX_TAGS, bmp_header, check_palette, check_size, directories, exif_orientation
+from images.formats.headers import MAX_TAGS, bmp_header, check_palette, check_size, directories, exif_orientation
 
 
 def test_sizes():

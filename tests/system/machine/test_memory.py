@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from system import memory
-from system.memory import UNKNOWN, free_bytes, free_memory, free_share
+from system.machine import memory
+from system.machine.memory import UNKNOWN, free_bytes, free_memory, free_share
 
 MIB = 2**20
 MEMINFO = f"MemTotal:       99999999 kB\nMemFree:          123456 kB\nMemAvailable:   {900 * 1024} kB\nBuffers: 1 kB\n"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from images import label_file
-from images.label_file import open_labels
-from images.label_tiff import write_labels
+from images.labels import label_file
+from images.labels.label_file import open_labels
+from images.labels.label_tiff import write_labels
 from system.errors import FileError
 
 SMALL = np.arange(30 * 41).reshape(30, 41)

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from system.hardware import CPU_FEATURES, cpu_features, default_precision, describe_device
+from system.machine.hardware import CPU_FEATURES, cpu_features, default_precision, describe_device
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,7 @@ def test_devices_have_names(monkeypatch):
 
 
 def test_pytorch_is_not_imported_with_the_module():
-    code = "import sys, system.hardware, system.machine, system.cores; print({'torch', 'numpy'} & set(sys.modules))"
+    modules = "system.machine.hardware, system.machine.inspection, system.machine.cores"
+    code = f"import sys, {modules}; print({{'torch', 'numpy'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from system.control_groups import CGROUPS, MEMBERSHIP, group_folders
+from system.machine.control_groups import CGROUPS, MEMBERSHIP, group_folders
 
 MEMINFO = Path("/proc/meminfo")
 UNKNOWN = 8 * 2**30  # bytes that count as free where the system does not say how many are
@@ -35,7 +35,7 @@ def free_bytes(meminfo: Path, mount: Path, membership: Path) -> int:
 
     Args:
         meminfo: the file in which Linux says how much memory is available.
-        mount, membership: see `system.control_groups.group_folders`.
+        mount, membership: see `system.machine.control_groups.group_folders`.
     """
     left = [_left_in(folder) for folder in group_folders(mount, membership, "memory")]
     left.append(_available(meminfo))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from images.run_lengths import decode_runs, encode_runs
+from images.labels.run_lengths import decode_runs, encode_runs
 
 
 def test_a_code_decoded_by_hand():

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from images.formats import TO_RGB, Header, Refusal, check_size, damaged, exif_orientation
+from images.formats.headers import TO_RGB, Header, Refusal, check_size, damaged, exif_orientation
 
 MAX_SEGMENTS, MAX_SCANS = 10_000, 100  # a file of a camera has dozens of segments and about ten scans
 PIXELS_PER_BYTE = 512  # eight blocks of 8×8 pixels, because each block takes at least one bit

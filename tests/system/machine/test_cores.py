@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from system import cores
-from system.cores import cgroup_limit, usable_cores
+from system.machine import cores
+from system.machine.cores import cgroup_limit, usable_cores
 
 
 def lay_out(folder, files):

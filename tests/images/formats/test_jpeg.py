@@ -5,7 +5,7 @@ import struct
 import pytest
 from support.refusals import refused
 
-from images.jpeg import jpeg_frame, jpeg_header
+from images.formats.jpeg import jpeg_frame, jpeg_header
 
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 

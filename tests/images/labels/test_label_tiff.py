@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from images import label_tiff
-from images.label_tiff import write_labels
+from images.labels import label_tiff
+from images.labels.label_tiff import write_labels
 from images.reading import decode_labels
 from system.errors import DiskError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from xml.etree import ElementTree
 
-from images.formats import Refusal, damaged
+from images.formats.headers import Refusal, damaged
 
 MAX_TEXT, MAX_TAGS = 2**22, 50_000  # characters, and tags among them: parsing takes some 150 bytes for each tag
 MAX_PLANES = 4096  # of all images together, as many as a file may have pages

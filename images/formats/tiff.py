@@ -1,4 +1,4 @@
-"""TIFF files: every part that a file names is checked to be there before `images.tiff_volume` decodes it."""
+"""TIFF files: every part that a file names is checked to be there before `images.formats.tiff_volume` decodes it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from images.formats import NO_TAG, TO_RGB, Refusal, Tag, check_palette, check_size, damaged, directories
-from images.jpeg import jpeg_frame
-from images.ome import check_ome
+from images.formats.headers import NO_TAG, TO_RGB, Refusal, Tag, check_palette, check_size, damaged, directories
+from images.formats.jpeg import jpeg_frame
+from images.formats.ome import check_ome
 
 WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES = 256, 257, 258, 259, 277  # numbers of tags
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, INKS, YCBCR = 0, 1, 2, 3, 5, 6  # values of the photometric tag

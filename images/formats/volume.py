@@ -44,7 +44,7 @@ class Volume(ABC):
             index: letter of each axis of `stacked` → number of the plane along it, from 0.
 
         Raises:
-            images.formats.Refusal: the plane is cut off or damaged.
+            images.formats.headers.Refusal: the plane is cut off or damaged.
         """
 
     def close(self) -> None:  # noqa: B027 - a volume in memory has nothing to close

@@ -9,7 +9,7 @@ import pytest
 from support.image_files import png_chunk
 from support.refusals import refused
 
-from images.png import png_header
+from images.formats.png import png_header
 from images.reading import decode_image
 from system.errors import FileError
 

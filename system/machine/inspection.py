@@ -12,8 +12,8 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from system.cores import usable_cores
-from system.hardware import cpu_features, default_device, default_precision, describe_device
+from system.machine.cores import usable_cores
+from system.machine.hardware import cpu_features, default_device, default_precision, describe_device
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_MEMORY = Path("/dev/shm")

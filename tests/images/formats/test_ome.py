@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from support.image_files import GREY, PAGES, tif
 
-from images.formats import Refusal
+from images.formats.headers import Refusal
+from images.formats.ome import channel_names, check_ome
 from images.image_reader import ImageReader
-from images.ome import channel_names, check_ome
 from images.reading import decode_image, read_image
 from images.regions import open_rows
 from system.errors import DataError

@@ -1,4 +1,4 @@
-"""TIFF files, single images and stacks alike → planes. tifffile decodes what `images.tiff` has checked."""
+"""TIFF files, single images and stacks alike → planes. tifffile decodes what `images.formats.tiff` has checked."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from images.formats import NO_TAG, ORIENTATION, Refusal, damaged, upright
-from images.ome import channel_names
-from images.tiff import (
+from images.formats.headers import NO_TAG, ORIENTATION, Refusal, damaged, upright
+from images.formats.ome import channel_names
+from images.formats.tiff import (
     HEIGHT,
     MAX_SEGMENTS,
     SPLIT,
@@ -26,7 +26,7 @@ from images.tiff import (
     values_of,
     without_alpha,
 )
-from images.volume import UNKNOWN, Volume
+from images.formats.volume import UNKNOWN, Volume
 
 UNDESCRIBED = "QI"  # how tifffile calls an axis of which the file says only its length
 OF_ONE_PAGE = ("YX", "YXS", "YXC", "SYX", "CYX")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from images.formats import Header, Refusal, check_size, damaged, exif_orientation
+from images.formats.headers import Header, Refusal, check_size, damaged, exif_orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # the decoder gets these
