@@ -15,6 +15,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
+    "assemble",
     "configs",
     "datasets",
     "engine",
@@ -34,7 +35,7 @@ def tree(tmp_path):
     """A copy of the project without data and runs."""
     for name in PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / "tree" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("train.py", "val.py", "predict.py", "assemble.py", "saved_run.py"):
+    for name in ("train.py", "val.py", "predict.py", "saved_run.py"):
         shutil.copy(ROOT / name, tmp_path / "tree")
     return tmp_path / "tree"
 

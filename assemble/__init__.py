@@ -1,0 +1,30 @@
+"""Builds the objects of a run from a configuration. No other folder turns sections of a configuration into objects.
+
+train.py, val.py, predict.py and the benchmarks build here what they use. All other modules receive plain values.
+"""
+
+from assemble.cells import decoding, object_scores
+from assemble.data import cache_folder, data_folder, loaders, resolved, task_options, task_type, training_data
+from assemble.networks import network, scoring_network, untrained_network
+from assemble.trainings import constants, continued, criterion, memory_advice, runtime, training
+
+__all__ = [
+    "cache_folder",
+    "constants",
+    "continued",
+    "criterion",
+    "data_folder",
+    "decoding",
+    "loaders",
+    "memory_advice",
+    "network",
+    "object_scores",
+    "resolved",
+    "runtime",
+    "scoring_network",
+    "task_options",
+    "task_type",
+    "training",
+    "training_data",
+    "untrained_network",
+]

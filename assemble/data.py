@@ -1,0 +1,136 @@
+"""Configuration → the samples of a run, and the loaders of its two parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch.utils.data import DataLoader
+
+from datasets.earlier_start import EarlierStart
+from datasets.folder.data_folder import DataFolder, list_folder
+from datasets.loading.device_samples import keep_on_device
+from datasets.loading.loaders import scoring_loader, training_loader
+from datasets.prepare.synthetic import write_synthetic
+from datasets.survey import TrainingData, load_training_data
+from engine.device import Runtime
+from engine.distributed import ALONE, Ranks
+from engine.schema.config import Config
+from inference.cells.object_scores import epochs_between_decodes
+from system.errors import ConfigError
+from tasks import load_task
+from tasks.task import Task, TaskOptions
+
+if TYPE_CHECKING:
+    from datasets.loading.device_loader import DeviceLoader
+    from datasets.loading.workers import TrainingLoader
+
+DEMO = "inputs/demo"  # this data folder is drawn if it is absent
+
+
+def data_folder(config: Config, root: Path) -> DataFolder:
+    """Lists the data folder of a run; `root` is the folder that paths in a configuration are relative to."""
+    return list_folder(root / config.data.root, task_type(config), task_options(config))
+
+
+def task_type(config: Config) -> type[Task]:
+    return load_task(config.task)
+
+
+def task_options(config: Config) -> TaskOptions:
+    return TaskOptions(
+        truth=config.data.truth, mask_threshold=config.data.mask_threshold, border_radius=config.data.border_radius
+    )
+
+
+def training_data(config: Config, root: Path, ranks: Ranks = ALONE, *, state: Mapping | None = None) -> TrainingData:
+    """Reads every sample of both parts of the data, training and validation. Draws the built-in set if it is absent.
+
+    Args:
+        state: the checkpoint that the run continues from. If it knows the data, samples are read when they are needed.
+    """
+    folder = root / config.data.root
+    if folder == root / DEMO and ranks.first(lambda: not folder.exists()):
+        nuclei = ranks.first(write_synthetic, folder)
+        print(f"draw    the built-in data set, {nuclei} nuclei, into {config.data.root}")
+    data = load_training_data(
+        folder,
+        task_type(config),
+        task_options(config),
+        size=config.data.height_width,
+        normalise=config.data.normalise,
+        val_fraction=config.data.val_fraction,
+        split_seed=config.data.split_seed,
+        split_file=root / config.data.split_file if config.data.split_file else None,
+        channels=config.data.channels,
+        plane=config.data.plane,
+        intensity=config.data.intensity,
+        max_pixels=config.data.max_pixels,
+        cache=cache_folder(config, root),
+        earlier=None if state is None else EarlierStart.of_checkpoint(state),
+    )
+    for note in data.notes:
+        print(f"folder  {note}")
+    print(f"data    {config.data.root}: {data.description}; {len(data.train)} train, {len(data.val)} val")
+    for sentence in data.reader.conversions(len(data.train) + len(data.val)):
+        print(f"read    {sentence}")
+    return data
+
+
+def cache_folder(config: Config, root: Path) -> Path | None:
+    """Returns the folder for decoded samples that do not fit into memory; None if there is to be none."""
+    if config.data.cache == "auto":
+        return root / config.data.root / ".cache"
+    return None if config.data.cache is None else root / config.data.cache
+
+
+def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
+    """Returns the configuration with values in place of `data.on_device: auto` and `train.decode_every: auto`."""
+    wanted, window = config.data.on_device, config.data.window
+    config = config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
+    if config.train.decode_every == "auto":
+        trained = len(data.train) * config.data.crops_per_image * math.prod(window)
+        scored = sum(math.prod(data.val.size_of(index)) for index in range(len(data.val)))
+        config = config.with_decode_every(epochs_between_decodes(trained=trained, scored=scored, on_gpu=where.on_cuda))
+    return config
+
+
+def loaders(
+    config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE
+) -> tuple[TrainingLoader | DeviceLoader, DataLoader]:
+    """Builds the loaders of the training part and of the validation part; `config` is what `resolved` returned."""
+    settings = config.train
+    train = training_loader(
+        data.train,
+        data.normalise,
+        augment=config.data.augment,
+        crop=config.data.tile,
+        crops_per_image=config.data.crops_per_image,
+        seed=config.seed,
+        batch_size=settings.batch_size,
+        workers=settings.workers,
+        pin_memory=where.on_cuda,
+        on_device=config.data.on_device,
+        device=where.device,
+        accumulate=settings.accumulate,
+        rank=ranks.rank,
+        ranks=ranks.count,
+    )
+    print(f"load    {train.description}")
+    val = scoring_loader(
+        data.val,
+        data.normalise,
+        batch_size=settings.micro_batch_size(ranks.count),
+        pin_memory=where.on_cuda,
+        rank=ranks.rank,
+        ranks=ranks.count,
+    )
+    batch_size = train.batch_sampler.batch_size
+    at_once = batch_size // settings.accumulate // (1 if settings.sync_batch_norm else ranks.count)
+    if problem := config.why_too_few_values(at_once):
+        raise ConfigError(problem)
+    if batch_size < settings.batch_size:
+        print(f"batch   lowered from {settings.batch_size} to {batch_size}, because an epoch has no more samples")
+    return train, val
