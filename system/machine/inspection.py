@@ -15,7 +15,7 @@ from pathlib import Path
 from system.machine.cores import usable_cores
 from system.machine.hardware import cpu_features, default_device, default_precision, describe_device
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SHARED_MEMORY = Path("/dev/shm")
 WHEELS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 # Package → the module that it installs, where the two have different names.
