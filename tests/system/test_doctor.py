@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from engine.device import choose_runtime
-from system import doctor, machine
+from system import doctor
 from system.doctor import CHECKS, describe, find_problems, satisfies
 from system.errors import run_script
+from system.machine import inspection
 from system.machine.inspection import Machine, inspect_machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,8 +115,8 @@ def test_what_is_found_on_this_machine():
 def test_a_package_that_fails_to_import_is_told(monkeypatch, tmp_path):
     (tmp_path / "broken_module.py").write_text("raise OSError('libGL.so.1: cannot open')")
     monkeypatch.syspath_prepend(tmp_path)
-    assert machine._import_error("broken_module") == "OSError: libGL.so.1: cannot open"
-    assert machine._import_error("json") is None
+    assert inspection._import_error("broken_module") == "OSError: libGL.so.1: cannot open"
+    assert inspection._import_error("json") is None
 
 
 @pytest.mark.parametrize(("found", "code"), [(SOUND, 0), (replace(SOUND, python=(3, 9, 0)), 1)])
