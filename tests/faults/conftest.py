@@ -6,15 +6,13 @@ those of docs/reliability.md.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import write_set
-from faults.runs import CONFIG, Launcher, digest
+from faults.runs import CONFIG, FULL, Launcher, digest
 
-FULL = os.environ.get("FAULTS") == "full"
 ROWS: list[tuple[str, int, str]] = []
 
 

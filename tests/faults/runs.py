@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typing import TypeVar
 import torch
 
 T, R = TypeVar("T"), TypeVar("R")
+FULL = os.environ.get("FAULTS") == "full"  # `make test-faults` makes all trials, `make test` a few
 LAUNCHER = Path(__file__).with_name("launcher.py")
 CONFIG = """
 data: {{root: {data}, size: 32, val_fraction: 0.25}}

@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
+from faults.runs import FULL
 from support.hostile_tiffs import directories, ome, pages_that_share, stack_of_zeros, strip_of
 from support.image_files import GREY, pil, png_by_hand, png_chunk, tif
 
@@ -24,6 +25,8 @@ pytestmark = [
     pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="measures memory as Linux does"),  # noqa: PTH110
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
 ]
+# Seconds. The promise is half a second; beside other work a processor needs several times as long for the same.
+LIMIT = 0.5 if FULL else 2.0
 SIDE = 16_000  # pixels: below the limit of the reader, so that the header alone does not refuse them
 ROWS = b"".join(b"\0" + row.tobytes() for row in GREY)
 JPEG = pil(np.tile(GREY, (10, 10)), "JPEG")
@@ -141,21 +144,8 @@ def peak():
         return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
 
 
-def slowness():
-    """Returns how many times longer a loop takes now than on a quiet processor, which needs 0.04 s, but at least 1.
-
-    Beside other work, and on an older processor, a second of processor time does less.
-    """
-    started = time.process_time()
-    sum(number % 7 for number in range(10**6))
-    return max(1.0, (time.process_time() - started) / 0.04)
-
-
 def measured(work, argument):
-    """Calls `work` in a forked process. Returns what it raised, its processor time, and the MB it added.
-
-    The time is in seconds of a quiet processor; see `slowness`.
-    """
+    """Calls `work` in a forked process. Returns what it raised, its seconds of processor time, and the MB it added."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -170,8 +160,7 @@ def measured(work, argument):
                 told = f"refused: {error}"
             except BaseException as error:
                 told = f"{type(error).__name__}: {error}"
-            seconds, megabytes = time.process_time() - started, peak() - before
-            used = f"{seconds / slowness():.6f}\t{megabytes:.6f}\t{' '.join(told.split())[:300]}"
+            used = f"{time.process_time() - started:.6f}\t{peak() - before:.6f}\t{' '.join(told.split())[:300]}"
             os.write(writer, used.encode())
         finally:
             os._exit(0)
@@ -191,7 +180,7 @@ def refuse_all(cases, work, tell, kind):
     found = {name: least(work, argument) for name, argument in cases.items()}
     for name, (told, seconds, megabytes) in found.items():
         assert told.startswith("refused: "), (name, told)
-        assert seconds < 0.5, (name, seconds)
+        assert seconds < LIMIT, (name, seconds)
         assert megabytes < 100, (name, megabytes)
     slowest, largest = max(one[1] for one in found.values()), max(one[2] for one in found.values())
     tell(f"bombs, {kind}", len(found), f"all refused; at most {slowest:.2f} s of a processor and {largest:.0f} MB")
@@ -228,7 +217,7 @@ def test_text_and_profiles_that_inflate_are_not_even_looked_at(capfd):
             lambda data: decode_image(data, "x"), png_by_hand(4, 5, rows=ROWS, extra=bomb)
         )
         assert told == "nothing was refused"
-        assert seconds < 0.5
+        assert seconds < LIMIT
         assert megabytes < 100
     assert capfd.readouterr() == ("", "")
 
@@ -242,7 +231,7 @@ def test_of_a_large_yaml_file_only_the_first_part_is_read(tmp_path):
         file.truncate(2**31)  # zeros that take no space
     told, seconds, megabytes = measured(read_yaml, tmp_path / "x.yaml")
     assert "more than 131072 bytes" in told
-    assert seconds < 0.5
+    assert seconds < LIMIT
     assert megabytes < 10
 
 
