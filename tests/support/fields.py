@@ -5,9 +5,9 @@ import numpy as np
 
 
 def drawn_field(seed, height=512, width=512):
-    """[height, width] uint8. Its structures are some eight pixels wide, so that neighbouring lines are nearly alike."""
+    """[height, width] uint8. Its structures are a dozen pixels wide, so that neighbouring lines are nearly alike."""
     noise = np.random.default_rng(seed).normal(size=(height, width))
-    smooth = cv2.GaussianBlur(noise, (0, 0), 4)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 6)
     return cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
 
 
