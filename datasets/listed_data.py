@@ -17,7 +17,7 @@ from datasets.grouping.views import View, view_of
 from datasets.sample_memory import OpenedImages, SampleMemory
 from datasets.sample_store import SampleStore
 from datasets.samples import Samples
-from datasets.split import SPLITS, SplitRule, select
+from datasets.split import SPLITS, TEST, SplitRule, select
 from images.image_reader import ImageReader
 from system.errors import FileError
 from system.threads import in_threads
@@ -39,6 +39,11 @@ class ListedData:
     split: Mapping[str, str]
     problems: list[FileError]
     grouping: Grouping | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was recognised in the folder, in sentences."""
+        return self.folder.notes + (() if self.grouping is None else (self.grouping.description,))
 
     def samples(self, part: str) -> list[Sample]:
         """Returns the samples of "train", "val" or "test", or of all of them with "all"."""
@@ -72,6 +77,8 @@ class ListedData:
             cache: the folder of the store; None for no store.
         """
         task = self.folder.task
+        for sample in () if opened is None else self.samples(TEST):
+            opened.forget(reader, sample.image)  # a grouped split has looked at it, and nothing else does
         store = None if cache is None else SampleStore(cache, reader, task, size=size)
         train, val = (
             Samples(self.samples(part), reader, task, size=size, memory=memory, store=store, opened=opened)

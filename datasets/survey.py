@@ -15,7 +15,7 @@ from datasets.folder.problems import no_foreground, refusal
 from datasets.listed_data import ListedData, list_data
 from datasets.sample_memory import OpenedImages, SampleMemory
 from datasets.samples import Samples
-from datasets.split import ALLOWED, TEST, SplitRule
+from datasets.split import ALLOWED, SplitRule
 from images.choosing import choose_reader, reader_for
 from images.image_reader import CONVERTIBLE, ImageReader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, channel_sums, normalisation_of
@@ -117,13 +117,9 @@ def load_training_data(
     """
     memory = SampleMemory()
     opened = OpenedImages(memory)
-    listing = partial(
-        list_data,
-        root,
-        task_type,
-        rule=SplitRule(split, val_fraction, split_seed, folds, fold, test_fraction, split_file),
-        open_image=partial(opened.open, reader_for(channels, plane=plane, max_pixels=max_pixels)),
-    )
+    rule = SplitRule(split, val_fraction, split_seed, folds, fold, test_fraction, split_file)
+    open_image = partial(opened.open, reader_for(channels, plane=plane, max_pixels=max_pixels))
+    listing = partial(list_data, root, task_type, rule=rule, open_image=open_image)
     if earlier is not None:
         known = replace(options, truth=earlier.kind)  # so no file is looked at to recognise the truth
         listed = listing(known, known=earlier.split)
@@ -138,15 +134,16 @@ def load_training_data(
         max_pixels=max_pixels,
         open_image=opened.open,
     )
+    _require_statistics(normalise, reader)
+    train, val = listed.parts(reader, size=size, memory=memory, cache=cache, opened=opened)
+    found = _read_all(listed, train, val, normalise=normalise, threshold=options.mask_threshold)
+    return TrainingData(listed.folder.task, listed.split, train, val, found, listed.notes)
+
+
+def _require_statistics(normalise: str, reader: ImageReader) -> None:
     if normalise == "imagenet" and reader.channels not in CONVERTIBLE:
         problem = f"data.normalise: imagenet has statistics of 1 or 3 channels, and the images have {reader.channels}"
         raise ConfigError(f"{problem}; set data.normalise: dataset")
-    for sample in listed.samples(TEST):
-        opened.forget(reader, sample.image)  # a grouped split has looked at all images
-    train, val = listed.parts(reader, size=size, memory=memory, cache=cache, opened=opened)
-    found = _read_all(listed, train, val, normalise=normalise, threshold=options.mask_threshold)
-    notes = () if listed.grouping is None else (listed.grouping.description,)
-    return TrainingData(listed.folder.task, listed.split, train, val, found, listed.folder.notes + notes)
 
 
 def _as_before(

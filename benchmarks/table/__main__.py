@@ -11,15 +11,17 @@ from __future__ import annotations
 import argparse
 import datetime
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from functools import reduce
 from operator import add
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
-from system.errors import run_script
-from system.signals import StopSignals
+from system.errors import Stopped, run_script
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TRAIN = [sys.executable, str(ROOT / "train.py")]
@@ -37,11 +39,16 @@ def main() -> None:
     options = parser.parse_args()
     if options.processes < 1:
         parser.error("--processes must be at least 1")
-    with StopSignals():
-        text = table_of(options.table, processes=options.processes)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    text = table_of(options.table, processes=options.processes)
     print(text, end="")
     if options.out is not None:
         options.out.write_text(text, encoding="utf-8")
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    raise Stopped(number, f"stopped by {signal.Signals(number).name}; the same command continues the table")
 
 
 def table_of(path: Path, *, processes: int = 1, root: Path | None = None, command: Sequence[str] = TRAIN) -> str:

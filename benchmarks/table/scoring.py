@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import sys
 from pathlib import Path
 
 import assemble
@@ -25,7 +27,8 @@ def scored_images(run: Path, part: str, *, anew: bool = False) -> ScoredImages:
     """
     results = run / part
     if not _is_scored(run, results, anew=anew):
-        val.validate(run, part=part, page=False)
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is the Markdown
+            val.validate(run, part=part, page=False)
     return read_counts(results / NAME)
 
 

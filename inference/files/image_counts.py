@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,6 @@ def read_counts(path: Path) -> ScoredImages:
             counts.load_state_dict(state)
             objects = tuple(counts.images)
         return ScoredImages(tuple(arrays["ids"].tolist()), arrays["pixels"], objects)
-    except (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         found = f"no whole file of counts ({' '.join(str(error).split())[:100]})"
         raise FileError(str(path), found=found, fix="score the run again with val.py") from error
