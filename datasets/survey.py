@@ -121,8 +121,7 @@ def load_training_data(
     open_image = partial(opened.open, reader_for(channels, plane=plane, max_pixels=max_pixels))
     listing = partial(list_data, root, task_type, rule=rule, open_image=open_image)
     if earlier is not None:
-        known = replace(options, truth=earlier.kind)  # so no file is looked at to recognise the truth
-        listed = listing(known, known=earlier.split)
+        listed = listing(replace(options, truth=earlier.kind), known=earlier.split)  # so no file is looked at
         if listed.is_data_of(earlier):
             return _as_before(listed, earlier, size=size, memory=memory, cache=cache)
     listed = listing(options)
