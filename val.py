@@ -12,6 +12,7 @@ import platform
 import shlex
 import sys
 import typing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,8 @@ ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Scores a run's best.pth; the results land in <run>/<split>/.")
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
-    parser.add_argument("--split", choices=("val", "train", "all"), default="val", help="default: %(default)s")
+    split_help = "the part that is scored (default: %(default)s); test is there if the split has such a part"
+    parser.add_argument("--split", choices=("val", "train", "test", "all"), default="val", help=split_help)
     threshold_help = "a pixel belongs to a class above this probability (default: 0.5); multiclass runs have none"
     parser.add_argument("--threshold", type=partial(fraction, option="--threshold"), help=threshold_help)
     tune_help = "first choose the parameters of decoding by the cells of the validation part, for <run>/decode.yaml"
@@ -200,7 +202,12 @@ def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader, dict[str, 
             f"{path}: not the split that the run was trained with; restore the file, or let "
             f"train.py --config {saved.folder.path / 'config.yaml'} --resume write it again"
         )
-    samples = Samples(select(folder.samples, split, part), predictor.reader, folder.task, size=predictor.size)
+    folder = replace(folder, samples=tuple(select(folder.samples, split, "all")))
+    chosen = select(folder.samples, split, part)
+    if not chosen:
+        fix = "score another part, or train a run with data.test_fraction or data.split_file"
+        raise DataError(f"{path}: no image is assigned to {part}; {fix}")
+    samples = Samples(chosen, predictor.reader, folder.task, size=predictor.size)
     on_cuda = predictor.runtime.on_cuda
     loader = scoring_loader(samples, predictor.normalise, batch_size=saved.batch_size, pin_memory=on_cuda)
     print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)

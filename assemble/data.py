@@ -64,6 +64,10 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE, *, state: Ma
         val_fraction=config.data.val_fraction,
         split_seed=config.data.split_seed,
         split_file=root / config.data.split_file if config.data.split_file else None,
+        split=config.data.split,
+        folds=config.data.folds,
+        fold=config.data.fold,
+        test_fraction=config.data.test_fraction,
         channels=config.data.channels,
         plane=config.data.plane,
         intensity=config.data.intensity,
@@ -73,7 +77,7 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE, *, state: Ma
     )
     for note in data.notes:
         print(f"folder  {note}")
-    print(f"data    {config.data.root}: {data.description}; {len(data.train)} train, {len(data.val)} val")
+    print(f"data    {config.data.root}: {data.description}; {data.sizes_of_parts}")
     for sentence in data.reader.conversions(len(data.train) + len(data.val)):
         print(f"read    {sentence}")
     return data

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from assemble import data_folder
+from benchmarks.table.bootstrap import group_draws, interval
 from datasets.split import read_split, select
 from images.reading import decode_labels, read_bytes, read_image
 from inference.cells.decoding import Decoding, decode, decoding_by
@@ -28,7 +29,7 @@ from saved_run import SavedRun, open_run
 from tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
-REFERENCE, DRAWS = "watershed", 2000
+REFERENCE = "watershed"
 SCORES = {
     "ap_50": "AP .5",
     "ap_70": "AP .7",
@@ -92,23 +93,23 @@ def row_of(run: str, method: str, counts: dict[str, InstanceCounts], seconds_per
     """Returns a line of the table; the images of all counts have the same order."""
     scores = counts[method].compute()
     own, reference = (ap_of_draws(counts[name].images) for name in (method, REFERENCE))
-    interval = lambda values: "{:.3f} to {:.3f}".format(*np.percentile(values, (2.5, 97.5)))
+    shown = lambda values: "{:.3f} to {:.3f}".format(*interval(values))
     against = ""
     if method != REFERENCE:
         gain = scores["ap_50"] - counts[REFERENCE].compute()["ap_50"]
-        against = f"{gain:+.3f} ({interval(own - reference)})"
+        against = f"{gain:+.3f} ({shown(own - reference)})"
     figures = [f"{scores[name]:.3f}" for name in SCORES]
     error = f"{scores['count_bias']:+.1%}"
-    cells = [run, method, *figures, interval(own), error, against, f"{seconds_per_pixel * 1e9:.0f}"]
+    cells = [run, method, *figures, shown(own), error, against, f"{seconds_per_pixel * 1e9:.0f}"]
     return "| " + " | ".join(cells) + " |"
 
 
 def ap_of_draws(images: Sequence[ImageCounts]) -> np.ndarray:
-    """Returns AP at .5 of `DRAWS` sets of images, drawn with replacement; the same draws for the same images."""
+    """Returns AP at .5 of sets of images that are drawn with replacement; the same draws for the same images."""
     hits = np.array([image.hits[0] for image in images])
     objects = np.array([image.true + image.predicted for image in images])
-    drawn = np.random.default_rng(0).integers(0, len(images), (DRAWS, len(images)))
-    hits, objects = hits[drawn].sum(1), objects[drawn].sum(1)
+    draws = group_draws(len(images))
+    hits, objects = draws @ hits, draws @ objects
     return hits / np.maximum(objects - hits, 1)
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from benchmarks.limits import Limits
 from benchmarks.measure import take_turns
+from benchmarks.rows import Row, timed_row
 from benchmarks.settings import Settings
-from benchmarks.table import Row, timed_row
 from datasets.augment import Augmentation
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import training_loader

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from benchmarks.limits import Limits
 from benchmarks.measure import take_turns
 from benchmarks.plain import PlainNet
+from benchmarks.rows import Row, shares_of, timed_row
 from benchmarks.settings import Settings
 from benchmarks.step import random_batch
-from benchmarks.table import Row, shares_of, timed_row
 from engine.device import Runtime, choose_runtime
 from models import build_model, fold_batch_norm, prune
 

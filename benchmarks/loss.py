@@ -10,8 +10,8 @@ from torch import Tensor
 from benchmarks.limits import Limits
 from benchmarks.measure import take_turns
 from benchmarks.plain import lovasz_hinge_loop
+from benchmarks.rows import Row, shares_of, timed_row
 from benchmarks.settings import Settings
-from benchmarks.table import Row, shares_of, timed_row
 from losses import build_loss
 
 SIDE = 256

@@ -57,8 +57,8 @@ def benchmark(work: str, options: dict) -> str:
     from benchmarks.limits import measure_limits
     from benchmarks.loss import loss_rows
     from benchmarks.prune import prune_table
+    from benchmarks.rows import markdown
     from benchmarks.settings import Settings
-    from benchmarks.table import markdown
     from benchmarks.tile import tile_rows
     from benchmarks.train import train_rows
     from engine.device import choose_runtime

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from benchmarks.limits import Limits
 from benchmarks.peak import peak_memory, resident_memory, run_alone
+from benchmarks.rows import Row
 from benchmarks.settings import Settings
-from benchmarks.table import Row
 
 TILE, OVERLAP, TURNS = 256, 128, 2
 

@@ -13,9 +13,9 @@ from benchmarks.limits import Limits
 from benchmarks.measure import take_turns
 from benchmarks.peak import ALLOCATOR, peak_of
 from benchmarks.plain import PlainNet, plain_step
+from benchmarks.rows import Row, shares_of, timed_row
 from benchmarks.settings import Settings
 from benchmarks.step import random_batch, step_on
-from benchmarks.table import Row, shares_of, timed_row
 
 ASKED = {
     ("NestedUNet", "fp32"): "≥ 1.25, stretch 1.6",

@@ -26,6 +26,7 @@ class EarlierStart:
         target_channels: number of channels of an encoded target.
         pixels: "train" and "val" → pixels of each class, [K] int64.
         description: in a line.
+        split: id → part, if the split depends on the pixels of the images; None if the names are enough.
     """
 
     digest: str
@@ -36,10 +37,12 @@ class EarlierStart:
     target_channels: int
     pixels: Mapping[str, np.ndarray]
     description: str
+    split: Mapping[str, str] | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Returns what a checkpoint has no other keys for: tensors and plain Python."""
-        return {
+        kept = {} if self.split is None else {"split": dict(self.split)}
+        return kept | {
             "kind": self.kind,
             "sizes": {part: torch.from_numpy(self.sizes[part]) for part in PARTS},
             "target_channels": self.target_channels,
@@ -61,6 +64,7 @@ class EarlierStart:
                 target_channels=int(found["target_channels"]),
                 pixels={part: np.array(found["pixels"][part], np.int64) for part in PARTS},
                 description=str(found["description"]),
+                split=None if found.get("split") is None else dict(found["split"]),
             )
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
             return None

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from datasets.earlier_start import EarlierStart
 from datasets.fingerprint import fingerprint
 from datasets.folder.data_folder import DataFolder, Sample, list_folder
+from datasets.folder.given_groups import given_groups
+from datasets.grouping.groups import Grouping, group_images
+from datasets.grouping.views import View, view_of
 from datasets.sample_memory import OpenedImages, SampleMemory
 from datasets.sample_store import SampleStore
 from datasets.samples import Samples
-from datasets.split import SPLITS, random_split, read_split, select
+from datasets.split import SPLITS, TEST, SplitRule, select
 from images.image_reader import ImageReader
 from system.errors import FileError
+from system.threads import in_threads
 from tasks.task import Task, TaskOptions
 
 
@@ -25,15 +31,22 @@ class ListedData:
     Attributes:
         root: the data folder.
         problems: those of single files.
+        grouping: the groups that the split keeps together; None if it needs none, or was known before.
     """
 
     root: Path
     folder: DataFolder
     split: Mapping[str, str]
     problems: list[FileError]
+    grouping: Grouping | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was recognised in the folder, in sentences."""
+        return self.folder.notes + (() if self.grouping is None else (self.grouping.description,))
 
     def samples(self, part: str) -> list[Sample]:
-        """Returns the samples of "train", of "val", or of both with "all"."""
+        """Returns the samples of "train", "val" or "test", or of all of them with "all"."""
         return select(self.folder.samples, self.split, part)
 
     def digest(self) -> str:
@@ -64,6 +77,8 @@ class ListedData:
             cache: the folder of the store; None for no store.
         """
         task = self.folder.task
+        for sample in () if opened is None else self.samples(TEST):
+            opened.forget(reader, sample.image)  # a grouped split has looked at it, and nothing else does
         store = None if cache is None else SampleStore(cache, reader, task, size=size)
         train, val = (
             Samples(self.samples(part), reader, task, size=size, memory=memory, store=store, opened=opened)
@@ -77,16 +92,36 @@ def list_data(
     task_type: type[Task],
     options: TaskOptions,
     *,
-    split_file: Path | None,
-    val_fraction: float,
-    split_seed: int,
+    rule: SplitRule,
+    open_image: Callable[[Path], np.ndarray],
+    known: Mapping[str, str] | None = None,
 ) -> ListedData:
-    """Lists and splits a data folder; arguments and errors as of `datasets.survey.load_training_data`."""
+    """Lists and splits a data folder; errors as of `datasets.survey.load_training_data`.
+
+    Args:
+        rule: how it is split.
+        open_image: decodes an image, for a split that needs to see all of them to find out what belongs together.
+        known: the split of the run so far. It is taken over by such a split if the folder has the same images.
+    """
     problems: list[FileError] = []
     folder = list_folder(root, task_type, options, problems=problems)
     ids = [sample.id for sample in folder.samples]
-    if split_file is not None:
-        split = read_split(split_file, ids)
-    else:
-        split = random_split(ids, val_fraction=val_fraction, seed=split_seed)
-    return ListedData(root, folder, split, problems)
+    if not rule.needs_groups:
+        return ListedData(root, folder, rule.parts_of(ids), problems)
+    if known is not None and set(known) == set(ids):
+        return ListedData(root, folder, known, problems)
+    given = given_groups(root, folder.groups, ids)
+    grouping = group_images(views_of({sample.id: sample.image for sample in folder.samples}, open_image), given)
+    return ListedData(root, folder, rule.parts_of(ids, lambda: grouping), problems, grouping)
+
+
+def views_of(images: Mapping[str, Path], open_image: Callable[[Path], np.ndarray]) -> dict[str, View | None]:
+    """Looks at every image, with several threads: id → view, None where the file cannot be used."""
+
+    def look(path: Path) -> View | None:
+        try:
+            return view_of(open_image(path))
+        except FileError:  # reading the samples reports all of them
+            return None
+
+    return dict(zip(images, in_threads(look, list(images.values()), "look"), strict=True))

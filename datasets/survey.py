@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,8 @@ from datasets.folder.problems import no_foreground, refusal
 from datasets.listed_data import ListedData, list_data
 from datasets.sample_memory import OpenedImages, SampleMemory
 from datasets.samples import Samples
-from images.choosing import choose_reader
+from datasets.split import ALLOWED, SplitRule
+from images.choosing import choose_reader, reader_for
 from images.image_reader import CONVERTIBLE, ImageReader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, channel_sums, normalisation_of
 from images.reading import MAX_PIXELS
@@ -29,7 +31,7 @@ class TrainingData:
 
     Attributes:
         task: what the channels mean, and how the truth is read.
-        split: id → "train" or "val".
+        split: id → "train", "val" or "test".
         train, val: the samples of each part.
         found: what this start, or the first start of the run, found out about them.
         notes: what was recognised in the data folder, in sentences.
@@ -58,6 +60,12 @@ class TrainingData:
         return self.found.pixels
 
     @property
+    def sizes_of_parts(self) -> str:
+        """How many images each part has, such as "531 train, 133 val"."""
+        counts = Counter(self.split.values())
+        return ", ".join(f"{counts[part]} {part}" for part in ALLOWED if counts[part])
+
+    @property
     def description(self) -> str:
         """What was found, in a line; and how many samples have no place in memory."""
         parts = self.train, self.val
@@ -79,6 +87,10 @@ def load_training_data(
     val_fraction: float,
     split_seed: int,
     split_file: Path | None = None,
+    split: str = "random",
+    folds: int | None = None,
+    fold: int | None = None,
+    test_fraction: float | None = None,
     channels: int | str | Sequence[int | str] = "auto",
     plane: str | None = None,
     intensity: str = "native",
@@ -93,7 +105,8 @@ def load_training_data(
         task_type, options: decide which truth is read, and how.
         size: (height, width) in pixels that samples are resized to, or None to keep theirs.
         normalise: "dataset" (mean and std of the training images as the network sees them) or "imagenet".
-        val_fraction, split_seed: of the random split, unless `split_file` names the parts.
+        val_fraction, split_seed, split_file, split, folds, fold, test_fraction: how the images are split, see
+            `datasets.split.SplitRule`. Nothing of a test part is read, but for its images by a grouped split.
         channels, plane, intensity, max_pixels: see `choose_reader`.
         cache: the folder for decoded samples that do not fit into memory; None for none.
         earlier: what the first start of this run found out. If the data are the same, no file is decoded here.
@@ -102,18 +115,16 @@ def load_training_data(
         ConfigError: `normalise` is "imagenet" and the images have other numbers of channels than 1 and 3.
         DataError: the folder, its split or any of its files cannot be used.
     """
-    listing = partial(
-        list_data, root, task_type, split_file=split_file, val_fraction=val_fraction, split_seed=split_seed
-    )
     memory = SampleMemory()
+    opened = OpenedImages(memory)
+    rule = SplitRule(split, val_fraction, split_seed, folds, fold, test_fraction, split_file)
+    open_image = partial(opened.open, reader_for(channels, plane=plane, max_pixels=max_pixels))
+    listing = partial(list_data, root, task_type, rule=rule, open_image=open_image)
     if earlier is not None:
-        listed = listing(replace(options, truth=earlier.kind))  # so no file is looked at to recognise the truth
+        listed = listing(replace(options, truth=earlier.kind), known=earlier.split)  # so no file is looked at
         if listed.is_data_of(earlier):
-            train, val = listed.parts(earlier.reader, size=size, memory=memory, cache=cache)
-            train.expect(earlier.sizes["train"], earlier.target_channels)
-            val.expect(earlier.sizes["val"], earlier.target_channels)
-            return TrainingData(listed.folder.task, listed.split, train, val, earlier)
-    listed, opened = listing(options), OpenedImages(memory)
+            return _as_before(listed, earlier, size=size, memory=memory, cache=cache)
+    listed = listing(options)
     reader = choose_reader(
         [sample.image for sample in listed.samples("train")],
         channels=channels,
@@ -122,12 +133,26 @@ def load_training_data(
         max_pixels=max_pixels,
         open_image=opened.open,
     )
+    _require_statistics(normalise, reader)
+    train, val = listed.parts(reader, size=size, memory=memory, cache=cache, opened=opened)
+    found = _read_all(listed, train, val, normalise=normalise, threshold=options.mask_threshold)
+    return TrainingData(listed.folder.task, listed.split, train, val, found, listed.notes)
+
+
+def _require_statistics(normalise: str, reader: ImageReader) -> None:
     if normalise == "imagenet" and reader.channels not in CONVERTIBLE:
         problem = f"data.normalise: imagenet has statistics of 1 or 3 channels, and the images have {reader.channels}"
         raise ConfigError(f"{problem}; set data.normalise: dataset")
-    train, val = listed.parts(reader, size=size, memory=memory, cache=cache, opened=opened)
-    found = _read_all(listed, train, val, normalise=normalise, threshold=options.mask_threshold)
-    return TrainingData(listed.folder.task, listed.split, train, val, found, listed.folder.notes)
+
+
+def _as_before(
+    listed: ListedData, earlier: EarlierStart, *, size: tuple[int, int] | None, memory: SampleMemory, cache: Path | None
+) -> TrainingData:
+    """Returns the data of an earlier start; their samples are decoded when they are needed."""
+    train, val = listed.parts(earlier.reader, size=size, memory=memory, cache=cache)
+    train.expect(earlier.sizes["train"], earlier.target_channels)
+    val.expect(earlier.sizes["val"], earlier.target_channels)
+    return TrainingData(listed.folder.task, listed.split, train, val, earlier)
 
 
 def _read_all(
@@ -173,6 +198,7 @@ def _read_all(
         target_channels=train.target_channels,
         pixels={"train": counts[: len(train), :-1].sum(0), "val": counts[len(train) :, :-1].sum(0)},
         description=_describe(task, counts, train, val),
+        split=None if listed.grouping is None else listed.split,
     )
 
 

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("folder", type=Path, help="run folder or folder of predictions, such as outputs/demo")
     split_help = "the part of a run's data that val.py has scored (default: %(default)s)"
-    parser.add_argument("--split", choices=("val", "train", "all"), default="val", help=split_help)
+    parser.add_argument("--split", choices=("val", "train", "test", "all"), default="val", help=split_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)
     if (options.folder / PREDICTION).is_file():

@@ -64,7 +64,7 @@ def write_run_page(run: Path, samples: ScoredSamples | None, *, part: str = "val
     Args:
         run: the run folder.
         samples: the samples of this part, as they were scored; None leaves the pictures out.
-        part: "val", "train" or "all", as val.py was told.
+        part: "val", "train", "test" or "all", as val.py scored it.
 
     Raises:
         DataError: there are no results of this part.

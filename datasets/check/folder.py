@@ -8,6 +8,7 @@ from pathlib import Path
 from datasets.check.checksums import compare_checksums
 from datasets.check.facts import collect, find_duplicates, find_mixed_channels, find_no_foreground
 from datasets.check.inspection import inspect_sample
+from datasets.check.relations import find_relations
 from datasets.check.report import Report
 from datasets.folder.listing import list_files
 from datasets.folder.problems import Problem, in_order
@@ -52,5 +53,9 @@ def check(
     problems += [*find_duplicates(samples), *find_mixed_channels(samples)]
     problems += [*find_no_foreground(samples, chosen, mask_threshold), *wrong_sums]
     problems += [problem for one in samples for problem in one.problems]
+    views = {one: inspected.view for one, inspected in zip(listing.images, samples, strict=True)}
+    relations, about_relations = find_relations(listing, views)
+    problems += about_relations
+    facts = collect(listing, chosen, samples, checksums) | {"relations": relations}
     notes = (*listing.notes, chosen.note) if chosen.note else listing.notes
-    return Report(str(root), collect(listing, chosen, samples, checksums), in_order(problems), notes)
+    return Report(str(root), facts, in_order(problems), notes)

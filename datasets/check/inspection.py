@@ -14,6 +14,7 @@ from datasets.facts import areas_of
 from datasets.folder.listing import Listing
 from datasets.folder.problems import Problem
 from datasets.folder.truth_files import TruthFiles
+from datasets.grouping.views import View, view_of
 from images.image_reader import ImageReader
 from images.opening import axes_of
 from images.planes import described
@@ -54,6 +55,7 @@ class Inspection:
         measures: class → what was measured in its mask, without masks that are not usable.
         overlapping: pixels that belong to more than one class.
         digests: file → SHA-256 hex digest; None where the file cannot be read.
+        view: by which its kind, near duplicates and neighbours are found; None if the image is not usable.
     """
 
     root: Path
@@ -68,6 +70,7 @@ class Inspection:
     measures: dict[str, MaskMeasures] = field(default_factory=dict)
     overlapping: int = 0
     digests: dict[str, str | None] = field(default_factory=dict)
+    view: View | None = None
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, kind: str, files: Sequence[str], found: str, fix: str, truth: str | None = None) -> None:
@@ -162,7 +165,7 @@ def _inspect_image(sample: Inspection, reader: ImageReader | None) -> None:
     image = _open(sample, sample.image, decode_image if reader is None else reader.decoded, refused="pixel values")
     if image is None:
         return
-    sample.size, sample.channels = image.shape[:2], image.shape[2]
+    sample.size, sample.channels, sample.view = image.shape[:2], image.shape[2], view_of(image)
     sample.pixels = f"{image.shape[2]} × {image.dtype}"
     if reader is not None and reader.plane is not None:
         axes = axes_of(sample.root / sample.image, max_pixels=reader.max_pixels)

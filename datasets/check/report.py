@@ -85,6 +85,7 @@ def _fact_lines(facts: Mapping[str, Any]) -> list[str]:
         rows.append(("label maps", str(facts["label_maps"])))
     if facts["checksums"] is not None:
         rows.append(("SHA256SUMS", "{matching} of {listed} files match".format(**facts["checksums"])))
+    rows += [("groups", line) for line in _relation_lines(facts["relations"])]
     crop = facts["suggested_crop"]
     rows.append(("data.crop", f"{crop if crop is not None else 'none'}: {facts['suggested_crop_reason']}"))
     shown = [
@@ -93,6 +94,19 @@ def _fact_lines(facts: Mapping[str, Any]) -> list[str]:
     ]
     width = max(len(row) for row, _ in shown)
     return [f"  {row:{width}}  {text}" for row, text in shown]
+
+
+def _relation_lines(relations: Mapping[str, Any] | None) -> list[str]:
+    if relations is None:
+        return []
+    kinds = ", ".join(f"{count} {kind}" for kind, count in relations["kinds"].items())
+    how = "given in dataset.yaml" if relations["given"] else "found"
+    return [
+        f"{relations['groups']} {how}, {_counted(relations['largest'], 'image')} in the largest",
+        f"{_counted(relations['with_neighbour'], 'image')} with a neighbour that continues the image",
+        f"{relations['with_neighbour_by_chance']} by chance, where edges are compared that do not face each other",
+        f"{_counted(relations['near_duplicates'], 'near duplicate')}; kinds: {kinds}",
+    ]
 
 
 def _class_lines(of_class: Mapping[str, Any]) -> list[str]:

@@ -40,12 +40,14 @@ class DataFolder:
     Attributes:
         kind: what the files of the truth are, see `TruthFiles`.
         notes: what was recognised in the folder, in sentences.
+        groups: what dataset.yaml says under this key, see `datasets.folder.given_groups`.
     """
 
     task: Task
     samples: tuple[Sample, ...]
     kind: str
     notes: tuple[str, ...] = ()
+    groups: object = None
 
 
 def list_folder(
@@ -86,7 +88,7 @@ def list_folder(
     elif errors:
         raise refusal(root, errors)
     notes = [*listing.notes, *filter(None, [chosen.note]), *_about_ignored(listing, folder)]
-    return DataFolder(task, _samples(listing, chosen), chosen.kind, tuple(notes))
+    return DataFolder(task, _samples(listing, chosen), chosen.kind, tuple(notes), listing.description.groups)
 
 
 def _about_ignored(listing: Listing, folder: str) -> list[str]:

@@ -15,7 +15,8 @@ from tasks.truth import Value
 
 NAME = "dataset.yaml"
 READ = ("classes", "palette", "void")
-# For people. Everything else that an importer or a user wants to write down belongs below `notes`.
+# For people; only `groups` is also read, by `datasets.folder.given_groups`, when a split asks for it. Everything else
+# that an importer or a user wants to write down belongs below `notes`.
 NOTES = ("name", "source", "licence", "groups", "notes", "sha256sums")
 # What preparing a set wrote beside `notes` before it used them. Such files still load; nothing new is added here.
 OLD_NOTES = ("images", "nuclei", "nuclei_lost", "objects", "size", "seed", "made_with")
@@ -30,12 +31,14 @@ class Description:
         classes: in the order of the channels; None where it names none.
         palette: value of each class in the class maps below masks/, if it names them.
         void: value of pixels of unknown class in them.
+        groups: which images belong together, as `datasets.folder.given_groups` reads it; None without this key.
         sha256sums: SHA-256 hex digest of the file SHA256SUMS, in a prepared set.
     """
 
     classes: tuple[str, ...] | None = None
     palette: tuple[Value, ...] | None = None
     void: Value | None = None
+    groups: object = None
     sha256sums: str | None = None
 
     @property
@@ -80,6 +83,7 @@ def _described(content: Mapping) -> Description:
         classes=None if classes is None else tuple(classes),
         palette=None if palette is None else tuple(value(one) for one in palette),
         void=value(void),
+        groups=content.get("groups"),
         sha256sums=content.get("sha256sums"),
     )
 

@@ -26,7 +26,17 @@ ERRORS = (
     "mask values",
     "size",
 )
-WARNINGS = ("duplicate image", "constant image", "empty mask", "full mask", "overlap", "labels", "ignored file")
+WARNINGS = (
+    "duplicate image",
+    "groups",
+    "leak",
+    "constant image",
+    "empty mask",
+    "full mask",
+    "overlap",
+    "labels",
+    "ignored file",
+)
 STOP_FIRST = ("layout", "classes", "truth", "name")  # a training reports these alone, because others follow from them
 _ORDER = {kind: place for place, kind in enumerate(ERRORS + WARNINGS)}
 

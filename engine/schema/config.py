@@ -12,20 +12,12 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, model_validator
 
 from engine.schema.choices import name_in, shown, suggestion
+from engine.schema.data import DataConfig
 from engine.schema.losses import LossConfig
 from engine.schema.numbers import (
-    Channels,
-    Choice,
     Count,
-    Crops,
-    NumberFrom0,
-    Pixels,
-    Plane,
-    Radius,
     Rhythm,
     Seed,
-    Size,
-    SplitSeed,
     Width,
     Workers,
 )
@@ -34,80 +26,8 @@ from engine.schema.section import Section
 from models import FILTERS, MODELS, size_of_deepest
 from tasks import TASKS, tasks_with_cells
 
-
-def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
-    return (size, size) if isinstance(size, int) else size and tuple(size)
-
-
 TaskName = Annotated[str, name_in(lambda: list(TASKS))]
 ModelName = Annotated[str, name_in(lambda: list(MODELS))]
-
-
-class DataConfig(Section):
-    root: str  # the data folder, relative to the root of the repository
-    size: Size | None = None  # the network sees the whole image, resized to this size …
-    crop: Size | None = None  # … or it sees windows of this size at native scale
-    crops_per_image: Crops = 1  # number of windows of each image in every epoch
-    overlap: NumberFrom0 | None = None  # pixels between the tiles that score and predict; None: half a tile
-    channels: Channels = "auto"  # how many, or the numbers or names of those that are taken from each file
-    plane: Plane = None  # of a stack; None refuses stacks
-    intensity: Literal["native", "image", "run"] = "native"  # which images are stretched, and between which values
-    truth: Literal["auto", "masks", "labels", "classes"] = "auto"  # what the files of the truth are
-    mask_threshold: Fraction | None = None  # where soft masks are cut, as a share of their full range
-    border_radius: Radius = 2.5  # of task: border, in pixels of the network's input
-    max_pixels: Pixels = 2**28  # larger images are refused before they are decoded
-    normalise: Literal["dataset", "imagenet"] = "dataset"  # whose mean and standard deviation
-    val_fraction: Fraction = 0.2  # share of the images that validates, drawn with split_seed
-    split_seed: SplitSeed = 41
-    split_file: str | None = None  # a CSV file with the columns id,split
-    augment: bool = True  # flips, turns, and changes of colour and brightness
-    on_device: Choice = "auto"  # keep the training samples on the device and augment them there
-    cache: str | None = "auto"  # folder of decoded samples that memory has no room for; auto: .cache in data.root
-
-    @property
-    def height_width(self) -> tuple[int, int] | None:
-        """The (height, width) that whole images are resized to; None in a run with `crop`."""
-        return _pair(self.size)
-
-    @property
-    def tile(self) -> tuple[int, int] | None:
-        """The (height, width) of the windows that the network sees; None in a run with `size`."""
-        return _pair(self.crop)
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """The (height, width) of the network's input, in either kind of run."""
-        return self.height_width or self.tile
-
-    @property
-    def tile_overlap(self) -> int:
-        return self.overlap if self.overlap is not None else min(self.tile) // 2
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_target(cls, keys: object) -> object:
-        """Reads the configuration of a run that was begun when this section had the key `target`."""
-        if not isinstance(keys, dict) or "target" not in keys:
-            return keys
-        if keys["target"] != "masks":
-            raise ValueError(
-                f"target: {keys['target']} is gone, and with it its three softmax classes; set task: border, "
-                "or task: distance, and a loss for masks such as BCEDiceLoss, and train anew"
-            )
-        return {key: value for key, value in keys.items() if key not in ("target", "border_radius")}
-
-    @model_validator(mode="after")
-    def _one_geometry(self) -> DataConfig:
-        if (self.size is None) == (self.crop is None):
-            given = "both are" if self.size else "neither is"
-            raise ValueError(
-                f"{given} given; choose one: size (whole images, resized to it) or crop (windows at native scale)"
-            )
-        if self.crop is None and (self.overlap is not None or self.crops_per_image > 1):
-            raise ValueError("overlap and crops_per_image belong to crop; with size there are no tiles")
-        if self.crop is not None and self.tile_overlap >= min(self.tile):
-            raise ValueError(f"overlap {self.overlap} must be smaller than the crop, {self.crop}")
-        return self
 
 
 class ModelConfig(Section):

@@ -19,6 +19,7 @@ NumberFrom0 = Annotated[int, Field(ge=0, le=MOST)]
 Crops = Annotated[int, Field(gt=0, le=MOST_CROPS)]
 Pixels = Annotated[int, Field(gt=0, le=2**62)]
 Seed = Annotated[int, Field(ge=0, le=2**64 - 1)]  # what torch takes
+Folds = Annotated[int, Field(ge=2, le=10_000)]
 SplitSeed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what scikit-learn takes
 Width = Annotated[int, Field(gt=0, le=2**16)]  # of a level of a network
 Radius = Annotated[float, Field(ge=1, le=100)]  # a pixel's neighbourhood has up to 4 · 100² pixels

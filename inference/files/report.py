@@ -18,6 +18,8 @@ from inference.cells.decode_file import ChosenDecoding
 from inference.cells.decoding import Decoding, decode
 from inference.files.cell_files import CellFiles
 from inference.files.class_files import ClassFiles
+from inference.files.image_counts import NAME as COUNTS
+from inference.files.image_counts import write_counts
 from inference.files.overlays import Overlay, contact_sheet
 from inference.files.summary import summary_of
 from metrics import Calibration, InstanceCounts, match_labels, object_errors
@@ -54,6 +56,7 @@ class ScoreReport:
         masks/, classes/            the masks at each image's own size, see `ClassFiles`
         labels/, cells/, …          the cells at each image's own size, see `CellFiles`; only if the task has cells
         scores.csv                  one row per image: scores at network size and at image size
+        counts.npz                  what each image adds to the scores of a set, see `inference.files.image_counts`
         summary.json                the scores of the whole set at image size, see `inference.files.summary`
         sizes.csv                   only if cells are scored: their scores by their area in pixels
         calibration.csv             only if cells are scored: the share that is right, by confidence
@@ -130,6 +133,8 @@ class ScoreReport:
             row |= {f"{name}_network_size": score for name, score in network.items()}
             rows.append(row | {f"{name}_image_size": score for name, score in image.items()} | cells)
         write_text(self.folder / "scores.csv", to_csv(rows))
+        ids = [sample.id for sample in self.samples.samples]
+        write_counts(self.folder / COUNTS, ids, self.counts, self.objects)
         if self.confusion is not None:
             names, pixels = self.task.classes, self.confusion.counts.tolist()
             table = [

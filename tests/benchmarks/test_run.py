@@ -8,7 +8,7 @@ import train
 from benchmarks import infer, peak, run, tile
 from benchmarks import train as train_benchmark
 from benchmarks.limits import Limits
-from benchmarks.table import HEADER
+from benchmarks.rows import HEADER
 
 pytestmark = pytest.mark.slow
 

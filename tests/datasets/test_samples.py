@@ -40,7 +40,7 @@ def test_a_split_file_is_what_a_run_writes(tmp_path):
     [
         ("id,part\ni1,train\n", "has the columns id,split"),
         ("id,split\n", "at least one row"),
-        ("id,split\ni1,test\n", "line 2: split 'test'; allowed are train and val"),
+        ("id,split\ni1,rest\n", "line 2: split 'rest'; allowed are train, val, test"),
         ("id,split\ni1,train\ni99,val\n", "line 3: id 'i99' has no image"),
         ("id,split\ni1,train\ni1,val\n", "line 3: id 'i1' is named twice"),
         ("id,split\ni1,train\n", "no image is assigned to val"),

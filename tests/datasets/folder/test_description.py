@@ -30,7 +30,7 @@ def test_what_preparing_a_set_writes_is_known(tmp_path):
     write_description(tmp_path, {}, name="n", classes=["nucleus"], source="s", licence="l", notes=notes)
     assert read_description(tmp_path).classes == ("nucleus",)
     assert yaml.safe_load((tmp_path / "dataset.yaml").read_text())["notes"] == notes
-    assert described(tmp_path, "notes: {microscope: old}\ngroups: groups.csv\n") == Description()
+    assert described(tmp_path, "notes: {microscope: old}\ngroups: groups.csv\n") == Description(groups="groups.csv")
 
 
 @pytest.mark.parametrize(

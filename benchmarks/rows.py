@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.limits import Limits, Work, count_work
+from benchmarks.markdown import markdown_table
 from benchmarks.measure import Timing
 
 HEADER = ("work", "asked", "ratio (quartiles)", "ours", "the other", "of convolution", "of copy", "remark")
@@ -63,5 +64,4 @@ def shares_of(function: Callable[[], object], seconds: float, limits: Limits) ->
 
 def markdown(rows: Sequence[Row]) -> str:
     """Returns the table of these rows in Markdown."""
-    lines = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in rows)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |" for cells in lines)
+    return markdown_table(HEADER, [row.cells() for row in rows])
