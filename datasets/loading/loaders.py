@@ -170,3 +170,24 @@ def scoring_loader(
     dataset = TrainingSet(samples, normalise, None, seed=0)  # nothing is random, so any seed gives the same
     keys = [(0, index) for index in stretch(len(samples), rank, ranks)]
     return DataLoader(dataset, batch_size=batch_size, sampler=keys, pin_memory=pin_memory)
+
+
+def unchanged_batches(
+    samples: Samples,
+    normalise: Normalisation,
+    *,
+    crop: tuple[int, int] | None,
+    crops_per_image: int,
+    seed: int,
+    batch_size: int,
+    count: int,
+) -> DataLoader:
+    """Builds a loader of `count` batches of training samples without random changes: the same ones each time.
+
+    There are fewer batches if an epoch has fewer whole ones, but at least one.
+    """
+    dataset = TrainingSet(samples, normalise, None, seed=seed, crop=crop, crops_per_image=crops_per_image)
+    order = epoch_order(seed, 0, len(dataset))  # epochs of a training begin at 1
+    starts = range(0, len(order) - batch_size + 1, batch_size) or [0]
+    keys = [[(0, index) for index in order[start : start + batch_size]] for start in list(starts)[:count]]
+    return DataLoader(dataset, batch_sampler=keys)

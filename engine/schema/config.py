@@ -11,132 +11,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from engine.schema.augment import Augment, AugmentConfig
 from engine.schema.choices import name_in, shown, suggestion
+from engine.schema.data import DataConfig
 from engine.schema.losses import LossConfig
-from engine.schema.numbers import (
-    Channels,
-    Choice,
-    Count,
-    Crops,
-    NumberFrom0,
-    Pixels,
-    Plane,
-    Radius,
-    Rhythm,
-    Seed,
-    Size,
-    SplitSeed,
-    Width,
-    Workers,
-)
+from engine.schema.numbers import Count, Rhythm, Seed, Width, Workers
 from engine.schema.optimisers import Fraction, OptimizerConfig, SchedulerConfig
 from engine.schema.section import Section
 from models import FILTERS, MODELS, size_of_deepest
 from tasks import TASKS, tasks_with_cells
 
-
-def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
-    return (size, size) if isinstance(size, int) else size and tuple(size)
-
-
 TaskName = Annotated[str, name_in(lambda: list(TASKS))]
 ModelName = Annotated[str, name_in(lambda: list(MODELS))]
-
-
-class DataConfig(Section):
-    root: str  # the data folder, relative to the root of the repository
-    size: Size | None = None  # the network sees the whole image, resized to this size …
-    crop: Size | None = None  # … or it sees windows of this size at native scale
-    crops_per_image: Crops = 1  # number of windows of each image in every epoch
-    overlap: NumberFrom0 | None = None  # pixels between the tiles that score and predict; None: half a tile
-    channels: Channels = "auto"  # how many, or the numbers or names of those that are taken from each file
-    plane: Plane = None  # of a stack; None refuses stacks
-    intensity: Literal["native", "image", "run"] = "native"  # which images are stretched, and between which values
-    truth: Literal["auto", "masks", "labels", "classes"] = "auto"  # what the files of the truth are
-    mask_threshold: Fraction | None = None  # where soft masks are cut, as a share of their full range
-    border_radius: Radius = 2.5  # of task: border, in pixels of the network's input
-    max_pixels: Pixels = 2**28  # larger images are refused before they are decoded
-    normalise: Literal["dataset", "imagenet"] = "dataset"  # whose mean and standard deviation
-    val_fraction: Fraction = 0.2  # share of the images that validates, drawn with split_seed
-    split_seed: SplitSeed = 41
-    split_file: str | None = None  # a CSV file with the columns id,split
-    crop_sampling: Literal["image", "area", "balanced"] = "image"  # how the windows are shared out among the images
-    augment: Augment = True  # flips, turns, and changes of colour and brightness; or a section with further changes
-    on_device: Choice = "auto"  # keep the training samples on the device and augment them there
-    cache: str | None = "auto"  # folder of decoded samples that memory has no room for; auto: .cache in data.root
-
-    @property
-    def height_width(self) -> tuple[int, int] | None:
-        """The (height, width) that whole images are resized to; None in a run with `crop`."""
-        return _pair(self.size)
-
-    @property
-    def tile(self) -> tuple[int, int] | None:
-        """The (height, width) of the windows that the network sees; None in a run with `size`."""
-        return _pair(self.crop)
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """The (height, width) of the network's input, in either kind of run."""
-        return self.height_width or self.tile
-
-    @property
-    def tile_overlap(self) -> int:
-        return self.overlap if self.overlap is not None else min(self.tile) // 2
-
-    @property
-    def changes(self) -> dict[str, object]:
-        """The random changes that the section `augment` adds, see `AugmentConfig.values`."""
-        return self.augment.values() if isinstance(self.augment, AugmentConfig) else {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_target(cls, keys: object) -> object:
-        """Reads the configuration of a run that was begun when this section had the key `target`."""
-        if not isinstance(keys, dict) or "target" not in keys:
-            return keys
-        if keys["target"] != "masks":
-            raise ValueError(
-                f"target: {keys['target']} is gone, and with it its three softmax classes; set task: border, "
-                "or task: distance, and a loss for masks such as BCEDiceLoss, and train anew"
-            )
-        return {key: value for key, value in keys.items() if key not in ("target", "border_radius")}
-
-    @model_validator(mode="after")
-    def _changes_on_the_host(self) -> DataConfig:
-        if self.on_device is True and self.changes:
-            raise ValueError(
-                f"on_device: true augments in batches, which has no {', '.join(self.changes)}; set on_device: false or "
-                "auto, or augment: true"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _one_geometry(self) -> DataConfig:
-        if (self.size is None) == (self.crop is None):
-            given = "both are" if self.size else "neither is"
-            raise ValueError(
-                f"{given} given; choose one: size (whole images, resized to it) or crop (windows at native scale)"
-            )
-        if self.crop is None and (self.overlap is not None or self.crops_per_image > 1):
-            raise ValueError("overlap and crops_per_image belong to crop; with size there are no tiles")
-        if self.crop is None and self.crop_sampling != "image":
-            raise ValueError("crop_sampling belongs to crop; with size the network sees every image once in an epoch")
-        if self.crop_sampling == "area" and self.crops_per_image == 1:
-            raise ValueError(
-                "crop_sampling: area gives every image at least one window, so that crops_per_image: 1 leaves none to "
-                "share out; raise crops_per_image, such as to 4"
-            )
-        if self.crop is not None and self.tile_overlap >= min(self.tile):
-            raise ValueError(f"overlap {self.overlap} must be smaller than the crop, {self.crop}")
-        return self
 
 
 class ModelConfig(Section):
     name: ModelName = "NestedUNet"
     filters: Annotated[list[Width], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))  # of each level
     deep_supervision: bool = False  # a loss on every level of a UNet++
+    norm: Literal["batch", "group"] = "batch"  # normalisation; group needs no batch
     weights: str | None = None  # start from this checkpoint
 
     @model_validator(mode="after")
@@ -166,6 +58,8 @@ class TrainConfig(Section):
     batch_size: Count = 16  # images in a step, in all processes together
     accumulate: Count = 1  # number of micro-batches in each process's share of a batch
     sync_batch_norm: bool = False  # batch norm uses the images of all processes
+    norm_batches: Count | None = None  # batches that measure the statistics of batch norm before each validation
+    ema: Fraction | None = None  # decay of a moving average of the weights, such as 0.999; it validates and predicts
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
     best: Literal["auto", "val_iou", "val_dice", "val_ap_50", "val_ap"] = "auto"  # best.pth has its highest
     decode_every: Rhythm = "auto"  # score the cells of the validation part in every n-th epoch
@@ -248,13 +142,16 @@ class Config(Section):
         It needs two values of each channel, and the deepest level of a small image has a single one.
         """
         height, width = self.data.window
+        if self.model.norm == "group" and min(self.model.filters) > 1:
+            return None  # each group has several channels
         if images * math.prod(size_of_deepest(self.model.filters, height, width)) > 1:
             return None
         key, deepest = "size" if self.data.size else "crop", 2 ** (len(self.model.filters) - 1)
         return (
-            f"batch norm needs two values of each channel, and with data.{key} {height}×{width} the deepest of the "
-            f"{len(self.model.filters)} levels of the network has one in each image, of which {images} goes through it "
-            f"at once; take at least two (train.batch_size, train.accumulate), a data.{key} above {deepest}, or fewer "
+            f"{self.model.norm} norm needs two values of each channel, and with data.{key} {height}×{width} the "
+            f"deepest of the {len(self.model.filters)} levels of the network has one in each image, of which {images} "
+            f"goes through it at once; take at least two (train.batch_size, train.accumulate), a data.{key} above "
+            f"{deepest}, or fewer "
             "model.filters"
         )
 
@@ -262,6 +159,20 @@ class Config(Section):
     def _enough_for_batch_norm(self) -> Config:
         if problem := self.why_too_few_values(self.train.micro_batch_size(processes=1)):
             raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _batch_norm_is_there(self) -> Config:
+        keys = [key for key in ("sync_batch_norm", "norm_batches") if getattr(self.train, key)]
+        if keys and self.model.norm != "batch":
+            raise ValueError(f"train.{keys[0]} is for batch norm, and model.norm is {self.model.norm}; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _warmup_within_epochs(self) -> Config:
+        warmup = getattr(self.scheduler, "warmup_epochs", 0)
+        if warmup >= self.train.epochs:
+            raise ValueError(f"scheduler.warmup_epochs {warmup} must be smaller than train.epochs {self.train.epochs}")
         return self
 
     @model_validator(mode="after")
