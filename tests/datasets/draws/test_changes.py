@@ -87,8 +87,8 @@ def test_noise_leaves_grey_images_grey():
 
 
 def test_a_deformation_moves_image_and_target_alike():
-    y, x = np.mgrid[:64, :64]
-    mask = ((y - 32) ** 2 + (x - 32) ** 2 < 18**2).astype(np.uint8)[..., None]
+    y, x = np.mgrid[:63, :63]
+    mask = ((y - 31) ** 2 + (x - 31) ** 2 < 18**2).astype(np.uint8)[..., None]  # flips do not change it
     image = np.repeat(mask * 200, 3, axis=2)
     augment = Augmentation(square=False, more=Changes(elastic=1.0))
     with_target, with_the_old_one = [], []
@@ -98,8 +98,8 @@ def test_a_deformation_moves_image_and_target_alike():
         bright = grey > (grey.min() + grey.max()) / 2
         for found, target in ((with_target, moved), (with_the_old_one, mask)):
             found.append((bright & (target[..., 0] == 1)).sum() / (bright | (target[..., 0] == 1)).sum())
-    assert min(with_target) > 0.95
-    assert np.mean(with_the_old_one) < 0.92
+    assert min(with_target) > 0.96
+    assert np.mean(with_the_old_one) < 0.95
 
 
 @pytest.mark.parametrize("name", COLOUR)
