@@ -48,10 +48,16 @@ def shape_transforms(changes: Changes) -> list:
 
     if not changes.elastic:
         return []
-    # Noise of sd 1 that is smoothed with sd s has the sd 1/(2 s √π).
-    strength = SHIFT * 2 * SMOOTH * np.sqrt(np.pi)
-    border = cv2.BORDER_REFLECT_101
-    return [A.ElasticTransform(alpha=float(strength), sigma=SMOOTH, border_mode=border, p=changes.elastic)]
+    # Uniform noise in [-1, 1] has the sd 1/√3, and 1/(2 s √π) of it is left when it is smoothed with the sd s.
+    strength = SHIFT * np.sqrt(3) * 2 * SMOOTH * np.sqrt(np.pi)
+    deformation = A.ElasticTransform(
+        alpha=float(strength),
+        sigma=SMOOTH,
+        noise_distribution="uniform",
+        border_mode=cv2.BORDER_REFLECT_101,
+        p=changes.elastic,
+    )
+    return [deformation]
 
 
 def look_transforms(changes: Changes, *, colour: bool) -> list:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.augment import Augmentation
-from datasets.draws.changes import Changes, look_transforms
+from datasets.draws.changes import Changes, look_transforms, shape_transforms
 from engine.schema.augment import DEFAULTS, AugmentConfig
 
 VALUES = AugmentConfig.model_validate(dict.fromkeys(DEFAULTS, True)).values()
@@ -86,6 +86,15 @@ def test_noise_leaves_grey_images_grey():
     assert (changed == changed[..., :1]).all()
 
 
+def test_a_deformation_shifts_by_two_pixels():
+    import albumentations as A
+
+    ramp = np.tile(np.arange(128, dtype=np.uint8), (128, 1))[..., None]
+    transform = A.Compose(shape_transforms(Changes(elastic=1.0)), seed=1)
+    shifts = [(transform(image=ramp)["image"].astype(float) - ramp)[20:-20, 20:-20] for _ in range(40)]
+    assert np.std(shifts) == pytest.approx(2, rel=0.1)
+
+
 def test_a_deformation_moves_image_and_target_alike():
     y, x = np.mgrid[:63, :63]
     mask = ((y - 31) ** 2 + (x - 31) ** 2 < 18**2).astype(np.uint8)[..., None]  # flips do not change it
@@ -99,7 +108,7 @@ def test_a_deformation_moves_image_and_target_alike():
         for found, target in ((with_target, moved), (with_the_old_one, mask)):
             found.append((bright & (target[..., 0] == 1)).sum() / (bright | (target[..., 0] == 1)).sum())
     assert min(with_target) > 0.96
-    assert np.mean(with_the_old_one) < 0.95
+    assert np.mean(with_the_old_one) < 0.9
 
 
 @pytest.mark.parametrize("name", COLOUR)
