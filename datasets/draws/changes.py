@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 
 Range = tuple[float, float]
-SMOOTH, SHIFT = (
-    8.0,
-    2.0,
-)  # of a deformation, in pixels: how smooth it is, and how far it moves a pixel (one sd per axis)
+SMOOTH = 8.0  # standard deviation of the filter that smooths a deformation, in pixels
+SHIFT = 2.0  # standard deviation of the shift of a pixel along each axis, in pixels
 BLUR: Range = (0.5, 1.5)  # standard deviation of a blur, in pixels
 NOISE: Range = (0.01, 0.06)  # standard deviation of noise, as a share of the full range
 RGB_ONLY = ("stain", "grey")
