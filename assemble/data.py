@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch.utils.data import DataLoader
 
+from datasets.draws.changes import Changes
+from datasets.draws.looks import kind_of
+from datasets.draws.shares import Shares, UnequalShares, balanced_shares, shares_by_area
 from datasets.earlier_start import EarlierStart
 from datasets.folder.data_folder import DataFolder, list_folder
 from datasets.loading.device_samples import keep_on_device
@@ -20,6 +24,7 @@ from engine.distributed import ALONE, Ranks
 from engine.schema.config import Config
 from inference.cells.object_scores import epochs_between_decodes
 from system.errors import ConfigError
+from system.threads import in_threads
 from tasks import load_task
 from tasks.task import Task, TaskOptions
 
@@ -93,12 +98,31 @@ def cache_folder(config: Config, root: Path) -> Path | None:
 def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
     """Returns the configuration with values in place of `data.on_device: auto` and `train.decode_every: auto`."""
     wanted, window = config.data.on_device, config.data.window
+    if wanted == "auto" and config.data.changes:
+        wanted = False
+        if where.on_cuda:
+            print(f"choose  data.on_device: false, because {', '.join(config.data.changes)} are for samples one by one")
     config = config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
     if config.train.decode_every == "auto":
         trained = len(data.train) * config.data.crops_per_image * math.prod(window)
         scored = sum(math.prod(data.val.size_of(index)) for index in range(len(data.val)))
         config = config.with_decode_every(epochs_between_decodes(trained=trained, scored=scored, on_gpu=where.on_cuda))
     return config
+
+
+def shares(config: Config, data: TrainingData) -> Shares:
+    """Returns how the windows of an epoch are shared out among the training images, as `data.crop_sampling` says."""
+    windows, numbers = config.data.crops_per_image, range(len(data.train))
+    if config.data.crop_sampling == "area":
+        return UnequalShares(
+            shares_by_area([math.prod(data.train.size_of(n)) for n in numbers], windows), seed=config.seed
+        )
+    if config.data.crop_sampling == "balanced":
+        kinds = in_threads(lambda number: kind_of(data.train[number][0]), numbers, "kinds")
+        listed = ", ".join(f"{count} of {kind}" for kind, count in Counter(kinds).most_common())
+        print(f"kinds   {listed}")
+        return UnequalShares(balanced_shares(kinds, windows), seed=config.seed)
+    return Shares(windows)
 
 
 def loaders(
@@ -109,9 +133,11 @@ def loaders(
     train = training_loader(
         data.train,
         data.normalise,
-        augment=config.data.augment,
+        augment=config.data.augment is not False,
+        changes=Changes(**config.data.changes),
         crop=config.data.tile,
         crops_per_image=config.data.crops_per_image,
+        shares=shares(config, data),
         seed=config.seed,
         batch_size=settings.batch_size,
         workers=settings.workers,

@@ -38,6 +38,7 @@ def untrained_network(config: Config, outputs: int, channels: int) -> nn.Module:
         input_channels=channels,
         filters=config.model.filters,
         deep_supervision=config.model.deep_supervision,
+        norm=config.model.norm,
     )
 
 

@@ -9,10 +9,13 @@ from torch import nn
 
 from datasets.balance import balanced_weights
 from datasets.fingerprint import split_fingerprint
+from datasets.loading.loaders import unchanged_batches
 from datasets.survey import TrainingData
+from engine.averaging import WeightAverage
 from engine.device import Runtime, choose_runtime
 from engine.distributed import ALONE, Ranks
 from engine.memory import advice_when_memory_runs_out
+from engine.norm_statistics import NormStatistics
 from engine.optimisers import build_optimizer, build_schedule
 from engine.runs.resume import require_same_config
 from engine.schema.config import Config
@@ -100,7 +103,25 @@ def training(
         seed=config.seed,
         clip_norm=config.train.clip_norm,
         best=config.best,
+        average=None if config.train.ema is None else WeightAverage(model, config.train.ema),
+        statistics=norm_statistics(config, data, where, ranks),
     )
+
+
+def norm_statistics(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> NormStatistics | None:
+    """Builds what measures the statistics of batch norm after each epoch; None without `train.norm_batches`."""
+    if config.train.norm_batches is None:
+        return None
+    batches = unchanged_batches(
+        data.train,
+        data.normalise,
+        crop=config.data.tile,
+        crops_per_image=config.data.crops_per_image,
+        seed=config.seed,
+        batch_size=config.train.micro_batch_size(ranks.count),
+        count=config.train.norm_batches,
+    )
+    return NormStatistics(batches, where)
 
 
 def constants(config: Config, data: TrainingData) -> dict[str, object]:

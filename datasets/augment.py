@@ -10,6 +10,8 @@ import numpy as np
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version at import
 import albumentations as A
 
+from datasets.draws.changes import Changes, look_transforms, shape_transforms
+
 
 class Augmentation:
     """Flips, quarter turns, and a change of hue, saturation, brightness or contrast, which all channels share.
@@ -21,13 +23,16 @@ class Augmentation:
     Args:
         square: whether the samples are square; others are not turned, because a batch needs one shape.
         colour: whether their channels are red, green and blue; others have no hue and saturation to change.
+        more: further changes. Their scale is not used here, because it decides which window is cut.
     """
 
-    def __init__(self, *, square: bool, colour: bool = True) -> None:
+    def __init__(self, *, square: bool, colour: bool = True, more: Changes | None = None) -> None:
         geometry = [A.D4(p=1)] if square else [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
         light = A.RandomBrightnessContrast(p=1)
         look = A.OneOf([A.HueSaturationValue(p=1), light] if colour else [light], p=0.67)
-        self._transform = A.Compose([*geometry, look])
+        more = Changes() if more is None else more
+        shapes, looks = shape_transforms(more), look_transforms(more, colour=colour)
+        self._transform = A.Compose([*geometry, *shapes, look, *looks])
 
     def __call__(self, image: np.ndarray, mask: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Flips and turns both arrays in the same way, and changes the look of the image.

@@ -33,6 +33,19 @@ def random_corner(shape: tuple[int, int], size: tuple[int, int], *, seed: int) -
     return top, left
 
 
+def magnified_window(size: tuple[int, int], scale: tuple[float, float], *, seed: int) -> tuple[int, int]:
+    """(height, width) of the window that fills `size` after a random magnification.
+
+    Args:
+        size: (height, width) of what the network sees.
+        scale: (lowest, highest) magnification; its logarithm is drawn evenly.
+        seed: decides on the magnification.
+    """
+    magnification = np.exp(np.random.default_rng(seed).uniform(*np.log(scale)))
+    height, width = (max(1, round(side / magnification)) for side in size)
+    return height, width
+
+
 def at_least(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[H, W, C] uint8, mirrored at its lower and right edge where it is smaller than `size`, (height, width)."""
     bottom, right = (max(0, want - have) for have, want in zip(array.shape[:2], size, strict=True))

@@ -54,6 +54,7 @@ def train_epoch(
     training.guard.settle()
     training.ranks.pool(progress.losses, progress.counts)
     losses = progress.losses.compute("training")
+    training.measure_statistics()
     training.history.end_training(
         images=progress.losses.images - progress.images_before, waited=progress.seconds_waited
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from functools import partial
 
 from torch import nn, optim
 from torch.optim import lr_scheduler
@@ -33,7 +35,8 @@ class Schedule:
     @property
     def spans_all_epochs(self) -> bool:
         """True if the shape of the schedule depends on the number of epochs."""
-        return isinstance(self._scheduler, lr_scheduler.CosineAnnealingLR | lr_scheduler.OneCycleLR)
+        curves = lr_scheduler.CosineAnnealingLR, lr_scheduler.OneCycleLR, lr_scheduler.LambdaLR
+        return isinstance(self._scheduler, curves)
 
     def after_step(self) -> None:
         self.lr = self._scheduler.optimizer.param_groups[0]["lr"]
@@ -72,7 +75,9 @@ def build_schedule(
     """Builds the schedule called `name`; `arguments` are the keys of its configuration section.
 
     constant: the rate does not change.
-    cosine: the rate falls to `min_lr` over all epochs, with a step per epoch (Loshchilov and Hutter 2017).
+    cosine: the rate falls to `min_lr` over all epochs, with a step per epoch (Loshchilov and Hutter 2017). With
+        `warmup_epochs` it first rises evenly, with a step per training step, to the configured rate, and then falls
+        over the epochs that are left.
     one_cycle: the rate rises to the configured one during `warmup_fraction` of all steps and then falls, with a step
         per training step (Smith and Topin 2018).
     plateau: the rate is multiplied by `factor` after `patience` epochs without a lower validation loss.
@@ -83,6 +88,15 @@ def build_schedule(
     """
     if name == "constant":
         return Schedule(lr_scheduler.ConstantLR(optimizer, factor=1.0), every="epoch")
+    if name == "cosine" and arguments.get("warmup_epochs"):
+        factor = partial(
+            _warm_cosine,
+            steps_per_epoch=steps_per_epoch,
+            warmup=arguments["warmup_epochs"],
+            epochs=epochs,
+            lowest=arguments["min_lr"] / optimizer.param_groups[0]["lr"],
+        )
+        return Schedule(lr_scheduler.LambdaLR(optimizer, lambda step: factor(step)), every="step")
     if name == "cosine":
         cosine = lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs, eta_min=arguments["min_lr"])
         return Schedule(cosine, every="epoch")
@@ -100,3 +114,11 @@ def build_schedule(
         steps = lr_scheduler.MultiStepLR(optimizer, arguments["milestones"], gamma=arguments["factor"])
         return Schedule(steps, every="epoch")
     raise ValueError(f"scheduler {name!r} is unknown; allowed are {', '.join(SCHEDULERS)}")
+
+
+def _warm_cosine(step: int, *, steps_per_epoch: int, warmup: int, epochs: int, lowest: float) -> float:
+    """Returns the rate of a step, from 0, as a share of the configured one; `warmup` and `epochs` are in epochs."""
+    if step < warmup * steps_per_epoch:
+        return (step + 1) / (warmup * steps_per_epoch)
+    fallen = (step // steps_per_epoch - warmup) / (epochs - warmup)
+    return lowest + (1 - lowest) * (1 + math.cos(math.pi * fallen)) / 2

@@ -8,11 +8,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn, optim
 
+from engine.averaging import WeightAverage
 from engine.device import Runtime
 from engine.distributed import ALONE, Ranks, unreduced
 from engine.divergence import UpdateGuard, WatchedStep
 from engine.history import History
 from engine.loss_scaling import build_loss_scaling
+from engine.norm_statistics import NormStatistics
 from engine.optimisers import Schedule
 from engine.progress import Counts, EpochProgress, ObjectCounts
 from system.errors import DivergedError
@@ -47,6 +49,8 @@ class Training:
             from it.
         clip_norm: the largest allowed 2-norm of the gradient. A larger gradient is scaled down to it.
         best: the column of log.csv whose highest value makes an epoch the best.
+        average: averages the weights, which then validate and predict. None: the weights of the newest step do.
+        statistics: measures the statistics of batch norm after each epoch. None: they are as the steps left them.
     """
 
     def __init__(
@@ -62,14 +66,22 @@ class Training:
         seed: int = 0,
         clip_norm: float | None = None,
         best: str = "val_iou",
+        average: WeightAverage | None = None,
+        statistics: NormStatistics | None = None,
     ) -> None:
         self.model = self.network = model
         self.criterion, self.optimizer, self.schedule, self.task = criterion, optimizer, schedule, task
         self.runtime, self.ranks, self.seed, self.clip_norm = runtime, ranks, seed, clip_norm
+        self.average, self.statistics = average, statistics
         self.scaling = build_loss_scaling(runtime, optimizer)
         self.guard = UpdateGuard(optimizer, deferred=runtime.on_cuda)
         self.history = History(best)
         self.progress = EpochProgress(task.counts(by_class=False))
+
+    @property
+    def scored_model(self) -> nn.Module:
+        """The network that validates and predicts: `model`, or the one with its averaged weights."""
+        return self.model if self.average is None else self.average.network
 
     def begin(self, *, sync_batch_norm: bool = False) -> None:
         """Waits for all ranks a last time before the first step; see `Ranks.begin`."""
@@ -102,6 +114,8 @@ class Training:
             nn.utils.clip_grads_with_norm_(self.network.parameters(), self.clip_norm, norm)
         self._check(images, target, loss, terms, norm)
         self.scaling.step(self.optimizer, loss, norm)
+        if self.average is not None:
+            self.average.update(self.model)
         self.progress.add(loss, terms, self.task.decide(logits), target)
         self.schedule.after_step()
         return loss
@@ -133,6 +147,11 @@ class Training:
         epoch, step = self.progress.epoch, self.progress.steps
         self.guard.check(WatchedStep(epoch, step, images, target, lr, loss, norm, terms, finite, scale))
 
+    def measure_statistics(self) -> None:
+        """Measures the statistics of batch norm of the network that is validated next, if the training is to do so."""
+        if self.statistics is not None:
+            self.statistics.measure(self.scored_model)
+
     def end_epoch(
         self,
         losses: Mapping[str, float],
@@ -162,8 +181,8 @@ class Training:
         Raises:
             DivergedError: a weight is not finite; such a state is never written.
         """
-        model = self.model.state_dict()
-        broken = [name for name, tensor in model.items() if not tensor.isfinite().all()]
+        trained, model = self.model.state_dict(), self.scored_model.state_dict()
+        broken = [name for name in trained if not (trained[name].isfinite().all() and model[name].isfinite().all())]
         if broken:
             raise DivergedError(f"weights are no longer finite numbers: {broken[0]}; lower optimizer.lr")
         rows = self.history.rows
@@ -174,6 +193,7 @@ class Training:
             "timing": self.history.timing,
             "progress": self.progress.state_dict(later_ranks) if self.progress.steps else None,
             "model": model,
+            "average": None if self.average is None else {"updates": self.average.updates, "trained": trained},
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.schedule.state_dict(),
             "scaling": self.scaling.state_dict(),
@@ -187,7 +207,11 @@ class Training:
         """
         if state["machine"].get("processes", 1) == self.ranks.count:
             torch.set_num_threads(state["machine"]["threads"])
-        self.model.load_state_dict(state["model"])
+        if self.average is None:
+            self.model.load_state_dict(state["model"])
+        else:
+            self.model.load_state_dict(state["average"]["trained"])
+            self.average.load(state["model"], state["average"]["updates"])
         groups = state["optimizer"]["param_groups"]
         own = self.optimizer.param_groups[0]
         # The device may have changed, and with it the choice of kernels; so this is not taken from the checkpoint.

@@ -15,6 +15,7 @@ from system.lazy import load
 if typing.TYPE_CHECKING:
     from torch import nn
 
+NORMS = ("batch", "group")  # of the blocks; models.norms builds them
 FILTERS = (32, 64, 128, 256, 512)  # widths of the five levels in Zhou et al. 2018, top first
 
 
@@ -61,18 +62,20 @@ def build_model(
     input_channels: int = 3,
     filters: Sequence[int] = FILTERS,
     deep_supervision: bool = False,
+    norm: str = "batch",
 ) -> nn.Module:
     """Builds the network called `name`. Every network takes the same keywords.
 
     Raises:
-        ValueError: there is no such network, or it has a single head and deep supervision is asked for.
+        ValueError: there is no such network or normalisation, or the network has a single head and deep supervision is
+            asked for.
     """
     if name not in MODELS:
         raise ValueError(f"model {name!r} is unknown; allowed are {', '.join(MODELS)}")
     network = load(MODELS[name].where)
     if MODELS[name].deep_supervision:
-        return network(num_classes, input_channels, filters, deep_supervision=deep_supervision)
+        return network(num_classes, input_channels, filters, deep_supervision=deep_supervision, norm=norm)
     if deep_supervision:
         able = [other for other, entry in MODELS.items() if entry.deep_supervision]
         raise ValueError(f"{name} has one head; deep supervision needs {' or '.join(able)}")
-    return network(num_classes, input_channels, filters)
+    return network(num_classes, input_channels, filters, norm=norm)

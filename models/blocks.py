@@ -8,18 +8,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import FILTERS
-from models.batch_norm import BatchNorm2d
+from models.norms import norm_of
 
 
 class Block(nn.Module):
-    """Applies conv 3×3 → batch norm → ReLU twice: [N, in, H, W] → [N, out, H, W]."""
+    """Applies conv 3×3 → norm → ReLU twice: [N, in, H, W] → [N, out, H, W].
 
-    def __init__(self, in_channels: int, mid_channels: int, out_channels: int) -> None:
+    The norms are called `bn1` and `bn2` whatever they are, because published checkpoints have these names.
+    """
+
+    def __init__(self, in_channels: int, mid_channels: int, out_channels: int, norm: str = "batch") -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, mid_channels, 3, padding=1)
-        self.bn1 = BatchNorm2d(mid_channels)
+        self.bn1 = norm_of(norm, mid_channels)
         self.conv2 = nn.Conv2d(mid_channels, out_channels, 3, padding=1)
-        self.bn2 = BatchNorm2d(out_channels)
+        self.bn2 = norm_of(norm, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
@@ -37,12 +40,13 @@ class PathDown(nn.Module):
     Args:
         input_channels: C, the number of channels of the images.
         filters: the width of every level, top first.
+        norm: the normalisation of all blocks, see `models.norms`.
 
     Raises:
-        ValueError: there are fewer than two levels, or a width is below 1.
+        ValueError: there are fewer than two levels, or a width is below 1, or there is no such normalisation.
     """
 
-    def __init__(self, input_channels: int, filters: Sequence[int]) -> None:
+    def __init__(self, input_channels: int, filters: Sequence[int], norm: str = "batch") -> None:
         super().__init__()
         if len(filters) < 2 or min(filters) < 1:
             raise ValueError(f"filters {tuple(filters)}: needs two or more widths, each at least 1, such as {FILTERS}")
@@ -50,7 +54,7 @@ class PathDown(nn.Module):
         self.depth = len(filters) - 1
         self.padded_to = 2**self.depth
         for i, width in enumerate(filters):
-            self.add_module(f"conv{i}_0", Block(input_channels if i == 0 else filters[i - 1], width, width))
+            self.add_module(f"conv{i}_0", Block(input_channels if i == 0 else filters[i - 1], width, width, norm))
 
     def padded(self, image: Tensor) -> Tensor:
         """Repeats the last row and column of [N, C, H, W] until H and W can be halved once per level.

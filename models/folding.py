@@ -13,6 +13,8 @@ from models.blocks import Block
 def fold_batch_norm(model: nn.Module) -> nn.Module:
     """Returns a copy of `model` whose blocks are conv → ReLU, twice. The copy is for eval mode only.
 
+    Only batch norm can be folded. Group norm depends on the image, so that it stays where it is.
+
     In eval mode batch norm computes gain · (x − mean)/√(var + ε) + shift. This is linear, so the convolution before it
     can do the same: its weights are multiplied by gain/√(var + ε), and its bias becomes
     (bias − mean) · gain/√(var + ε) + shift.
@@ -21,8 +23,9 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
     for block in folded.modules():
         if isinstance(block, Block):
             for conv, norm in ((block.conv1, "bn1"), (block.conv2, "bn2")):
-                _fold(conv, getattr(block, norm))
-                setattr(block, norm, nn.Identity())
+                if isinstance(getattr(block, norm), nn.modules.batchnorm._BatchNorm):
+                    _fold(conv, getattr(block, norm))
+                    setattr(block, norm, nn.Identity())
     return folded
 
 

@@ -24,6 +24,7 @@ class NestedUNet(PathDown):
         input_channels: C, the number of channels of the images.
         filters: the width of every level, top first.
         deep_supervision: put a head on each node (0, j), j ≥ 1, instead of a single head on the last one.
+        norm: the normalisation of all blocks, see `models.norms`.
 
     Call: images [N, C, H, W] float, normalised, any H, W ≥ 1 → logits [N, K, H, W]. With deep supervision the result in
     training mode is the list of the logits of all heads, shallow first; in eval mode it is the logits of the last head.
@@ -35,12 +36,14 @@ class NestedUNet(PathDown):
         input_channels: int = 3,
         filters: Sequence[int] = FILTERS,
         deep_supervision: bool = False,
+        norm: str = "batch",
     ) -> None:
-        super().__init__(input_channels, filters)
+        super().__init__(input_channels, filters, norm)
         self.deep_supervision = deep_supervision
         for j in range(1, self.depth + 1):
             for i in range(self.depth + 1 - j):
-                self.add_module(f"conv{i}_{j}", Block(j * filters[i] + filters[i + 1], filters[i], filters[i]))
+                node = Block(j * filters[i] + filters[i + 1], filters[i], filters[i], norm)
+                self.add_module(f"conv{i}_{j}", node)
         for name in self._head_names():
             self.add_module(name, nn.Conv2d(filters[0], num_classes, 1))
 

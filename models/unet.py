@@ -13,7 +13,7 @@ from models.upsampling import up
 
 
 class UNet(PathDown):
-    """UNet with batch norm, padded convolutions, and bilinear up-sampling instead of transposed convolutions.
+    """UNet with batch or group norm, padded convolutions, and bilinear up-sampling instead of transposed convolutions.
 
     Node `conv{i}_{j}` is at level i (i poolings deep) and in column j. The path down is column 0; on the path up
     i + j = depth.
@@ -22,14 +22,18 @@ class UNet(PathDown):
         num_classes: K, the number of channels of the logits.
         input_channels: C, the number of channels of the images.
         filters: the width of every level, top first.
+        norm: the normalisation of all blocks, see `models.norms`.
 
     Call: images [N, C, H, W] float, normalised, any H, W ≥ 1 → logits [N, K, H, W].
     """
 
-    def __init__(self, num_classes: int = 1, input_channels: int = 3, filters: Sequence[int] = FILTERS) -> None:
-        super().__init__(input_channels, filters)
+    def __init__(
+        self, num_classes: int = 1, input_channels: int = 3, filters: Sequence[int] = FILTERS, norm: str = "batch"
+    ) -> None:
+        super().__init__(input_channels, filters, norm)
         for i in reversed(range(self.depth)):
-            self.add_module(f"conv{i}_{self.depth - i}", Block(filters[i] + filters[i + 1], filters[i], filters[i]))
+            node = Block(filters[i] + filters[i + 1], filters[i], filters[i], norm)
+            self.add_module(f"conv{i}_{self.depth - i}", node)
         self.final = nn.Conv2d(filters[0], num_classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from images.resize import resize_mask
 from tasks.instance import InstanceTask, mean_where
 
 # Borders are less than one pixel in a hundred; without this weight they are not learnt in a short training.
@@ -24,6 +27,22 @@ class Border(InstanceTask):
 
     def separation(self, labels: np.ndarray, magnification: float) -> np.ndarray:
         return border_map(labels, max(1.0, self.options.border_radius * magnification)).astype(np.uint8)
+
+    def resize_separation(self, separation: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+        """Resizes the border and gives it its radius again, by `border_radius` · (1 − magnification) on each side.
+
+        Between cells with a gap g, the border reaches radius − g/2 to both sides of the middle. In an image that is
+        magnified m times it has to reach radius − m·g/2, and the resized one reaches m·radius − m·g/2. A gap that is
+        too wide for a border stays without one when it is shrunk, because the target no longer shows it.
+        """
+        resized = resize_mask(separation, foreground.shape)
+        magnification = math.sqrt(foreground.size / separation.size)
+        missing = self.options.border_radius * (1 - magnification)
+        if missing >= 0:
+            outside = cv2.distanceTransform(1 - resized, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            return (outside <= missing).astype(np.uint8) if resized.any() else resized
+        inside = cv2.distanceTransform(resized, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return (inside > -missing).astype(np.uint8) if not resized.all() else resized
 
     @staticmethod
     def term_loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:

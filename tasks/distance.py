@@ -6,6 +6,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from images.resize import resize_image
 from system.void import VOID
 from tasks.distance_maps import STEPS, distance_map
 from tasks.instance import InstanceTask, mean_where
@@ -26,6 +27,11 @@ class Distance(InstanceTask):
     def separation(self, labels: np.ndarray, magnification: float) -> np.ndarray:
         steps = np.rint(distance_map(labels) * STEPS).astype(np.uint8)
         return np.maximum(steps, labels > 0)  # above 0 in all of a cell
+
+    def resize_separation(self, separation: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+        """Resizes the distance, which keeps its values, because it is relative to the size of the cell."""
+        resized = resize_image(separation, foreground.shape)
+        return np.maximum(resized, 1) * foreground  # above 0 in all of a cell, as in `separation`
 
     def batch_to_tensor(self, target: Tensor) -> Tensor:
         """Turns [N, H, W, 2] uint8 into float32 [N, 2, H, W]: {0, 1, 255 void}, and [0, 1] or 255 void."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from images.resize import resize_mask
 from metrics import SegmentationCounts
 from system.void import VOID
 from tasks.sigmoid import SigmoidTask
@@ -48,6 +49,15 @@ class InstanceTask(SigmoidTask):
     @abstractmethod
     def separation(self, labels: np.ndarray, magnification: float) -> np.ndarray:
         """Makes the target of the second channel from instance ids: [H, W] integers → [H, W] uint8."""
+
+    def resize_target(self, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Resizes [H, W, 2], where the foreground is a mask, and the second channel as `resize_separation` says."""
+        foreground = resize_mask(target[..., 0], size)
+        return np.stack([foreground, self.resize_separation(target[..., 1], foreground)], axis=-1)
+
+    @abstractmethod
+    def resize_separation(self, separation: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+        """Resizes the second channel, [H, W] uint8, to the size of the resized foreground, [h, w] {0, 1}."""
 
     @staticmethod
     @abstractmethod

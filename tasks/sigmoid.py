@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from images.resize import resize_mask
 from system.void import VOID
 from tasks.task import Task
 
@@ -24,6 +25,12 @@ class SigmoidTask(Task):
     def batch_to_tensor(self, target: Tensor) -> Tensor:
         """Turns [N, H, W, K] into float32 [N, K, H, W] {0, 1, 255 void}."""
         return target.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+
+    def resize_target(self, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Resizes masks: 1 where at least half of a pixel's area is foreground. With void, to the nearest value."""
+        if self.has_void:
+            return super().resize_target(target, size)
+        return np.stack([resize_mask(target[..., k], size) for k in range(target.shape[-1])], axis=-1)
 
     def foreground(self, target: np.ndarray) -> np.ndarray:
         return (target == 1).astype(np.uint8)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from images.resize import resize_labels
 from metrics import ConfusionMatrix, SegmentationCounts
 from tasks.truth import Truth
 
@@ -98,6 +99,10 @@ class Task(ABC):
     @abstractmethod
     def batch_to_tensor(self, target: Tensor) -> Tensor:
         """Turns encoded targets, [N, H, W, channels] uint8 on any device, into a batch of what `to_tensor` returns."""
+
+    def resize_target(self, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Resizes an encoded target [H, W, channels] to [*size, channels]. Each pixel takes the nearest value."""
+        return np.stack([resize_labels(target[..., k], size) for k in range(target.shape[-1])], axis=-1)
 
     @abstractmethod
     def foreground(self, target: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ class DeviceLoader(EpochLoader):
         return map(self._batch, self.batch_sampler)
 
     def _batch(self, keys: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-        indices = [index // self.source.crops_per_image for _, index in keys]
+        indices = [self.source.image_of(key) for key in keys]
         corners = [self._corner(key, index) for key, index in zip(keys, indices, strict=True)]
         if self.augment is None:
             images, target = self.samples.windows(indices, corners)

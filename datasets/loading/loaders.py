@@ -11,6 +11,8 @@ from torch.utils.data import DataLoader
 
 from datasets.augment import Augmentation
 from datasets.batch_augment import BatchAugmentation
+from datasets.draws.changes import Changes
+from datasets.draws.shares import Shares
 from datasets.loading.device_loader import DeviceLoader
 from datasets.loading.workers import TrainingLoader, choose_workers
 from datasets.samples import Samples, TrainingSet
@@ -96,8 +98,10 @@ def training_loader(
     normalise: Normalisation,
     *,
     augment: bool,
+    changes: Changes | None = None,
     crop: tuple[int, int] | None,
     crops_per_image: int,
+    shares: Shares | None = None,
     seed: int,
     batch_size: int,
     workers: int | str,
@@ -112,7 +116,8 @@ def training_loader(
 
     Args:
         augment: whether samples are changed at random.
-        crop, crops_per_image: see `TrainingSet`.
+        changes: what else is changed, besides flips, turns and colours; not on a device.
+        crop, crops_per_image, shares: see `TrainingSet`.
         seed: the seed of the order, the windows and the random changes.
         workers: number of processes that prepare batches, or "auto"; the batches do not depend on it.
         on_device: whether samples are kept, cut and changed on the device. Its random changes are drawn differently.
@@ -120,15 +125,30 @@ def training_loader(
         accumulate, rank, ranks: see `EpochBatches`.
 
     Raises:
-        ConfigError: there are fewer samples than micro-batches.
+        ConfigError: there are fewer samples than micro-batches, or a change needs RGB images.
     """
     device, (height, width) = torch.device(device), samples.size or crop
-    kind = BatchAugmentation if on_device else Augmentation
-    change = kind(square=height == width, colour=samples.reader.is_rgb) if augment else None
-    on_host = None if on_device else change
-    dataset = TrainingSet(samples, normalise, on_host, seed=seed, crop=crop, crops_per_image=crops_per_image)
+    square, colour = height == width, samples.reader.is_rgb
+    changes = Changes() if changes is None else changes
+    if changes.needing_colour and not colour:
+        raise ConfigError(
+            f"data.augment: {' and '.join(changes.needing_colour)} need RGB images, and these are read with "
+            f"{samples.reader.channels} channel(s); leave these keys out"
+        )
+    on_host = Augmentation(square=square, colour=colour, more=changes) if augment and not on_device else None
+    dataset = TrainingSet(
+        samples,
+        normalise,
+        on_host,
+        seed=seed,
+        crop=crop,
+        crops_per_image=crops_per_image,
+        scale=changes.scale,
+        shares=shares,
+    )
     batches = EpochBatches(len(dataset), batch_size, seed=seed, rank=rank, ranks=ranks, accumulate=accumulate)
     if on_device:
+        change = BatchAugmentation(square=square, colour=colour) if augment else None
         return DeviceLoader(dataset, batches, change, device=device)
     if workers == "auto":
         pixels = -(-batches.batch_size // ranks) * height * width
@@ -150,3 +170,24 @@ def scoring_loader(
     dataset = TrainingSet(samples, normalise, None, seed=0)  # nothing is random, so any seed gives the same
     keys = [(0, index) for index in stretch(len(samples), rank, ranks)]
     return DataLoader(dataset, batch_size=batch_size, sampler=keys, pin_memory=pin_memory)
+
+
+def unchanged_batches(
+    samples: Samples,
+    normalise: Normalisation,
+    *,
+    crop: tuple[int, int] | None,
+    crops_per_image: int,
+    seed: int,
+    batch_size: int,
+    count: int,
+) -> DataLoader:
+    """Builds a loader of `count` batches of training samples without random changes: the same ones each time.
+
+    There are fewer batches if an epoch has fewer whole ones, but at least one.
+    """
+    dataset = TrainingSet(samples, normalise, None, seed=seed, crop=crop, crops_per_image=crops_per_image)
+    order = epoch_order(seed, 0, len(dataset))  # epochs of a training begin at 1
+    starts = range(0, len(order) - batch_size + 1, batch_size) or [0]
+    keys = [[(0, index) for index in order[start : start + batch_size]] for start in list(starts)[:count]]
+    return DataLoader(dataset, batch_sampler=keys)

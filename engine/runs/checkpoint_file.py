@@ -14,7 +14,9 @@ Format 2 is a dict with the keys
     history         one dict per epoch: the rows of log.csv
     timing          one dict per epoch: the rows of timing.csv
     progress        the progress of the current epoch (engine.progress.EpochProgress); None between two epochs
-    model           the network's state dict
+    model           the state dict of the network that predicts; with train.ema its weights are averaged
+    average         {"updates": number, "trained": state dict with the weights of the newest step}; None without
+                    train.ema; older files do not have this key
     optimizer       the optimiser's state dict
     scheduler       {"lr": learning rate of the newest step, "state": the schedule's state dict}
     scaling         the scale of the loss (engine.loss_scaling); None unless in fp16; older files do not have this key
@@ -145,8 +147,8 @@ def load_weights(model: nn.Module, path: Path) -> list[str]:
     if missing or unknown:
         raise CheckpointError(
             f"{path}: weights of another network than {type(model).__name__}: {len(missing)} tensors are missing "
-            f"{missing[:2]}, {len(unknown)} are unknown {unknown[:2]}; set model.name and model.deep_supervision to "
-            "match the file"
+            f"{missing[:2]}, {len(unknown)} are unknown {unknown[:2]}; set model.name, model.norm and "
+            "model.deep_supervision to match the file"
         )
     differing = [name for name in own if own[name].shape != given[name].shape]
     heads = [name for name in differing if name.startswith("final") and own[name].shape[1:] == given[name].shape[1:]]

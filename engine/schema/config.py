@@ -14,13 +14,7 @@ from pydantic import Field, PositiveFloat, model_validator
 from engine.schema.choices import name_in, shown, suggestion
 from engine.schema.data import DataConfig
 from engine.schema.losses import LossConfig
-from engine.schema.numbers import (
-    Count,
-    Rhythm,
-    Seed,
-    Width,
-    Workers,
-)
+from engine.schema.numbers import Count, Rhythm, Seed, Width, Workers
 from engine.schema.optimisers import Fraction, OptimizerConfig, SchedulerConfig
 from engine.schema.section import Section
 from models import FILTERS, MODELS, size_of_deepest
@@ -34,6 +28,7 @@ class ModelConfig(Section):
     name: ModelName = "NestedUNet"
     filters: Annotated[list[Width], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))  # of each level
     deep_supervision: bool = False  # a loss on every level of a UNet++
+    norm: Literal["batch", "group"] = "batch"  # normalisation; group needs no batch
     weights: str | None = None  # start from this checkpoint
 
     @model_validator(mode="after")
@@ -63,6 +58,8 @@ class TrainConfig(Section):
     batch_size: Count = 16  # images in a step, in all processes together
     accumulate: Count = 1  # number of micro-batches in each process's share of a batch
     sync_batch_norm: bool = False  # batch norm uses the images of all processes
+    norm_batches: Count | None = None  # batches that measure the statistics of batch norm before each validation
+    ema: Fraction | None = None  # decay of a moving average of the weights, such as 0.999; it validates and predicts
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
     best: Literal["auto", "val_iou", "val_dice", "val_ap_50", "val_ap"] = "auto"  # best.pth has its highest
     decode_every: Rhythm = "auto"  # score the cells of the validation part in every n-th epoch
@@ -145,13 +142,16 @@ class Config(Section):
         It needs two values of each channel, and the deepest level of a small image has a single one.
         """
         height, width = self.data.window
+        if self.model.norm == "group" and min(self.model.filters) > 1:
+            return None  # each group has several channels
         if images * math.prod(size_of_deepest(self.model.filters, height, width)) > 1:
             return None
         key, deepest = "size" if self.data.size else "crop", 2 ** (len(self.model.filters) - 1)
         return (
-            f"batch norm needs two values of each channel, and with data.{key} {height}×{width} the deepest of the "
-            f"{len(self.model.filters)} levels of the network has one in each image, of which {images} goes through it "
-            f"at once; take at least two (train.batch_size, train.accumulate), a data.{key} above {deepest}, or fewer "
+            f"{self.model.norm} norm needs two values of each channel, and with data.{key} {height}×{width} the "
+            f"deepest of the {len(self.model.filters)} levels of the network has one in each image, of which {images} "
+            f"goes through it at once; take at least two (train.batch_size, train.accumulate), a data.{key} above "
+            f"{deepest}, or fewer "
             "model.filters"
         )
 
@@ -159,6 +159,20 @@ class Config(Section):
     def _enough_for_batch_norm(self) -> Config:
         if problem := self.why_too_few_values(self.train.micro_batch_size(processes=1)):
             raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _batch_norm_is_there(self) -> Config:
+        keys = [key for key in ("sync_batch_norm", "norm_batches") if getattr(self.train, key)]
+        if keys and self.model.norm != "batch":
+            raise ValueError(f"train.{keys[0]} is for batch norm, and model.norm is {self.model.norm}; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _warmup_within_epochs(self) -> Config:
+        warmup = getattr(self.scheduler, "warmup_epochs", 0)
+        if warmup >= self.train.epochs:
+            raise ValueError(f"scheduler.warmup_epochs {warmup} must be smaller than train.epochs {self.train.epochs}")
         return self
 
     @model_validator(mode="after")

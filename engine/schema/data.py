@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from engine.schema.augment import Augment, AugmentConfig
 from engine.schema.numbers import (
     Channels,
     Choice,
@@ -47,7 +48,8 @@ class DataConfig(Section):
     fold: NumberFrom0 | None = None  # … of which this one validates, from 0
     test_fraction: Fraction | None = None  # share of the images that is drawn first, for a test part
     split_file: str | None = None  # a CSV file with the columns id,split; it takes the place of all of these
-    augment: bool = True  # flips, turns, and changes of colour and brightness
+    crop_sampling: Literal["image", "area", "balanced"] = "image"  # how the windows are shared out among the images
+    augment: Augment = True  # flips, turns, and changes of colour and brightness; or a section with further changes
     on_device: Choice = "auto"  # keep the training samples on the device and augment them there
     cache: str | None = "auto"  # folder of decoded samples that memory has no room for; auto: .cache in data.root
 
@@ -70,6 +72,11 @@ class DataConfig(Section):
     def tile_overlap(self) -> int:
         return self.overlap if self.overlap is not None else min(self.tile) // 2
 
+    @property
+    def changes(self) -> dict[str, object]:
+        """The random changes that the section `augment` adds, see `AugmentConfig.values`."""
+        return self.augment.values() if isinstance(self.augment, AugmentConfig) else {}
+
     @model_validator(mode="before")
     @classmethod
     def _without_target(cls, keys: object) -> object:
@@ -84,6 +91,15 @@ class DataConfig(Section):
         return {key: value for key, value in keys.items() if key not in ("target", "border_radius")}
 
     @model_validator(mode="after")
+    def _changes_on_the_host(self) -> DataConfig:
+        if self.on_device is True and self.changes:
+            raise ValueError(
+                f"on_device: true augments in batches, which has no {', '.join(self.changes)}; set on_device: false or "
+                "auto, or augment: true"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_geometry(self) -> DataConfig:
         if (self.size is None) == (self.crop is None):
             given = "both are" if self.size else "neither is"
@@ -92,6 +108,13 @@ class DataConfig(Section):
             )
         if self.crop is None and (self.overlap is not None or self.crops_per_image > 1):
             raise ValueError("overlap and crops_per_image belong to crop; with size there are no tiles")
+        if self.crop is None and self.crop_sampling != "image":
+            raise ValueError("crop_sampling belongs to crop; with size the network sees every image once in an epoch")
+        if self.crop_sampling == "area" and self.crops_per_image == 1:
+            raise ValueError(
+                "crop_sampling: area gives every image at least one window, so that crops_per_image: 1 leaves none to "
+                "share out; raise crops_per_image, such as to 4"
+            )
         if self.crop is not None and self.tile_overlap >= min(self.tile):
             raise ValueError(f"overlap {self.overlap} must be smaller than the crop, {self.crop}")
         return self

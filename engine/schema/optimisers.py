@@ -46,6 +46,7 @@ class ConstantConfig(Section):
 class CosineConfig(Section):
     name: Literal["cosine"]
     min_lr: NonNegativeFloat = 0.0
+    warmup_epochs: NumberFrom0 = 0  # lr rises evenly, with every step, in these epochs
 
 
 class OneCycleConfig(Section):

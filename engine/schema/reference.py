@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import yaml
 from pydantic.fields import FieldInfo
 
+from engine.schema.augment import AugmentConfig
 from engine.schema.config import Config
 from engine.schema.losses import SECTIONS
 from engine.schema.optimisers import OptimizerConfig, SchedulerConfig
@@ -31,6 +32,8 @@ def reference() -> str:
     """Returns the list of all keys and names, as lines of at most 120 characters."""
     lines = ["Keys of a configuration and their defaults:", ""]
     lines += [f"  {line}" for line in _section_lines(Config, "")]
+    lines += ["", "Keys of data.augment if it is a section; true is a default of their own:"]
+    lines += [f"  {line}" for line in _section_lines(AugmentConfig, "")]
     lines += ["", "Tasks (task):", f"  {', '.join(TASKS)}", "", "Networks (model.name):", f"  {', '.join(MODELS)}"]
     lines += ["", "Losses (loss.name) and their keys; WeightedSumLoss has terms, each with a factor:"]
     lines += [f"  {_signature(name, section)}" for name, section in SECTIONS.items()]

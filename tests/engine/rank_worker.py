@@ -74,6 +74,7 @@ def compare(folder: Path) -> dict:
         "plain": one_training(folder, config),
         "seed": one_training(folder, config, "name=seed", "seed=7"),
         "accumulate": one_training(folder, config, "name=accumulate", "train.accumulate=2"),
+        "ema": one_training(folder, config, "name=ema", "train.ema=0.9", "train.norm_batches=2"),
         "batch": one_training(folder, config, "name=batch", "train.batch_size=3"),
         "data": one_training(folder, config, "name=data", "data.root=nowhere"),
         "used": one_training(folder, config),

@@ -86,6 +86,18 @@ def test_another_seed_and_other_parts_give_another_digest(folder, found):
     assert len(set(digests.values())) == 3
 
 
+def test_ranks_average_their_weights_and_measure_statistics(folder, found):
+    assert [rank["ema"] for rank in found] == [{"code": 0, "stderr": ""}] * 2
+    plain, averaged = (
+        torch.load(folder / "outputs" / name / "last.pth", weights_only=True) for name in ("tiny", "ema")
+    )
+    trained, scored = averaged["average"]["trained"], averaged["model"]
+    assert averaged["average"]["updates"] == 10  # two batches in five epochs
+    weights = [name for name in scored if "running" not in name and "num_batches" not in name]
+    assert all(torch.equal(trained[name], plain["model"][name]) for name in weights)  # the training itself is the same
+    assert not any(torch.equal(trained[name], scored[name]) for name in weights if name.endswith("conv1.weight"))
+
+
 def test_the_gradient_is_that_of_one_process(found):
     for rank in found:
         assert max(rank["gradients"]) < 1e-6  # equal and unequal shares, and accumulated ones

@@ -35,6 +35,40 @@ def test_cosine_falls_per_epoch_to_its_minimum():
     assert rates("cosine", min_lr=0.01)[::STEPS] == pytest.approx(expected)
 
 
+def test_cosine_first_rises_evenly_if_it_is_to_warm_up():
+    used = rates("cosine", min_lr=0.01, warmup_epochs=2)
+    assert used[:10] == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1])
+    falling = [0.1, 0.01 + 0.09 * (1 + math.sqrt(0.5)) / 2, 0.055, 0.01 + 0.09 * (1 - math.sqrt(0.5)) / 2]
+    assert used[10:] == pytest.approx([rate for rate in falling for _ in range(STEPS)])
+    assert rates("cosine", min_lr=0.01, warmup_epochs=0) == rates("cosine", min_lr=0.01)
+
+
+@pytest.mark.parametrize("stop", [3, 12])
+@pytest.mark.parametrize("epochs", [EPOCHS, EPOCHS + 4])
+def test_a_warm_up_goes_on_where_it_stopped_also_in_a_longer_training(stop, epochs):
+    def build(epochs):
+        optimizer = build_optimizer("SGD", [torch.nn.Parameter(torch.zeros(1))], lr=LR)
+        return optimizer, build_schedule(
+            "cosine", optimizer, epochs=epochs, steps_per_epoch=STEPS, min_lr=0.0, warmup_epochs=2
+        )
+
+    def steps(optimizer, schedule, count):
+        used = []
+        for _ in range(count):
+            used.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.after_step()
+        return used
+
+    whole = steps(*build(epochs), 4 * STEPS)
+    optimizer, schedule = build(EPOCHS)
+    steps(optimizer, schedule, stop)
+    later, resumed = build(epochs)
+    later.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(schedule.state_dict(), epochs_changed=epochs != EPOCHS)
+    assert steps(later, resumed, 4 * STEPS - stop) == whole[stop:]
+
+
 def test_one_cycle_rises_then_falls_per_step():
     used = rates("one_cycle", warmup_fraction=0.3)
     peak = used.index(max(used))

@@ -1,0 +1,74 @@
+"""Scores runs of one split by the look of the images, to see what helps with which images.
+
+    python -m benchmarks.screens outputs/a outputs/b … [--tta]
+
+Each row has the pooled scores of the validation images with one look at their own size, decoded by the first method of
+the task. A look says whether the background is dark (fluorescence) or bright, and whether there is colour (stains).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from assemble import data_folder
+from benchmarks.cells import ROOT
+from datasets.draws.looks import kind_of
+from datasets.split import read_split, select
+from images.reading import decode_labels, read_bytes
+from inference.cells.decoding import decode
+from metrics import InstanceCounts, SegmentationCounts
+from saved_run import open_run
+
+ALL = "all"
+SCORES = {"ap_50": "AP .5", "ap_70": "AP .7", "ap_90": "AP .9", "f1_50": "F1", "pq": "PQ"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+", help="run folders")
+    parser.add_argument("--tta", action="store_true", help="average over the symmetries")
+    given = parser.parse_args()
+    head = ["run", "epoch", "look", "images", "IoU", *SCORES.values(), "count error"]
+    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head), flush=True)
+    for path in given.runs:
+        for row in rows_of(path, tta=given.tta):
+            print("| " + " | ".join(row) + " |", flush=True)
+
+
+def rows_of(path: Path, *, tta: bool) -> list[list[str]]:
+    """Scores a run; returns a row for all images, and one for each look."""
+    run = open_run(path, tta=tta)
+    folder, predictor = data_folder(run.config, ROOT), run.predictor
+    split = read_split(path / "split.csv", [sample.id for sample in folder.samples])
+    pixels, objects = defaultdict(SegmentationCounts), defaultdict(InstanceCounts)
+    for sample in select(folder.samples, split, "val"):
+        image = predictor.reader.open(sample.image)
+        truth = decode_labels(read_bytes(sample.labels), str(sample.labels))
+        maps = predictor.maps(image)
+        foreground = torch.from_numpy(maps[0] > 0.5)[None, None]
+        labels = decode(maps, predictor.require_cells().how).labels
+        for look in (ALL, look_of(predictor.reader.convert(image))):
+            pixels[look].update(foreground, torch.from_numpy((truth > 0).astype(np.float32))[None, None])
+            objects[look].update(truth, labels)
+    return [row_of(path.name, predictor.epoch, look, pixels[look], objects[look]) for look in sorted(pixels)]
+
+
+def look_of(image: np.ndarray) -> str:
+    """Returns the kind of an image without its size, such as "dark, grey"."""
+    return kind_of(image).split(", ", 1)[1]
+
+
+def row_of(run: str, epoch: int, look: str, pixels: SegmentationCounts, objects: InstanceCounts) -> list[str]:
+    """Returns the cells of a row of the table."""
+    scores = objects.compute()
+    figures = [f"{figure:.3f}" for figure in (pixels.compute().iou, *(scores[name] for name in SCORES))]
+    return [run, str(epoch), look, str(len(objects.images)), *figures, f"{scores['count_bias']:+.1%}"]
+
+
+if __name__ == "__main__":
+    main()
