@@ -114,7 +114,7 @@ class ModelConfig(Section):
     name: ModelName = "NestedUNet"
     filters: Annotated[list[Width], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))  # of each level
     deep_supervision: bool = False  # a loss on every level of a UNet++
-    weights: str | None = None  # start from this checkpoint
+    weights: str | None = None  # start from this checkpoint, run or ready model; it is adapted, see the reference
 
     @model_validator(mode="after")
     def _one_head(self) -> ModelConfig:
