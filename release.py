@@ -22,7 +22,10 @@ if typing.TYPE_CHECKING:
     from saved_run import SavedRun
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
-PATHS = {"data": ("root", "split_file", "cache"), "model": ("weights",)}  # keys that may name private folders
+PATHS = {
+    "data": ("root", "split_file", "cache"),
+    "model": ("weights", "encoder_weights"),
+}  # keys that may name private folders
 LARGE = 10_000_000  # bytes; a larger file does not belong into a repository
 
 
@@ -115,7 +118,7 @@ def facts_of(saved: SavedRun, state: Mapping, config: Config, *, name: str, lice
         task=config.task,
         classes=predictor.classes,
         has_cells=predictor.decoding is not None,
-        network=f"{config.model.name}, filters {', '.join(map(str, config.model.filters))}",
+        network=network_of(config),
         parameters=sum(tensor.numel() for tensor in predictor.model.parameters()),
         precision="float16" if half else "float32",
         epoch=predictor.epoch,
@@ -131,6 +134,12 @@ def facts_of(saved: SavedRun, state: Mapping, config: Config, *, name: str, lice
         seal=seal_of(saved.folder.weights),
         licence=licence,
     )
+
+
+def network_of(config: Config) -> str:
+    """Returns the network in words, such as "UNet, filters 16, 32, 64"."""
+    encoder = f" with the encoder {config.model.encoder}" if config.model.encoder else ""
+    return f"{config.model.name}{encoder}, filters {', '.join(map(str, config.model.filters))}"
 
 
 def description_of(root: Path) -> dict[str, str]:

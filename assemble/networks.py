@@ -8,15 +8,18 @@ from pathlib import Path
 from torch import nn
 
 from datasets.survey import TrainingData
+from engine.runs.checkpoint_file import read_weights
 from engine.runs.ready_model import weights_of
-from engine.runs.starting_weights import load_weights
+from engine.runs.starting_weights import load_encoder_weights, load_weights
 from engine.schema.config import Config
 from inference.tiling import TiledModel
-from models import build_model
+from models import build_model, downloaded_weights
 from system.seeding import seed_everything
 from tasks import load_task
 from tasks.heads import fitting_outputs
 from tasks.task import Task
+
+IMAGENET = "imagenet"  # the value of model.encoder_weights that is no file
 
 
 def network(config: Config, data: TrainingData, root: Path, *, resumed: bool = False) -> nn.Module:
@@ -27,6 +30,10 @@ def network(config: Config, data: TrainingData, root: Path, *, resumed: bool = F
     """
     seed_everything(config.seed)
     model = untrained_network(config, len(data.task.channels), data.reader.channels)
+    given = config.model.encoder_weights
+    if given and not resumed and not config.model.weights:  # those replace the encoder's
+        tensors = downloaded_weights(config.model.encoder) if given == IMAGENET else read_weights(root / given)[0]
+        print("\n        ".join([f"encoder {given}", *load_encoder_weights(model.encoder, tensors, given)]))
     if config.model.weights and not resumed:
         path = weights_of(root / config.model.weights)
         adapted = load_weights(model, path, lambda origin: outputs_of(origin, data.task))
@@ -56,6 +63,7 @@ def untrained_network(config: Config, outputs: int, channels: int) -> nn.Module:
         input_channels=channels,
         filters=config.model.filters,
         deep_supervision=config.model.deep_supervision,
+        encoder=config.model.encoder,
     )
 
 

@@ -38,7 +38,7 @@ def load_weights(model: nn.Module, path: Path, rows_of: Callable[[Mapping], Rows
     tensors, origin = read_weights(path)
     own = model.state_dict()
     _require_names(own, tensors, path, type(model).__name__)
-    taken, sentences, first = {}, [], next(iter(own))  # `first` is the convolution of the image
+    taken, sentences, of_image = {}, [], getattr(model, "image_convolutions", ())
     rows = rows_of(origin) if rows_of else None
     heads = [name for name in own if _is_head(name, own, tensors)]
     if rows and any(source is not None and source >= len(tensors[name]) for source in rows.values() for name in heads):
@@ -47,13 +47,9 @@ def load_weights(model: nn.Module, path: Path, rows_of: Callable[[Mapping], Rows
         given = tensors[name]
         if name in heads:
             taken[name] = _rows(tensor, given, rows)
-        elif name == first and _same_but(given, tensor, axis=1):
+        elif name in of_image and _same_but(given, tensor, axis=1):
             taken[name] = adapted_convolution(given, tensor.shape[1])
-            if given.shape != tensor.shape:
-                sentences.append(
-                    f"{name}: images of {given.shape[1]} channels there, {tensor.shape[1]} here; each channel gets the "
-                    f"sum of the weights over those channels, divided by {tensor.shape[1]}"
-                )
+            sentences += _about_channels(name, given.shape[1], tensor.shape[1])
         elif given.shape != tensor.shape:
             raise CheckpointError(
                 f"{path}: {name} has the shape {list(given.shape)}, in this network {list(tensor.shape)}; "
@@ -68,6 +64,48 @@ def load_weights(model: nn.Module, path: Path, rows_of: Callable[[Mapping], Rows
         raise CheckpointError(f"{path}: its tensors cannot be used ({str(error).splitlines()[0]})") from error
     require_finite(model.state_dict(), path)
     return sentences
+
+
+def load_encoder_weights(encoder: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> list[str]:
+    """Loads weights into the encoder of a network. Those of a classifier (`fc…`) and of deeper levels are passed over.
+
+    Args:
+        encoder: see `models.encoders`.
+        tensors: with the names of torchvision, or those of a whole network of this project, which begin with `encoder.`
+        origin: how messages call the file.
+
+    Returns:
+        Sentences about what was adapted.
+
+    Raises:
+        CheckpointError: tensors are missing, have another shape, or are not finite numbers.
+    """
+    prefix, own = "encoder.", encoder.state_dict()
+    if any(name.startswith(prefix) for name in tensors):
+        tensors = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+    if missing := sorted(own.keys() - tensors.keys()):
+        raise CheckpointError(f"{origin}: no weights of this encoder; {len(missing)} tensors are missing {missing[:2]}")
+    first = "conv1.weight"
+    taken = {name: tensors[name] for name in own}
+    if _same_but(taken[first], own[first], axis=1):
+        taken[first] = adapted_convolution(taken[first], own[first].shape[1])
+    for name, tensor in own.items():
+        if taken[name].shape != tensor.shape:
+            shapes = f"{list(taken[name].shape)}, in this encoder {list(tensor.shape)}"
+            raise CheckpointError(f"{origin}: {name} has the shape {shapes}; set model.encoder to match the file")
+    require_finite(taken, Path(origin))
+    encoder.load_state_dict(taken)
+    return _about_channels(first, tensors[first].shape[1], own[first].shape[1])
+
+
+def _about_channels(name: str, there: int, here: int) -> list[str]:
+    """Returns a sentence about the channels of images; none if they are the same."""
+    if there == here:
+        return []
+    return [
+        f"{name}: images of {there} channels there, {here} here; each channel gets the sum of the weights over those "
+        f"channels, divided by {here}"
+    ]
 
 
 def adapted_convolution(weight: Tensor, channels: int) -> Tensor:

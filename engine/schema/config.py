@@ -13,6 +13,7 @@ from pydantic import Field, PositiveFloat, model_validator
 
 from engine.schema.choices import name_in, shown, suggestion
 from engine.schema.losses import LossConfig
+from engine.schema.model import ModelConfig
 from engine.schema.numbers import (
     Channels,
     Choice,
@@ -26,12 +27,11 @@ from engine.schema.numbers import (
     Seed,
     Size,
     SplitSeed,
-    Width,
     Workers,
 )
 from engine.schema.optimisers import Fraction, OptimizerConfig, SchedulerConfig
 from engine.schema.section import Section
-from models import FILTERS, MODELS, size_of_deepest
+from models import size_of_deepest
 from tasks import TASKS, tasks_with_cells
 
 
@@ -40,7 +40,6 @@ def _pair(size: int | list[int] | None) -> tuple[int, int] | None:
 
 
 TaskName = Annotated[str, name_in(lambda: list(TASKS))]
-ModelName = Annotated[str, name_in(lambda: list(MODELS))]
 
 
 class DataConfig(Section):
@@ -107,20 +106,6 @@ class DataConfig(Section):
             raise ValueError("overlap and crops_per_image belong to crop; with size there are no tiles")
         if self.crop is not None and self.tile_overlap >= min(self.tile):
             raise ValueError(f"overlap {self.overlap} must be smaller than the crop, {self.crop}")
-        return self
-
-
-class ModelConfig(Section):
-    name: ModelName = "NestedUNet"
-    filters: Annotated[list[Width], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))  # of each level
-    deep_supervision: bool = False  # a loss on every level of a UNet++
-    weights: str | None = None  # start from this checkpoint, run or ready model; it is adapted, see the reference
-
-    @model_validator(mode="after")
-    def _one_head(self) -> ModelConfig:
-        if self.deep_supervision and not MODELS[self.name].deep_supervision:
-            able = " or ".join(name for name, entry in MODELS.items() if entry.deep_supervision)
-            raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: {able}")
         return self
 
 
@@ -225,12 +210,12 @@ class Config(Section):
         It needs two values of each channel, and the deepest level of a small image has a single one.
         """
         height, width = self.data.window
-        if images * math.prod(size_of_deepest(self.model.filters, height, width)) > 1:
+        if images * math.prod(size_of_deepest(self.model.depth, height, width)) > 1:
             return None
-        key, deepest = "size" if self.data.size else "crop", 2 ** (len(self.model.filters) - 1)
+        key, deepest = "size" if self.data.size else "crop", 2**self.model.depth
         return (
             f"batch norm needs two values of each channel, and with data.{key} {height}×{width} the deepest of the "
-            f"{len(self.model.filters)} levels of the network has one in each image, of which {images} goes through it "
+            f"{self.model.depth + 1} levels of the network has one in each image, of which {images} goes through it "
             f"at once; take at least two (train.batch_size, train.accumulate), a data.{key} above {deepest}, or fewer "
             "model.filters"
         )
