@@ -126,18 +126,13 @@ def validate(
     threshold = predictor.task.checked_threshold(threshold)
     part = part if data is None else "all"
     command = command_of(run.path, part=part, data=data, threshold=threshold, tta=tta)
-    if data is None:
-        samples, loader, identity = part_of(saved, part)
-    else:
-        samples, loader, identity = other_data(saved.config, predictor, data, batch_size=saved.batch_size)
+    samples, loader, identity = part_of(saved, part) if data is None else other_data(saved.config, predictor, data)
     decide, decoding = partial(samples.task.decide, threshold=threshold), predictor.decoding
     if decoding:
         print(f"decode  {decoding.describe(epoch=predictor.epoch)}")
         decoding = decoding if data is None else replace(decoding, tuned_on=None)
 
-    place = run if data is None else place_for(saved.config, run.path, data, outputs=ROOT / "outputs")
-    if moved := place.move_aside(part):
-        print(f"moved   the earlier results to {moved}")
+    place = place_for(run, data, config=saved.config, part=part, outputs=ROOT / "outputs")
     network_size = samples.task.counts()
     with staged_folder(place.path / part) as results:
         report = ScoreReport(results, samples, decide=decide, decoding=decoding and decoding.how)

@@ -19,9 +19,7 @@ from system.errors import DataError
 from system.files import write_text
 
 
-def other_data(
-    config: Config, predictor: Predictor, root: Path, *, batch_size: int
-) -> tuple[Samples, DataLoader, dict[str, object]]:
+def other_data(config: Config, predictor: Predictor, root: Path) -> tuple[Samples, DataLoader, dict[str, object]]:
     """Lists all images of a data folder, to be read as the training of `config` read its images.
 
     Args:
@@ -47,20 +45,25 @@ def other_data(
     print(f"data    {root}: all {len(folder.samples)} images{renamed}", flush=True)
     split = {sample.id: "all" for sample in folder.samples}
     samples = Samples(folder.samples, predictor.reader, folder.task, size=config.data.height_width)
-    on_cuda = predictor.runtime.on_cuda
+    batch_size, on_cuda = config.train.micro_batch_size(processes=1), predictor.runtime.on_cuda
     loader = scoring_loader(samples, predictor.normalise, batch_size=batch_size, pin_memory=on_cuda)
     digests = {"fingerprint": fingerprint(root, split, folder), "split": split_fingerprint(split)}
     return samples, loader, {"folder": str(root), **digests, "as_in_training": False}
 
 
-def place_for(config: Config, run: Path, root: Path, *, outputs: Path) -> RunFolder:
-    """Returns the folder of a network's results on another data folder, with the configuration of the network in it.
+def place_for(run: RunFolder, root: Path | None, *, config: Config, part: str, outputs: Path) -> RunFolder:
+    """Returns the folder of the results of scoring, from which earlier results of the same part are moved away.
 
     Args:
-        run: the folder of the network.
-        root: the data folder.
+        run: the folder of the network. It is also that of the results on its own data.
+        root: another data folder. Its results get a folder of their own, with the configuration of the network in it.
+        part: of the data.
         outputs: the folder of all runs.
     """
-    place = RunFolder(outputs / "_on_".join(path.resolve().name for path in (run, root)))
-    write_text(place.path / "config.yaml", dump_config(config))
+    place = run
+    if root is not None:
+        place = RunFolder(outputs / "_on_".join(path.resolve().name for path in (run.path, root)))
+        write_text(place.path / "config.yaml", dump_config(config))
+    if moved := place.move_aside(part):
+        print(f"moved   the earlier results to {moved}")
     return place

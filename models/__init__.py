@@ -37,7 +37,7 @@ MODELS: dict[str, ModelEntry] = {
     "NestedUNet": ModelEntry("models.nested_unet:NestedUNet", deep_supervision=True),
 }
 # Encoders of torchvision → the widths of their five levels, of which the first has half of the image's side. An encoder
-# stands in place of a network's own path down.
+# stands in place of a network's own path down. Another one needs a line here, and a row of `python -m models` in the reference.
 ENCODERS: dict[str, tuple[int, ...]] = {
     "resnet18": (64, 64, 128, 256, 512),
     "resnet34": (64, 64, 128, 256, 512),

@@ -1,5 +1,7 @@
-"""A tiny trained network without a training: the checkpoint of a run, as train.py writes it."""
+"""A tiny trained network without a training: the checkpoint of a run, as train.py writes it; and an image for it."""
 
+import cv2
+import numpy as np
 import torch
 import yaml
 
@@ -7,6 +9,12 @@ from engine.runs.checkpoint_file import save_checkpoint
 from engine.schema.config import Config
 from engine.schema.config_file import dump_config
 from models import build_model
+
+
+def drawn():
+    """An image of a bright disc on noise, [40, 52, 3] uint8."""
+    image = np.random.default_rng(0).integers(0, 80, (40, 52, 3), np.uint8)
+    return cv2.circle(image, (20, 20), 8, (250, 200, 230), -1)
 
 
 def write_run(
