@@ -37,15 +37,18 @@ MODELS: dict[str, ModelEntry] = {
     "NestedUNet": ModelEntry("models.nested_unet:NestedUNet", deep_supervision=True),
 }
 # Encoders of torchvision → the widths of their five levels, of which the first has half of the image's side. An encoder
-# stands in place of a network's own path down. Another one needs a line here, and a row of `python -m models` in the reference.
+# stands in place of a network's own path down. Another one needs a line here, and its row in docs/reference.md.
 ENCODERS: dict[str, tuple[int, ...]] = {
     "resnet18": (64, 64, 128, 256, 512),
     "resnet34": (64, 64, 128, 256, 512),
     "resnet50": (64, 256, 512, 1024, 2048),
 }
 # This package also offers these functions. They are imported when they are first used (PEP 562).
-ELSEWHERE = {"fold_batch_norm": "models.folding:fold_batch_norm", "prune": "models.nested_unet:prune"}
-ELSEWHERE["downloaded_weights"] = "models.encoders:downloaded_weights"
+ELSEWHERE = {
+    "fold_batch_norm": "models.folding:fold_batch_norm",
+    "prune": "models.nested_unet:prune",
+    "downloaded_weights": "models.encoders:downloaded_weights",
+}
 
 
 def __getattr__(name: str) -> object:

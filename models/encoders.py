@@ -4,6 +4,7 @@ for Image Recognition"."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from torch import Tensor, nn
 
@@ -64,12 +65,14 @@ def downloaded_weights(name: str) -> dict[str, Tensor]:
     import torch
     import torchvision
 
-    weights = torchvision.models.get_model_weights(name).DEFAULT
+    weights, folder = torchvision.models.get_model_weights(name).DEFAULT, Path(torch.hub.get_dir()) / "checkpoints"
     try:
         return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except Exception as error:  # of the network, the disk and the unpickler
-        folder = f"{torch.hub.get_dir()}/checkpoints"
+    except OSError as error:  # no network, no such address, no room on the disk
         raise CheckpointError(
-            f"{weights.url}: the weights of {name} cannot be loaded ({error}); put the file into {folder}, or set "
+            f"{weights.url}: the weights of {name} cannot be downloaded ({error}); put the file into {folder}, or set "
             "model.encoder_weights to its path"
         ) from error
+    except Exception as error:  # torch raises a dozen kinds of errors at damaged files
+        damaged = folder / weights.url.rsplit("/", 1)[1]
+        raise CheckpointError(f"{damaged}: damaged; remove it, so that torchvision downloads it again") from error

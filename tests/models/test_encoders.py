@@ -1,5 +1,7 @@
 """Encoders of torchvision: their features are those of torchvision itself, and the networks around them are whole."""
 
+import urllib.error
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -40,6 +42,7 @@ def test_features_are_those_of_torchvision_with_the_same_weights(name, whole):
         torch.testing.assert_close(features, expected[str(level)])
 
 
+@pytest.mark.slow
 def test_every_encoder_has_the_widths_and_parameters_of_torchvision():
     """The counts of torchvision's tables, without the classifier of 1,000 classes."""
     for name, known, features in (("resnet18", 11_689_512, 512), ("resnet34", 21_797_672, 512)):
@@ -149,17 +152,26 @@ def test_weights_of_an_encoder_alone():
         load_encoder_weights(again, theirs | {"bn1.weight": torch.full((64,), torch.nan)}, "r.pth")
 
 
+@pytest.mark.slow
 def test_torchvisions_weights_come_from_its_cache_or_say_where_they_belong(tmp_path, monkeypatch):
+    """No test has a network: here a download fails as it does without one."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     (tmp_path / "checkpoints").mkdir()
-    name = "resnet18-f37072fd.pth"
+    path = tmp_path / "checkpoints" / "resnet18-f37072fd.pth"
     theirs = resnet18(weights=None).state_dict()
-    torch.save(theirs, tmp_path / "checkpoints" / name)
-    found = downloaded_weights("resnet18")  # from the cache: no test has a network
-    assert torch.equal(found["conv1.weight"], theirs["conv1.weight"])
-    (tmp_path / "checkpoints" / name).write_bytes(b"cut")
+    torch.save(theirs, path)
+    assert torch.equal(downloaded_weights("resnet18")["conv1.weight"], theirs["conv1.weight"])
+    path.write_bytes(b"cut")
+    with pytest.raises(CheckpointError, match=r"resnet18-f37072fd\.pth: damaged; remove it"):
+        downloaded_weights("resnet18")
+    path.unlink()
+
+    def offline(*_, **__):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
     with pytest.raises(
-        CheckpointError, match=r"cannot be loaded .* put the file into .*checkpoints, or set model\.encoder_w"
+        CheckpointError, match=r"cannot be downloaded .*no network.* put the file into .*checkpoints, or"
     ):
         downloaded_weights("resnet18")
 
