@@ -25,19 +25,6 @@ from saved_run import load_run
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture
-def run(tmp_path):
-    return write_run(tmp_path / "outputs" / "nuclei")
-
-
-@pytest.fixture
-def ready(run, run_main, tmp_path):
-    out = tmp_path / "pretrained" / "nuclei"
-    code, _, err = run_main(release, "--run", run, "--out", out, "--licence", "CC0-1.0")
-    assert code == 0, err
-    return out
-
-
 def write_images(folder):
     """The same drawing as grey and RGB, with 8 and 16 bits; returns the ids."""
     folder.mkdir(parents=True)
@@ -55,10 +42,10 @@ def write_images(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("channels", [3, 1])
-def test_grey_and_rgb_of_8_and_16_bits_are_the_same_picture(run, run_main, tmp_path, channels):
+def test_grey_and_rgb_of_8_and_16_bits_are_the_same_picture(nuclei, run_main, tmp_path, channels):
     """The pixels hold the same values up to a factor; with `intensity: image` all of them give the same cells."""
-    write_run(run, channels=channels)
-    assert run_main(release, "--run", run, "--out", tmp_path / "m", "--licence", "MIT")[0] == 0
+    write_run(nuclei, channels=channels)
+    assert run_main(release, "--run", nuclei, "--out", tmp_path / "m", "--licence", "MIT")[0] == 0
     names = write_images(tmp_path / "images")
     code, out, err = run_main(
         predict, "--run", tmp_path / "m", "--input", tmp_path / "images", "--out", tmp_path / "out"
@@ -163,7 +150,7 @@ def test_own_training_starts_from_it(ready, run_main, tmp_path):
     assert torch.equal(state["model"]["final.weight"], given["model"]["final.weight"][:1])
 
 
-def test_it_is_found_from_every_folder(ready, run, tmp_path, monkeypatch):
+def test_it_is_found_from_every_folder(ready, nuclei, tmp_path, monkeypatch):
     (tmp_path / "away").mkdir()
     monkeypatch.chdir(tmp_path / "away")
     monkeypatch.setattr(saved_run, "ROOT", tmp_path)

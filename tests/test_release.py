@@ -22,31 +22,18 @@ from saved_run import load_run
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture
-def run(tmp_path):
-    return write_run(tmp_path / "outputs" / "nuclei")
-
-
-@pytest.fixture
-def ready(run, run_main, tmp_path):
-    out = tmp_path / "pretrained" / "nuclei"
-    code, _, err = run_main(release, "--run", run, "--out", out, "--licence", "CC0-1.0")
-    assert code == 0, err
-    return out
-
-
-def test_the_folder_has_weights_and_nothing_of_the_training(ready, run):
+def test_the_folder_has_weights_and_nothing_of_the_training(ready, nuclei):
     assert sorted(path.name for path in ready.iterdir()) == ["MODEL.md", "config.yaml", "weights.pth"]
-    state, before = load_checkpoint(ready / "weights.pth"), load_checkpoint(run / "best.pth")
+    state, before = load_checkpoint(ready / "weights.pth"), load_checkpoint(nuclei / "best.pth")
     assert set(state) == {"format", *KEPT}
     assert not {"optimizer", "history", "machine", "timing"} & set(state)
     for name, tensor in before["model"].items():
         assert torch.equal(state["model"][name], tensor)
-    assert (ready / "config.yaml").read_text() == (run / "config.yaml").read_text()
+    assert (ready / "config.yaml").read_text() == (nuclei / "config.yaml").read_text()
 
 
-def test_it_predicts_to_the_bit_as_the_run_does(ready, run):
-    image, one, other = drawn(), load_run(run), load_run(ready)
+def test_it_predicts_to_the_bit_as_the_run_does(ready, nuclei):
+    image, one, other = drawn(), load_run(nuclei), load_run(ready)
     assert np.array_equal(one.maps(image), other.maps(image))
     assert np.array_equal(one.masks(image), other.masks(image))
     assert np.array_equal(one.cells(image).labels, other.cells(image).labels)
@@ -54,10 +41,10 @@ def test_it_predicts_to_the_bit_as_the_run_does(ready, run):
 
 
 @pytest.mark.slow
-def test_float16_halves_the_file_and_keeps_the_statistics(run, run_main, tmp_path):
-    write_run(run, filters=(16, 32))
+def test_float16_halves_the_file_and_keeps_the_statistics(nuclei, run_main, tmp_path):
+    write_run(nuclei, filters=(16, 32))
     for name, words in (("full", ()), ("half", ("--half",))):
-        assert run_main(release, "--run", run, "--out", tmp_path / name, "--licence", "MIT", *words)[0] == 0
+        assert run_main(release, "--run", nuclei, "--out", tmp_path / name, "--licence", "MIT", *words)[0] == 0
     full, half = (tmp_path / name / "weights.pth" for name in ("full", "half"))
     assert half.stat().st_size < 0.7 * full.stat().st_size
     assert "stored as float16" in (tmp_path / "half" / "MODEL.md").read_text()
@@ -70,18 +57,18 @@ def test_float16_halves_the_file_and_keeps_the_statistics(run, run_main, tmp_pat
     assert not np.array_equal(one, other)
 
 
-def test_paths_of_the_machine_are_not_published(run, run_main, tmp_path):
-    write_run(run, root=str(tmp_path / "secret" / "cells"))
-    assert run_main(release, "--run", run, "--out", tmp_path / "out", "--licence", "MIT")[0] == 0
+def test_paths_of_the_machine_are_not_published(nuclei, run_main, tmp_path):
+    write_run(nuclei, root=str(tmp_path / "secret" / "cells"))
+    assert run_main(release, "--run", nuclei, "--out", tmp_path / "out", "--licence", "MIT")[0] == 0
     texts = [(tmp_path / "out" / name).read_text() for name in ("MODEL.md", "config.yaml")]
     assert yaml.safe_load(texts[1])["data"]["root"] == "inputs/cells"
     assert str(tmp_path).encode() not in (tmp_path / "out" / "weights.pth").read_bytes()
     assert not any("secret" in text for text in texts)
-    assert b"secret" in (run / "best.pth").read_bytes()  # the control
+    assert b"secret" in (nuclei / "best.pth").read_bytes()  # the control
 
 
-def test_the_card_states_what_is_known(run, run_main, tmp_path):
-    write_decoding(run / "decode.yaml", ChosenDecoding(decoding_by("distance", min_area=7)), scores={"mean_ap": 0.5})
+def test_the_card_states_what_is_known(nuclei, run_main, tmp_path):
+    write_decoding(nuclei / "decode.yaml", ChosenDecoding(decoding_by("distance", min_area=7)), scores={"mean_ap": 0.5})
     set_ = write_set(tmp_path / "inputs" / "small", images=2)
     (set_ / "dataset.yaml").write_text("source: a | microscope\nlicence: CC0-1.0\n")
     summary = {
@@ -95,7 +82,7 @@ def test_the_card_states_what_is_known(run, run_main, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(summary))
     (tmp_path / "notes.md").write_text("Measured on grey images of 8 bits only.\n")
     words = ("--scores", f"fold 0={tmp_path / 'a.json'}", "--notes", tmp_path / "notes.md")
-    code, out, err = run_main(release, "--run", run, "--out", tmp_path / "out", "--licence", "CC0-1.0", *words)
+    code, out, err = run_main(release, "--run", nuclei, "--out", tmp_path / "out", "--licence", "CC0-1.0", *words)
     assert code == 0, err
     network = load_run(tmp_path / "out").model
     parameters = sum(tensor.numel() for tensor in network.parameters())
@@ -111,14 +98,14 @@ def test_the_card_states_what_is_known(run, run_main, tmp_path):
     assert load_run(tmp_path / "out").decoding.how.min_area == 7
 
 
-def test_refusals(ready, run, run_main, tmp_path):
-    code, _, err = run_main(release, "--run", run, "--out", ready, "--licence", "MIT")
+def test_refusals(ready, nuclei, run_main, tmp_path):
+    code, _, err = run_main(release, "--run", nuclei, "--out", ready, "--licence", "MIT")
     assert (code, "exists already, and nothing is overwritten" in err) == (2, True)
-    code, _, err = run_main(release, "--run", run, "--out", tmp_path / "o", "--licence", "MIT", "--scores", "x.json")
+    code, _, err = run_main(release, "--run", nuclei, "--out", tmp_path / "o", "--licence", "MIT", "--scores", "x.json")
     assert (code, "the form is NAME=FILE" in err) == (2, True)
     (tmp_path / "x.json").write_text("[1")
     code, _, err = run_main(
-        release, "--run", run, "--out", tmp_path / "o", "--licence", "MIT", "--scores", f"a={tmp_path}/x.json"
+        release, "--run", nuclei, "--out", tmp_path / "o", "--licence", "MIT", "--scores", f"a={tmp_path}/x.json"
     )
     assert (code, "not a summary.json of val.py" in err) == (3, True)
     code, _, err = run_main(release, "--run", tmp_path / "none", "--out", tmp_path / "o", "--licence", "MIT")

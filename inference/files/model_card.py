@@ -83,8 +83,8 @@ def model_card(facts: ModelFacts, scores: Mapping[str, Mapping], *, use: str, no
         f"## Use\n\n{use}",
         f"## The network\n\n{_table(('', ''), _network_rows(facts))}",
         f"## What it was trained with\n\n{_table(('', ''), _data_rows(facts))}",
-        f"## Scores\n\n{_scores(facts, scores)}",
-        f"## Scope\n\n{_scope(facts)}" + (f"\n\n{notes.strip()}" if notes.strip() else ""),
+        f"## Scores\n\n{scores_section(scores, seal=facts.seal)}",
+        f"## Scope\n\n{scope_section(facts.channels)}" + (f"\n\n{notes.strip()}" if notes.strip() else ""),
         f"## Licence\n\nThe weights: {_plain(facts.licence)}.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -119,16 +119,18 @@ def _data_rows(facts: ModelFacts) -> list[tuple[str, str]]:
     ]
 
 
-def _scores(facts: ModelFacts, scores: Mapping[str, Mapping]) -> str:
+def scores_section(scores: Mapping[str, Mapping], *, seal: str) -> str:
+    """Returns the rows of several summary.json; `seal` is that of the checkpoint whose weights these are."""
     if not scores:
         return "No scores were given when this card was written."
-    columns = [key for key in SCORES if any(key in summary for summary in scores.values())]
+    known = lambda summary, key: isinstance(summary.get(key), int | float)
+    columns = [key for key in SCORES if any(known(summary, key) for summary in scores.values())]
     titles = ("what", "run", "weights", "images", *(SCORES[key] for key in columns))
     rows = []
     for what, summary in scores.items():
-        own = summary.get("weights") == facts.seal
+        own = summary.get("weights") == seal
         run = f"{PurePath(str(summary.get('run', UNKNOWN))).name}, epoch {summary.get('epoch', UNKNOWN)}"
-        found = [f"{summary[key]:.3f}" if key in summary else "–" for key in columns]
+        found = [f"{summary[key]:.3f}" if known(summary, key) else "–" for key in columns]
         rows.append((what, run, "these" if own else "others", str(summary.get("images", UNKNOWN)), *found))
     explained = (
         "Rows with other weights are of other trainings, such as those that left a part of the images out. All scores "
@@ -137,10 +139,11 @@ def _scores(facts: ModelFacts, scores: Mapping[str, Mapping]) -> str:
     return f"{_table(titles, rows)}\n\n{explained}"
 
 
-def _scope(facts: ModelFacts) -> str:
+def scope_section(channels: int) -> str:
+    """Returns what is in scope: what was measured, and not what can be read. `channels` are those of the images."""
     reads = "Grey and RGB images of 8 bits, 16 bits and floating-point numbers can be read."
-    if facts.channels not in (1, 3):
-        reads = f"Images of {facts.channels} channels of 8 bits, 16 bits and floating-point numbers can be read."
+    if channels not in (1, 3):
+        reads = f"Images of {channels} channels of 8 bits, 16 bits and floating-point numbers can be read."
     return (
         f"{reads} That an image can be read does not mean that its cells are found. A kind of image is in scope only "
         "if a row above was measured on images of this kind: of this stain or contrast, grey or in colour, of this bit "
