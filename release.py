@@ -72,7 +72,8 @@ def release(
     saved = open_run(run, device="cpu")
     state, config = saved.folder.load("best"), without_private_paths(saved.config)
     facts = facts_of(saved, state, config, name=out.resolve().name, licence=licence, half=half)
-    use = f"    python predict.py --run {out} --input FOLDER_OF_IMAGES --out outputs/new"
+    shown = out if not out.is_absolute() else Path("pretrained") / out.name  # no path of this machine is published
+    use = f"    python predict.py --run {shown} --input FOLDER_OF_IMAGES --out outputs/new"
     card = model_card(facts, read_scores(saved.folder.path, scores), use=use, notes=read_text(notes) if notes else "")
     with staged_folder(out) as folder:
         weights = write_ready_weights(folder, state | {"config": config.model_dump()}, half=half)

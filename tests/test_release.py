@@ -63,7 +63,8 @@ def test_paths_of_the_machine_are_not_published(nuclei, run_main, tmp_path):
     texts = [(tmp_path / "out" / name).read_text() for name in ("MODEL.md", "config.yaml")]
     assert yaml.safe_load(texts[1])["data"]["root"] == "inputs/cells"
     assert str(tmp_path).encode() not in (tmp_path / "out" / "weights.pth").read_bytes()
-    assert not any("secret" in text for text in texts)
+    assert not any("secret" in text or str(tmp_path) in text for text in texts)
+    assert "python predict.py --run pretrained/out --input" in texts[0]
     assert b"secret" in (nuclei / "best.pth").read_bytes()  # the control
 
 
