@@ -4,6 +4,7 @@ python predict.py --run outputs/demo --input photo.tif --out outputs/photo
 python predict.py --run outputs/demo --input folder other/*.png --out outputs/folder --threshold 0.4
 python predict.py --run outputs/a outputs/b --tta --input folder --out outputs/together
 python predict.py --run outputs/demo --input folder --out outputs/folder --export roi geojson
+python predict.py --run pretrained/nuclei --input folder --out outputs/folder
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def main() -> None:
         "also writes OUT/labels/<id>.tif, OUT/cells.csv with a row for each cell, and OUT/images.csv. The id of an "
         "image is its path below the input folder, without the extension."
     )
-    run_help = "run folder, such as outputs/demo; the maps of several runs are averaged"
+    run_help = "run folder, such as outputs/demo, or ready model; the maps of several are averaged"
     parser.add_argument("--run", type=Path, nargs="+", required=True, help=run_help)
     input_help = "images, folders (with all their subfolders) or patterns"
     parser.add_argument("--input", nargs="+", required=True, help=input_help)
@@ -173,8 +174,11 @@ def write_exports(exports: PredictionExports, images: Sequence[ImageFile], ranks
 
 def announce(runs: Sequence[Path], predictor: ImagePredictor) -> None:
     """Prints which networks predict, and how their maps become cells."""
+    from engine.runs.ready_model import weights_of
+    from saved_run import located
+
     for run, member in zip(runs, predictor.members, strict=True):
-        print(f"run     {run}, best.pth of epoch {member.epoch}, on {member.runtime}")
+        print(f"run     {run}, {weights_of(located(run)).name} of epoch {member.epoch}, on {member.runtime}")
     if predictor.decoding:
         print(f"decode  {predictor.decoding.describe(epoch=predictor.members[0].epoch)}")
 
@@ -182,11 +186,13 @@ def announce(runs: Sequence[Path], predictor: ImagePredictor) -> None:
 def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, object]:
     """Returns what the results depend on besides the options: the weights, and how maps become cells."""
     from engine.runs.checkpoint_file import seal_of
+    from engine.runs.ready_model import weights_of
+    from saved_run import located
 
     one = lambda values: values[0] if len(values) == 1 else values
     origin = {
         "run": one([str(run) for run in runs]),
-        "weights": one([seal_of(run / "best.pth") for run in runs]),
+        "weights": one([seal_of(weights_of(located(run))) for run in runs]),
         "epoch": one([member.epoch for member in predictor.members]),
     }
     return origin if predictor.decoding is None else origin | {"decode": asdict(predictor.decoding.how)}

@@ -1,7 +1,7 @@
-"""Opens a run folder and returns its trained network, ready to predict.
+"""Opens a run folder or a ready model, and returns its trained network, ready to predict.
 
 from saved_run import load_run
-predictor = load_run("outputs/demo")
+predictor = load_run("outputs/demo")  # or load_run("pretrained/nuclei"), from any folder
 masks = predictor(image)
 cells = predictor.cells(image)
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from assemble import decoding, scoring_network, task_options, task_type, untrained_network
 from engine.device import choose_runtime
 from engine.runs.checkpoint_file import require_finite
+from engine.runs.ready_model import is_ready_model
 from engine.runs.run_folder import RunFolder
 from engine.schema.config import Config
 from images.image_reader import ImageReader
@@ -27,10 +28,12 @@ from system.errors import CheckpointError, ConfigError
 from system.names import faults_of_classes
 from tasks import TASKS
 
+ROOT = Path(__file__).resolve().parent
+
 
 @dataclass(frozen=True)
 class SavedRun:
-    """An opened run folder.
+    """An opened run folder or ready model.
 
     Attributes:
         batch_size: number of images that went through the network at once in the training.
@@ -53,7 +56,7 @@ def load_run(
     depth: int | None = None,
     tta: bool = False,
 ) -> ImagePredictor:
-    """Loads the `best.pth` of a run, ready to predict; several runs of one task predict together, see `Ensemble`.
+    """Loads a run or a ready model, ready to predict; several of one task predict together, see `Ensemble`.
 
     Arguments and errors are those of `open_run`.
 
@@ -72,10 +75,10 @@ def open_run(
     depth: int | None = None,
     tta: bool = False,
 ) -> SavedRun:
-    """Opens a run with the network of its `best.pth`.
+    """Opens a run with the network of its `best.pth`, or a ready model.
 
     Args:
-        path: the run folder, such as outputs/demo.
+        path: the run folder, such as outputs/demo, or the ready model, such as pretrained/nuclei; see `located`.
         device, precision: replace those that the run was configured with.
         depth: prunes a UNet++ that was trained with deep supervision to 1 … 4 levels below the first; see
             `models.prune`.
@@ -86,23 +89,23 @@ def open_run(
         CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, has weights that are not
             finite numbers, or names classes that no folder can have.
     """
-    folder = RunFolder(Path(path))
-    state = folder.load("best")
+    folder = RunFolder(located(path))
+    state, name = folder.load("best"), folder.weights.name
     if faults := faults_of_classes(state.get("classes")):
-        raise CheckpointError(f"{path}: best.pth names classes that no folder can have: {'; '.join(faults)}")
+        raise CheckpointError(f"{path}: {name} names classes that no folder can have: {'; '.join(faults)}")
     try:
         config = Config.model_validate(state["config"])
         reader = ImageReader.from_dict(state["reader"])
         task = task_type(config)(state["classes"], options=task_options(config))
         model = untrained_network(config, len(task.channels), reader.channels)
-        require_finite(state["model"], folder.path / "best.pth")
+        require_finite(state["model"], folder.weights)
         model.load_state_dict(state["model"])
         normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
-        batch_size = config.train.micro_batch_size(max(1, int(state["machine"].get("processes", 1))))
+        batch_size = config.train.micro_batch_size(max(1, int(state.get("machine", {}).get("processes", 1))))
         data, split = state.get("data"), state.get("split")
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic raises a ValueError
         reason = " ".join(str(error).split())[:300]
-        raise CheckpointError(f"{path}: best.pth is not a whole checkpoint of a run ({reason})") from error
+        raise CheckpointError(f"{path}: {name} is not a whole checkpoint of a run ({reason})") from error
     where = choose_runtime(device or config.train.device, precision or config.train.precision)
     if depth is not None:
         try:
@@ -121,6 +124,16 @@ def open_run(
         decoding=chosen_decoding(config, folder.path),
     )
     return SavedRun(folder, config, predictor, batch_size, data, split)
+
+
+def located(path: Path | str) -> Path:
+    """Returns the folder of a run or a ready model.
+
+    A relative path starts in the current folder. If nothing is there, and the folder of this project has a ready model
+    under this path, it is that: `pretrained/nuclei` is found from everywhere.
+    """
+    path = Path(path)
+    return ROOT / path if not path.exists() and is_ready_model(ROOT / path) else path
 
 
 def chosen_decoding(config: Config, run: Path) -> ChosenDecoding | None:

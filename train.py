@@ -62,9 +62,17 @@ def filled(content: dict, *, resume: bool) -> dict:
     data = content["data"]
     truth, threshold = data.get("truth", "auto"), data.get("mask_threshold")
     facts = measure_facts(ROOT / data["root"], truth=truth, mask_threshold=threshold)
-    content, choices = completed(content, facts)
+    content, choices = completed(content, facts, begun=start_of(content))
     print("\n".join(f"choose  {choice}" for choice in choices))
     return content
+
+
+def start_of(content: dict) -> dict | None:
+    """Returns the configuration in the folder `model.weights`; None if the weights are no folder, or there are none."""
+    weights = (content.get("model") or {}).get("weights")
+    path = ROOT / str(weights) / "config.yaml"
+    begun = read_yaml(path) if weights is not None and path.is_file() else None
+    return begun if isinstance(begun, dict) and isinstance(begun.get("model"), dict) else None
 
 
 def train(

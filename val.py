@@ -1,8 +1,9 @@
-"""Scores a run and writes its predicted masks and cells. Everything comes from the run folder.
+"""Scores a run and writes its predicted masks and cells. Everything comes from the run folder, or from other data.
 
 python val.py --run outputs/demo
 python val.py --run outputs/demo --tune
 python val.py --run outputs/demo --split all --threshold 0.4
+python val.py --run pretrained/nuclei --data inputs/my_images
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from functools import partial
 from pathlib import Path
 
 from system.command_line import fraction
-from system.errors import DataError, run_script
+from system.errors import ConfigError, DataError, run_script
 
 if typing.TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
     from datasets.samples import Samples
     from engine.device import Runtime
+    from inference.files.report import ScoreReport
+    from metrics import SegmentationCounts
     from saved_run import SavedRun
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
@@ -31,9 +34,11 @@ ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Scores a run's best.pth; the results land in <run>/<split>/.")
-    parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
-    split_help = "the part that is scored (default: %(default)s); test is there if the split has such a part"
-    parser.add_argument("--split", choices=("val", "train", "test", "all"), default="val", help=split_help)
+    parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo, or ready model")
+    split_help = "the part that is scored (default: val); test is there if the split has such a part"
+    parser.add_argument("--split", choices=("val", "train", "test", "all"), help=split_help)
+    data_help = "score all images of another data folder; the results land in outputs/<run>_on_<folder>/all/"
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help=data_help)
     threshold_help = "a pixel belongs to a class above this probability (default: 0.5); multiclass runs have none"
     parser.add_argument("--threshold", type=partial(fraction, option="--threshold"), help=threshold_help)
     tune_help = "first choose the parameters of decoding by the cells of the validation part, for <run>/decode.yaml"
@@ -42,11 +47,14 @@ def main() -> None:
     parser.add_argument("--no-report", action="store_true", help="do not draw report.html")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args()
+    if arguments.data is not None and (arguments.split or arguments.tune):
+        raise ConfigError("--data scores all images of a folder; --split and --tune belong to the data of a run")
     if arguments.tune:
         tune(arguments.run, tta=arguments.tta)
     validate(
         arguments.run,
-        part=arguments.split,
+        part=arguments.split or "val",
+        data=arguments.data,
         threshold=arguments.threshold,
         tta=arguments.tta,
         page=not arguments.no_report,
@@ -91,13 +99,22 @@ def tune(run_path: Path, *, tta: bool = False) -> Path:
 
 
 def validate(
-    run_path: Path, *, part: str = "val", threshold: float | None = None, tta: bool = False, page: bool = True
+    run_path: Path,
+    *,
+    part: str = "val",
+    data: Path | None = None,
+    threshold: float | None = None,
+    tta: bool = False,
+    page: bool = True,
 ) -> Path:
-    """Scores `best.pth` of a run on one part of its data and returns the folder of the results.
+    """Scores `best.pth` of a run, or a ready model, and returns the folder of the results.
 
     Args:
+        part: of the run's own data.
+        data: another data folder, all images of which are scored in place of the run's own data.
         page: whether report.html is drawn, too.
     """
+    from assemble import other_data, place_for
     from engine.loops import evaluate
     from engine.runs.checkpoint_file import seal_of
     from inference.files.report import ScoreReport
@@ -106,17 +123,19 @@ def validate(
 
     saved = open_run(run_path, tta=tta)
     run, predictor = saved.folder, saved.predictor
-    print(f"run     {run.path}, best.pth of epoch {predictor.epoch}, on {predictor.runtime}")
+    print(f"run     {run.path}, {run.weights.name} of epoch {predictor.epoch}, on {predictor.runtime}")
     threshold = predictor.task.checked_threshold(threshold)
-    samples, loader, data = part_of(saved, part)
+    part = part if data is None else "all"
+    command = command_of(run.path, part=part, data=data, threshold=threshold, tta=tta)
+    samples, loader, identity = part_of(saved, part) if data is None else other_data(saved.config, predictor, data)
     decide, decoding = partial(samples.task.decide, threshold=threshold), predictor.decoding
     if decoding:
         print(f"decode  {decoding.describe(epoch=predictor.epoch)}")
+        decoding = decoding if data is None else replace(decoding, tuned_on=None)
 
-    if moved := run.move_aside(part):
-        print(f"moved   the earlier results to {moved}")
+    place = place_for(run, data, config=saved.config, part=part, outputs=ROOT / "outputs")
     network_size = samples.task.counts()
-    with staged_folder(run.path / part) as results:
+    with staged_folder(place.path / part) as results:
         report = ScoreReport(results, samples, decide=decide, decoding=decoding and decoding.how)
         evaluate(predictor.model, loader, network_size, runtime=predictor.runtime, decide=decide, on_logits=report.add)
         report.finish(network_size.table())
@@ -126,11 +145,22 @@ def validate(
             part=part,
             threshold=threshold,
             decoding=decoding,
-            weights=seal_of(run.path / "best.pth"),
-            data=data,
+            weights=seal_of(run.weights),
+            data=identity,
             environment=environment_of(predictor.runtime),
-            command=command_of(run.path, part=part, threshold=threshold, tta=tta),
+            command=command,
         )
+    print_scores(network_size, report)
+    if report.objects and decoding.tuned_on and part in (decoding.tuned_on, "all"):
+        print("        the decoding was tuned on images that are scored here, so these scores are too high")
+    print(f"wrote   {place.path / part}: {', '.join(report.contents)}", flush=True)
+    if page:
+        draw_page(place.path, samples, part=part)
+    return place.path / part
+
+
+def print_scores(network_size: SegmentationCounts, report: ScoreReport) -> None:
+    """Prints the scores of the pixels at both sizes, and those of the cells."""
     for name, counts in (("network size", network_size), ("image size", report.counts)):
         scores = counts.compute()
         print(
@@ -141,12 +171,6 @@ def validate(
             print("        IoU of", ", ".join(f"{label} {own['iou']:.4f}" for label, own in scores.per_class.items()))
     if report.objects:
         print(report.cells_line())
-        if decoding.tuned_on and part in (decoding.tuned_on, "all"):
-            print("        the decoding was tuned on images that are scored here, so these scores are too high")
-    print(f"wrote   {run.path / part}: {', '.join(report.contents)}", flush=True)
-    if page:
-        draw_page(run.path, samples, part=part)
-    return run.path / part
 
 
 def draw_page(run: Path, samples: Samples, *, part: str) -> None:
@@ -169,9 +193,9 @@ def environment_of(runtime: Runtime) -> dict[str, object]:
     return {"python": platform.python_version(), "system": platform.system()} | machine(runtime, ALONE)
 
 
-def command_of(run: Path, *, part: str, threshold: float | None, tta: bool) -> str:
+def command_of(run: Path, *, part: str, data: Path | None, threshold: float | None, tta: bool) -> str:
     """Returns the command line that makes these results again."""
-    words = ["python", "val.py", "--run", str(run), "--split", part]
+    words = ["python", "val.py", "--run", str(run), *(["--split", part] if data is None else ["--data", str(data)])]
     words += [] if threshold is None else ["--threshold", str(threshold)]
     return shlex.join(words + (["--tta"] if tta else []))
 
@@ -180,8 +204,14 @@ def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader, dict[str, 
     """Returns the samples of one part of a run's data, the loader that scores them, and the identity of the data.
 
     Raises:
+        ConfigError: it is a ready model, which has no data.
         DataError: the classes of the data folder or the split are no longer those of the run.
     """
+    from engine.runs.ready_model import is_ready_model
+
+    if is_ready_model(run := saved.folder.path):
+        advice = f"python val.py --run {run} --data inputs/my_images scores it on a data folder of yours"
+        raise ConfigError(f"{run}: a ready model has no data of its own; {advice}")
     from assemble import data_folder
     from datasets.fingerprint import fingerprint, split_fingerprint
     from datasets.loading.loaders import scoring_loader

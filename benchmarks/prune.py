@@ -33,7 +33,7 @@ def prune_table(settings: Settings) -> str:
         raise ConfigError("prune needs --run outputs/<run>, a run with model.deep_supervision=true")
     open_at = lambda depth: open_run(settings.run, device=settings.device, precision=settings.precision, depth=depth)
     saved = open_at(None)
-    whole, levels = saved.predictor, len(saved.config.model.filters) - 1
+    whole, levels = saved.predictor, saved.config.model.depth
     predictors = {depth: open_at(depth).predictor for depth in range(1, levels + 1)}
     images, _ = random_batch(settings.batch, settings.size)
     # In a run of crops, the network is inside a `TiledModel`.

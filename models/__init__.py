@@ -37,8 +37,19 @@ MODELS: dict[str, ModelEntry] = {
     "UNet": ModelEntry("models.unet:UNet"),
     "NestedUNet": ModelEntry("models.nested_unet:NestedUNet", deep_supervision=True),
 }
+# Encoders of torchvision → the widths of their five levels, of which the first has half of the image's side. An encoder
+# stands in place of a network's own path down. Another one needs a line here, and its row in docs/reference.md.
+ENCODERS: dict[str, tuple[int, ...]] = {
+    "resnet18": (64, 64, 128, 256, 512),
+    "resnet34": (64, 64, 128, 256, 512),
+    "resnet50": (64, 256, 512, 1024, 2048),
+}
 # This package also offers these functions. They are imported when they are first used (PEP 562).
-ELSEWHERE = {"fold_batch_norm": "models.folding:fold_batch_norm", "prune": "models.nested_unet:prune"}
+ELSEWHERE = {
+    "fold_batch_norm": "models.folding:fold_batch_norm",
+    "prune": "models.nested_unet:prune",
+    "downloaded_weights": "models.encoders:downloaded_weights",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -49,9 +60,14 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'models' has no attribute {name!r}")
 
 
-def size_of_deepest(filters: Sequence[int], height: int, width: int) -> tuple[int, int]:
-    """Returns (H, W) of the deepest level of a network: each level after the first halves the padded image."""
-    side = 2 ** (len(filters) - 1)
+def depth_of(filters: Sequence[int], encoder: str | None = None) -> int:
+    """Returns how many times a network halves the image. An encoder has one level more than the decoder has widths."""
+    return len(filters) - (encoder is None)
+
+
+def size_of_deepest(depth: int, height: int, width: int) -> tuple[int, int]:
+    """Returns (H, W) of the deepest level of a network that halves the padded image `depth` times."""
+    side = 2**depth
     return -(-height // side), -(-width // side)
 
 
@@ -63,19 +79,28 @@ def build_model(
     filters: Sequence[int] = FILTERS,
     deep_supervision: bool = False,
     norm: str = "batch",
+    encoder: str | None = None,
 ) -> nn.Module:
     """Builds the network called `name`. Every network takes the same keywords.
 
+    Args:
+        encoder: a key of `ENCODERS`, which takes the place of the network's own path down; `filters` are then the
+            widths of the path up alone, from the image's own size downwards.
+
     Raises:
-        ValueError: there is no such network or normalisation, or the network has a single head and deep supervision is
-            asked for.
+        ValueError: there is no such network, normalisation or encoder, or the network has a single head and deep
+            supervision is asked for.
     """
     if name not in MODELS:
         raise ValueError(f"model {name!r} is unknown; allowed are {', '.join(MODELS)}")
+    if encoder is not None and encoder not in ENCODERS:
+        raise ValueError(f"encoder {encoder!r} is unknown; allowed are {', '.join(ENCODERS)}")
     network = load(MODELS[name].where)
     if MODELS[name].deep_supervision:
-        return network(num_classes, input_channels, filters, deep_supervision=deep_supervision, norm=norm)
+        return network(
+            num_classes, input_channels, filters, deep_supervision=deep_supervision, norm=norm, encoder=encoder
+        )
     if deep_supervision:
         able = [other for other, entry in MODELS.items() if entry.deep_supervision]
         raise ValueError(f"{name} has one head; deep supervision needs {' or '.join(able)}")
-    return network(num_classes, input_channels, filters, norm=norm)
+    return network(num_classes, input_channels, filters, norm=norm, encoder=encoder)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models import FILTERS
+from models import ENCODERS, FILTERS, depth_of
 from models.norms import norm_of
 
 
@@ -35,26 +35,63 @@ def down(x: Tensor) -> Tensor:
 
 
 class PathDown(nn.Module):
-    """The base of UNet and UNet++. It has the path down, which is the nodes `conv{i}_0`, one on each level.
+    """The base of UNet and UNet++. It has the path down, which is column 0: one node on each level.
+
+    Without an encoder these are the nodes `conv{i}_0`. With an encoder, `conv0_0` sees the image at its own size, and
+    the levels below are those of the encoder, which sees the image too.
 
     Args:
         input_channels: C, the number of channels of the images.
-        filters: the width of every level, top first.
-        norm: the normalisation of all blocks, see `models.norms`.
+        filters: the width of every level, top first; with an encoder, of every level of the path up.
+        norm: the normalisation of all blocks, see `models.norms`; an encoder keeps its batch norm.
+        encoder: a key of `ENCODERS`; None for a path down of the network's own.
+
+    Attributes:
+        depth: the number of levels below the first.
+        first_widths: the width of column 0 on every level, top first.
+        image_convolutions: the names of the weights that the image is multiplied with.
 
     Raises:
-        ValueError: there are fewer than two levels, or a width is below 1, or there is no such normalisation.
+        ValueError: there are fewer than two levels, or more than the encoder has, or a width is below 1, or there is
+            no such normalisation.
     """
 
-    def __init__(self, input_channels: int, filters: Sequence[int], norm: str = "batch") -> None:
+    def __init__(
+        self, input_channels: int, filters: Sequence[int], *, norm: str = "batch", encoder: str | None = None
+    ) -> None:
         super().__init__()
         if len(filters) < 2 or min(filters) < 1:
             raise ValueError(f"filters {tuple(filters)}: needs two or more widths, each at least 1, such as {FILTERS}")
         self.input_channels = input_channels
-        self.depth = len(filters) - 1
+        self.depth = depth_of(filters, encoder)
         self.padded_to = 2**self.depth
-        for i, width in enumerate(filters):
+        self.first_widths = tuple(filters)
+        self.image_convolutions = ("conv0_0.conv1.weight",)
+        self.encoder = None
+        if encoder is not None:
+            self._add_encoder(encoder)
+        for i, width in enumerate(filters if encoder is None else filters[:1]):
             self.add_module(f"conv{i}_0", Block(input_channels if i == 0 else filters[i - 1], width, width, norm))
+
+    def _add_encoder(self, name: str) -> None:
+        from models.encoders import ResNetEncoder
+
+        if self.depth > (most := len(ENCODERS[name])):
+            raise ValueError(f"{name} has {most} levels; filters may have as many widths, not {self.depth}")
+        self.encoder = ResNetEncoder(name, self.input_channels, self.depth)
+        self.first_widths = (self.first_widths[0], *self.encoder.widths)
+        self.image_convolutions = ("encoder.conv1.weight", *self.image_convolutions)
+
+    def column(self, image: Tensor) -> Iterator[Tensor]:
+        """Yields column 0 for padded images [N, C, H, W], level by level, top first: [N, width, H/2^i, W/2^i]."""
+        x = self.get_submodule("conv0_0")(image)
+        yield x
+        if self.encoder is not None:
+            yield from self.encoder.features(image, self.depth)
+            return
+        for i in range(1, self.depth + 1):
+            x = self.get_submodule(f"conv{i}_0")(down(x))
+            yield x
 
     def padded(self, image: Tensor) -> Tensor:
         """Repeats the last row and column of [N, C, H, W] until H and W can be halved once per level.

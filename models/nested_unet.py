@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models import FILTERS
-from models.blocks import Block, PathDown, down
+from models.blocks import Block, PathDown
 from models.upsampling import up
 
 
@@ -22,9 +22,10 @@ class NestedUNet(PathDown):
     Args:
         num_classes: K, the number of channels of the logits.
         input_channels: C, the number of channels of the images.
-        filters: the width of every level, top first.
+        filters: the width of every level, top first; with an encoder, of every level of the path up.
         deep_supervision: put a head on each node (0, j), j ≥ 1, instead of a single head on the last one.
         norm: the normalisation of all blocks, see `models.norms`.
+        encoder: a key of `ENCODERS`, see `PathDown`.
 
     Call: images [N, C, H, W] float, normalised, any H, W ≥ 1 → logits [N, K, H, W]. With deep supervision the result in
     training mode is the list of the logits of all heads, shallow first; in eval mode it is the logits of the last head.
@@ -37,13 +38,15 @@ class NestedUNet(PathDown):
         filters: Sequence[int] = FILTERS,
         deep_supervision: bool = False,
         norm: str = "batch",
+        encoder: str | None = None,
     ) -> None:
-        super().__init__(input_channels, filters, norm)
+        super().__init__(input_channels, filters, norm=norm, encoder=encoder)
         self.deep_supervision = deep_supervision
         for j in range(1, self.depth + 1):
             for i in range(self.depth + 1 - j):
-                node = Block(j * filters[i] + filters[i + 1], filters[i], filters[i], norm)
-                self.add_module(f"conv{i}_{j}", node)
+                below = self.first_widths[i + 1] if j == 1 else filters[i + 1]
+                read = self.first_widths[i] + (j - 1) * filters[i] + below
+                self.add_module(f"conv{i}_{j}", Block(read, filters[i], filters[i], norm))
         for name in self._head_names():
             self.add_module(name, nn.Conv2d(filters[0], num_classes, 1))
 
@@ -54,9 +57,9 @@ class NestedUNet(PathDown):
         x = self.padded(image)
         height, width = image.shape[-2:]
         grid: list[list[Tensor]] = []  # grid[i][j] is the output of node (i, j)
-        for level in range(self.depth + 1):
+        for level, first in enumerate(self.column(x)):
             # This computes one anti-diagonal: node (level, 0), then (level - 1, 1), … (0, level).
-            grid.append([self.get_submodule(f"conv{level}_0")(down(grid[-1][0]) if grid else x)])
+            grid.append([first])
             for j in range(1, level + 1):
                 i = level - j
                 node = self.get_submodule(f"conv{i}_{j}")
@@ -94,6 +97,8 @@ def prune(model: NestedUNet, depth: int) -> NestedUNet:
     pruned.depth = depth
     kept = {f"conv{i}_{j}" for i in range(depth + 1) for j in range(depth + 1 - i)} | set(pruned._head_names())
     for name, _ in list(pruned.named_children()):
-        if name not in kept:
+        if name not in kept | {"encoder"}:
             delattr(pruned, name)
+    if pruned.encoder is not None:
+        pruned.encoder.cut(depth)
     return pruned

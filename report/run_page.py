@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.runs.checkpoint_file import load_checkpoint
+from engine.runs.ready_model import weights_of
 from metrics import ERRORS
 from report.charts import (
     agreement,
@@ -181,7 +182,7 @@ def _score_plots(results: Path, summary: Mapping[str, float]) -> dict[str, objec
 def _environments(run: Path, summary: Mapping[str, object]) -> list[tuple[str, object, object]]:
     """Returns rows of (name, value in the training, value in the scoring); "" if one is not known."""
     try:
-        training = load_checkpoint(run / "best.pth").get("machine")
+        training = load_checkpoint(weights_of(run)).get("machine")
     except CheckpointError:
         training = None
     training = training if isinstance(training, dict) else {}

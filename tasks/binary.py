@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from system.errors import DataError
 from tasks.sigmoid import SigmoidTask
-from tasks.task import TaskOptions
+from tasks.task import FOREGROUND, TaskOptions
 from tasks.truth import ClassMaps, Truth
 
 
 class Binary(SigmoidTask):
     """Has one class. Its truth is masks of this class, or class maps of the background and this class."""
+
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        return (FOREGROUND,)
 
     @classmethod
     def for_truth(cls, truth: Truth, options: TaskOptions) -> Binary:

@@ -14,7 +14,7 @@ from images.resize import resize_mask
 from metrics import SegmentationCounts
 from system.void import VOID
 from tasks.sigmoid import SigmoidTask
-from tasks.task import TaskOptions
+from tasks.task import FOREGROUND, TaskOptions
 from tasks.truth import Truth
 
 
@@ -40,6 +40,10 @@ class InstanceTask(SigmoidTask):
     @property
     def channels(self) -> tuple[str, ...]:
         return (*self.classes, self.term)
+
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        return (FOREGROUND, self.term)
 
     def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
         """Turns [H, W, 1] instance ids into [H, W, 2] uint8, see `InstanceTask`."""

@@ -18,6 +18,11 @@ class SoftmaxTask(Task):
     background = True
     reads = "classes"
 
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """A logit counts only beside those of the other classes, so that all classes have to be the same."""
+        return tuple(f"{name} among {', '.join(self.classes)}" for name in self.classes)
+
     def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
         """Returns the truth as it was read: [H, W, 1] class indices {0 … K−1, 255 void}."""
         return truth

@@ -33,6 +33,7 @@ class TaskOptions:
 
 
 DEFAULTS = TaskOptions()
+FOREGROUND = "foreground"  # what the first channel of every task with a single class says
 
 
 class Task(ABC):
@@ -69,6 +70,11 @@ class Task(ABC):
     def channels(self) -> tuple[str, ...]:
         """Names of the C channels of the network; those of the classes come first."""
         return self.classes
+
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """What each of the C channels says. Where two tasks use equal words, a head may start from the other's."""
+        return tuple(f"mask of {name}" for name in self.channels)
 
     @property
     def has_void(self) -> bool:

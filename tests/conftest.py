@@ -90,3 +90,22 @@ def run_main(monkeypatch, capsys, tmp_path):
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def nuclei(tmp_path):
+    """The folder of a run with random weights, and without a training."""
+    from support.ready_models import write_run
+
+    return write_run(tmp_path / "outputs" / "nuclei")
+
+
+@pytest.fixture
+def ready(nuclei, run_main, tmp_path):
+    """The ready model of `nuclei`."""
+    import release
+
+    out = tmp_path / "pretrained" / "nuclei"
+    code, _, err = run_main(release, "--run", nuclei, "--out", out, "--licence", "CC0-1.0")
+    assert code == 0, err
+    return out

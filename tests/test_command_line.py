@@ -35,7 +35,7 @@ def tree(tmp_path):
     """A copy of the project without data and runs."""
     for name in PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / "tree" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("train.py", "val.py", "predict.py", "saved_run.py"):
+    for name in ("train.py", "val.py", "predict.py", "release.py", "saved_run.py"):
         shutil.copy(ROOT / name, tmp_path / "tree")
     return tmp_path / "tree"
 
@@ -101,7 +101,7 @@ def test_the_demo_set_is_drawn_when_it_is_absent(tree):
     assert len(list((tree / "inputs" / "demo" / "images").iterdir())) == 80
 
 
-@pytest.mark.parametrize("script", ["train.py", "val.py", "predict.py"])
+@pytest.mark.parametrize("script", ["train.py", "val.py", "predict.py", "release.py"])
 def test_help_loads_nothing_heavy(tree, script):
     started = time.perf_counter()
     helped = run(tree, "-X", "importtime", script, "--help")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = {"train", "val", "predict", "assemble", "saved_run"}
+SCRIPTS = {"train", "val", "predict", "release", "assemble", "saved_run"}
 # Folder → the folders of ours that its files may import, besides the folder itself and what lies below it.
 ALLOWED = {
     "system/machine": set(),

@@ -203,16 +203,16 @@ def test_conversions_are_said_once(run_main, small_config, small_set, tmp_path):
     assert run_main(predict, *arguments)[1].count("read    3 of 10 images are grey and are read as RGB\n") == 1
 
 
-def test_statistics_and_weights_of_other_channels_are_refused(run_main, small_config, small_set, tmp_path):
+def test_statistics_of_other_channels_are_refused_and_weights_are_adapted(run_main, small_config, small_set, tmp_path):
     trained(run_main, small_config, small_set, "name=rgb")
     root = stacked(tmp_path / "inputs" / "five", five_channels)
     code, _, err = run_main(train, "--config", small_config, f"data.root={root}", "data.normalise=imagenet")
     assert code == 2
     assert "imagenet has statistics of 1 or 3 channels, and the images have 5" in err
     weights = f"model.weights={tmp_path / 'outputs' / 'rgb' / 'best.pth'}"
-    code, _, err = run_main(train, "--config", small_config, f"data.root={root}", weights, "name=five")
-    assert code == 3
-    assert "its network takes images of 3 channels, and this run reads 5; set data.channels" in err
+    code, out, err = run_main(train, "--config", small_config, f"data.root={root}", weights, "name=five")
+    assert code == 0, err
+    assert "conv0_0.conv1.weight: images of 3 channels there, 5 here; each channel gets the sum" in out
 
 
 def test_a_run_of_an_earlier_version_predicts(run_main, small_config, small_set, tmp_path):

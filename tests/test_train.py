@@ -265,12 +265,12 @@ def test_weights_from_another_run(small_config, run_main, tmp_path):
     weights = tmp_path / "outputs" / "first" / "best.pth"
     code, out, _ = run_main(train, "--config", small_config, "name=second", f"model.weights={weights}")
     assert code == 0
-    assert "left out, because the number of classes differs: none" in out
+    assert f"weights {weights}\n        all are taken as they are\n" in out
     two = write_set(tmp_path / "inputs" / "two", classes=("a", "b"))
     changes = ["name=third", f"model.weights={weights}", f"data.root={two}", "task=multilabel"]
     code, out, _ = run_main(train, "--config", small_config, *changes)
     assert code == 0
-    assert "left out, because the number of classes differs: final.weight, final.bias" in out
+    assert "final.weight, final.bias: begins anew for mask of a, mask of b" in out
 
 
 def test_a_used_run_folder_is_refused_unless_fresh(small_config, run_main, tmp_path):

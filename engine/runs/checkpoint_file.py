@@ -33,7 +33,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.runs.seal import SealingWriter, has_seal, is_sealed
 from system.errors import CheckpointError
@@ -97,6 +97,11 @@ def require_whole(state: Mapping, path: Path) -> None:
     if {"images", "target"} <= state.keys():  # engine.runs.bad_steps
         found = "not a checkpoint of a run, but the record of a step that diverged (diverged.pth)"
         raise CheckpointError(f"{path}: {found}; put the checkpoint back, or train anew with --fresh or name=…")
+    if "model" in state and not {"optimizer", "history"} & state.keys():  # engine.runs.ready_model
+        raise CheckpointError(
+            f"{path}: the weights of a ready model, which have no state of a training; start a new run from them with "
+            f"name=… model.weights={path}"
+        )
     if missing := [key for key in NEEDED if key not in state]:
         raise incomplete(path, f"it lacks {', '.join(missing)}")
     if wrong := [key for key in SECTIONS if not isinstance(state[key], dict)]:
@@ -121,55 +126,27 @@ def require_finite(weights: Mapping[str, Tensor], path: Path) -> None:
         )
 
 
-def load_weights(model: nn.Module, path: Path) -> list[str]:
-    """Loads weights into `model`, from a checkpoint of this project or from a bare state dict with the same names.
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Reads the weights of a checkpoint of this project, of any format, or of a bare state dict.
 
     Returns:
-        The names of the head tensors (`final…`) that keep their values, because those in the file are for another
-        number of classes.
+        The weights by name, and the other keys of the checkpoint; none for a bare state dict.
 
     Raises:
-        CheckpointError: the file is absent or damaged, or its weights have another architecture or width or take
-            images of another number of channels, or they are not finite numbers.
+        CheckpointError: the file is absent or damaged, or holds something else.
     """
     content = _read(path)
     if has_seal(content) and not is_sealed(content):
         raise CheckpointError(f"{path}: damaged (its seal is not valid); take another checkpoint")
-    state = _load(content, path, "cpu")
+    state, origin = _load(content, path, "cpu"), {}
     if isinstance(state, dict) and "format" in state:
+        origin = {key: value for key, value in state.items() if key != "model"}
         state = state.get("model")
     items = state.items() if isinstance(state, dict) else ()
     if not items or not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in items):
         raise CheckpointError(f"{path}: holds no weights (a state dict of tensors is expected)")
-    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}  # the prefix of DataParallel
-    own = model.state_dict()
-    missing, unknown = sorted(own.keys() - given.keys()), sorted(given.keys() - own.keys())
-    if missing or unknown:
-        raise CheckpointError(
-            f"{path}: weights of another network than {type(model).__name__}: {len(missing)} tensors are missing "
-            f"{missing[:2]}, {len(unknown)} are unknown {unknown[:2]}; set model.name, model.norm and "
-            "model.deep_supervision to match the file"
-        )
-    differing = [name for name in own if own[name].shape != given[name].shape]
-    heads = [name for name in differing if name.startswith("final") and own[name].shape[1:] == given[name].shape[1:]]
-    first = next(iter(own))  # the convolution of the image
-    if first in differing and given[first].ndim == 4 and given[first].shape[::2] == own[first].shape[::2]:
-        raise CheckpointError(
-            f"{path}: its network takes images of {given[first].shape[1]} channels, and this run reads "
-            f"{own[first].shape[1]}; set data.channels to what the file was trained with, or take other weights"
-        )
-    if differing != heads:
-        name = next(name for name in differing if name not in heads)
-        raise CheckpointError(
-            f"{path}: {name} has the shape {list(given[name].shape)}, in this network {list(own[name].shape)}; "
-            "set model.filters and the number of image channels to match the file"
-        )
-    try:
-        model.load_state_dict({name: given[name] for name in own if name not in heads}, strict=False)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: its tensors cannot be used ({str(error).splitlines()[0]})") from error
-    require_finite(model.state_dict(), path)
-    return heads
+    prefix = "module."  # of DataParallel
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items()}, origin
 
 
 def seal_of(path: Path) -> str:

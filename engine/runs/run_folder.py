@@ -20,6 +20,7 @@ from engine.history import History, to_csv
 from engine.runs.checkpoint_file import NewerFormatError, load_checkpoint, require_whole, save_checkpoint
 from engine.runs.curves import CurveFile
 from engine.runs.lock import FolderLock
+from engine.runs.ready_model import is_ready_model, weights_of
 from system.errors import CheckpointError, ConfigError, LockedError
 from system.files import remove_leftovers, write_text
 
@@ -51,10 +52,16 @@ class RunFolder:
 
         Raises:
             LockedError: a live process works in the folder.
-            ConfigError: the folder holds a run, and neither `resume` nor `fresh` says what to do with it.
+            ConfigError: the folder holds a run, and neither `resume` nor `fresh` says what to do with it; or it holds
+                a ready model.
             CheckpointError: the checkpoints of the run are damaged.
         """
         self._resume, self._fresh = resume, fresh
+        if is_ready_model(self.path) and not fresh:
+            raise ConfigError(
+                f"{self.path} holds a ready model: weights without the state of a training, so nothing can be resumed; "
+                f"start another run from it with name=… model.weights={self.path}"
+            )
         self.lock.claim()
         remove_leftovers(self.path)
         self._own_last = self._stamp_of_last()
@@ -211,12 +218,17 @@ class RunFolder:
         write_text(self.path / "log.csv", to_csv(history.rows))
         write_text(self.path / "timing.csv", to_csv(history.timing))
 
+    @property
+    def weights(self) -> Path:
+        """The checkpoint that predicts: best.pth, or weights.pth if the folder is a ready model."""
+        return weights_of(self.path)
+
     def load(self, which: str) -> dict:
-        """Reads the checkpoint `best`, `last` or `previous` onto the CPU.
+        """Reads the checkpoint `best`, `last` or `previous` onto the CPU. The weights of a ready model are its `best`.
 
         Raises:
             CheckpointError: there is no such run, or its checkpoint is absent or damaged.
         """
         if not self.path.is_dir():
             raise CheckpointError(f"{self.path}: no such run folder")
-        return load_checkpoint(self.path / f"{which}.pth")
+        return load_checkpoint(self.weights if which == "best" else self.path / f"{which}.pth")

@@ -14,29 +14,14 @@ from pydantic import Field, PositiveFloat, model_validator
 from engine.schema.choices import name_in, shown, suggestion
 from engine.schema.data import DataConfig
 from engine.schema.losses import LossConfig
-from engine.schema.numbers import Count, Rhythm, Seed, Width, Workers
+from engine.schema.model import ModelConfig
+from engine.schema.numbers import Count, Rhythm, Seed, Workers
 from engine.schema.optimisers import Fraction, OptimizerConfig, SchedulerConfig
 from engine.schema.section import Section
-from models import FILTERS, MODELS, size_of_deepest
+from models import size_of_deepest
 from tasks import TASKS, tasks_with_cells
 
 TaskName = Annotated[str, name_in(lambda: list(TASKS))]
-ModelName = Annotated[str, name_in(lambda: list(MODELS))]
-
-
-class ModelConfig(Section):
-    name: ModelName = "NestedUNet"
-    filters: Annotated[list[Width], Field(min_length=2, max_length=8)] = Field(default=list(FILTERS))  # of each level
-    deep_supervision: bool = False  # a loss on every level of a UNet++
-    norm: Literal["batch", "group"] = "batch"  # normalisation; group needs no batch
-    weights: str | None = None  # start from this checkpoint
-
-    @model_validator(mode="after")
-    def _one_head(self) -> ModelConfig:
-        if self.deep_supervision and not MODELS[self.name].deep_supervision:
-            able = " or ".join(name for name, entry in MODELS.items() if entry.deep_supervision)
-            raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: {able}")
-        return self
 
 
 class DecodeConfig(Section):
@@ -142,14 +127,14 @@ class Config(Section):
         It needs two values of each channel, and the deepest level of a small image has a single one.
         """
         height, width = self.data.window
-        if self.model.norm == "group" and min(self.model.filters) > 1:
+        if self.model.norm == "group" and min(self.model.filters) > 1 and self.model.encoder is None:
             return None  # each group has several channels
-        if images * math.prod(size_of_deepest(self.model.filters, height, width)) > 1:
+        if images * math.prod(size_of_deepest(self.model.depth, height, width)) > 1:
             return None
-        key, deepest = "size" if self.data.size else "crop", 2 ** (len(self.model.filters) - 1)
+        key, deepest = "size" if self.data.size else "crop", 2**self.model.depth
         return (
             f"{self.model.norm} norm needs two values of each channel, and with data.{key} {height}×{width} the "
-            f"deepest of the {len(self.model.filters)} levels of the network has one in each image, of which {images} "
+            f"deepest of the {self.model.depth + 1} levels of the network has one in each image, of which {images} "
             f"goes through it at once; take at least two (train.batch_size, train.accumulate), a data.{key} above "
             f"{deepest}, or fewer "
             "model.filters"

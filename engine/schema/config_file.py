@@ -58,6 +58,9 @@ def load_config(path: Path | None, overrides: Sequence[str] = (), fill: Callable
 def _content_of(path: Path) -> dict:
     try:
         content = read_yaml(path)
+    except IsADirectoryError as error:
+        advice = f"give a file, such as {path / 'config.yaml'}; to start from the weights of a run or a ready model"
+        raise ConfigError(f"{path}: a folder is no configuration; {advice}, set model.weights={path}") from error
     except OSError as error:
         shipped = ", ".join(sorted(str(p) for p in Path("configs").glob("*.yaml"))) or "none here"
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); configs in this folder: {shipped}") from error

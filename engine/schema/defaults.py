@@ -21,6 +21,7 @@ LARGE = {"filters": [16, 32, 64, 128, 256], "lr": 2e-3}
 BATCH = 8
 TRAINED = 0.8  # the share of the images that trains, by default
 SIDE_STEP, LEAST_SIDE = 16, 32
+ARCHITECTURE = ("name", "filters", "encoder", "deep_supervision")  # keys of the section model that the weights fix
 LOSSES = {"mask": "BCEDiceLoss", "masks": "BCEDiceLoss", "indices": "MultiClassDiceLoss"}  # for each kind of target
 
 
@@ -44,15 +45,19 @@ def left_out(content: Mapping) -> list[str]:
         missing.append("data.crop")
     if isinstance(train, Mapping) and "epochs" not in train:
         missing.append("train.epochs")
+    model = content.get("model")
+    if isinstance(model, Mapping) and model.get("weights") is not None and not set(ARCHITECTURE) & set(model):
+        missing.append("model")
     return missing
 
 
-def completed(content: Mapping, facts: Facts) -> tuple[dict, list[str]]:
+def completed(content: Mapping, facts: Facts, begun: Mapping | None = None) -> tuple[dict, list[str]]:
     """Adds what a configuration leaves out.
 
     Args:
         content: the configuration as it was read; it is not changed.
         facts: what its data folder holds.
+        begun: the configuration of the run or ready model that `model.weights` names; None if it names none.
 
     Returns:
         The complete configuration, and what was chosen and why, in lines.
@@ -71,6 +76,10 @@ def completed(content: Mapping, facts: Facts) -> tuple[dict, list[str]]:
             data.setdefault("crops_per_image", _windows(facts.images))
         data.setdefault("intensity", "image")
         lines.append(f"data.crops_per_image: {data.get('crops_per_image', 1)}, data.intensity: {data['intensity']}")
+    if begun is not None and "model" in missing:
+        own = {key: begun["model"][key] for key in ARCHITECTURE if key in begun["model"]}
+        content["model"] = {**own, **content["model"]}
+        lines.append(f"model: that of {content['model']['weights']}, {own.get('name')}, filters: {own.get('filters')}")
     if "model" not in content:
         content["model"] = {"name": "UNet", "filters": recipe["filters"]}
         lines.append(f"model: UNet, filters: {recipe['filters']}, for {facts.images} images")

@@ -19,7 +19,7 @@ from engine.schema.config import Config
 from engine.schema.losses import SECTIONS
 from engine.schema.optimisers import OptimizerConfig, SchedulerConfig
 from engine.schema.section import Section
-from models import MODELS
+from models import ENCODERS, MODELS
 from tasks import TASKS
 
 BY_DATA = "chosen by the data"
@@ -35,6 +35,7 @@ def reference() -> str:
     lines += ["", "Keys of data.augment if it is a section; true is a default of their own:"]
     lines += [f"  {line}" for line in _section_lines(AugmentConfig, "")]
     lines += ["", "Tasks (task):", f"  {', '.join(TASKS)}", "", "Networks (model.name):", f"  {', '.join(MODELS)}"]
+    lines += ["", "Encoders (model.encoder):", f"  {', '.join(ENCODERS)}"]
     lines += ["", "Losses (loss.name) and their keys; WeightedSumLoss has terms, each with a factor:"]
     lines += [f"  {_signature(name, section)}" for name, section in SECTIONS.items()]
     for title, union in (

@@ -9,7 +9,8 @@ import pytest
 import torch
 from faults.runs import digest
 
-from engine.runs.checkpoint_file import load_checkpoint, load_weights
+from engine.runs.checkpoint_file import load_checkpoint
+from engine.runs.starting_weights import load_weights
 from models import UNet
 from system.errors import CheckpointError
 

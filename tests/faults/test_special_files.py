@@ -12,7 +12,8 @@ from datasets.check.folder import check
 from datasets.folder.description import read_description
 from datasets.prepare.archive import open_archive
 from datasets.split import read_split
-from engine.runs.checkpoint_file import load_checkpoint, load_weights
+from engine.runs.checkpoint_file import load_checkpoint
+from engine.runs.starting_weights import load_weights
 from engine.schema.config_file import load_config
 from images.image_reader import ImageReader
 from images.reading import read_image, read_mask

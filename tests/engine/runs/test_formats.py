@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.runs.checkpoint_file import FORMAT, NewerFormatError, load_checkpoint, load_weights, save_checkpoint
+from engine.runs.checkpoint_file import FORMAT, NewerFormatError, load_checkpoint, save_checkpoint
 from engine.runs.run_folder import RunFolder
+from engine.runs.starting_weights import load_weights
 from engine.schema.config import Config
 from models import UNet
 from system.errors import CheckpointError

@@ -52,6 +52,16 @@ def test_text_and_whole_numbers_stay_what_they_are():
         ("loss.name=LovaszHinge", "'LovaszHinge' is unknown; did you mean 'LovaszHingeLoss'? allowed: BCEWith"),
         ("loss={per_image: true}", "loss.name: is required; allowed: BCEWithLogitsLoss, BCEDiceLoss, LovaszHingeLoss"),
         ("model.name=Unet", "got 'Unet' (text); did you mean 'UNet'? allowed: UNet, NestedUNet"),
+        (
+            "model.encoder=resnet19",
+            "model.encoder (command line): got 'resnet19' (text); did you mean 'resnet18'? allowed",
+        ),
+        ("model.encoder=true", "got True (a yes/no value); allowed: resnet18, resnet34, resnet50"),
+        ("model.encoder_weights=imagenet", "encoder_weights belong to an encoder; set encoder: resnet18"),
+        (
+            "model={encoder: resnet18, filters: [1, 1, 1, 1, 1, 1]}",
+            "filters: 6 widths, but resnet18 has 5 levels; with an encoder, filters are the widths of the path up",
+        ),
         ("train.epochs=ten", "train.epochs (command line): got 'ten' (text); expected a whole number"),
         ("train.epochs=1.5", "got 1.5 (a number); expected a whole number"),
         ("train.epochs=0", "got 0 (a whole number); input should be greater than 0"),

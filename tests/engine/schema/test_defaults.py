@@ -51,6 +51,21 @@ def test_the_task_follows_from_the_truth_and_has_a_loss_that_fits(found, task):
     assert complete(data=facts(**found)).task == task
 
 
+def test_weights_of_a_folder_bring_their_network():
+    begun = {"model": {"name": "UNet", "filters": [4, 6], "encoder": "resnet18", "weights": "inputs/older.pth"}}
+    given = GIVEN | {"model": {"weights": "pretrained/nuclei"}}
+    content, lines = completed(given, LABELS, begun)
+    expected = {"name": "UNet", "filters": [4, 6], "encoder": "resnet18", "weights": "pretrained/nuclei"}
+    assert content["model"] == expected
+    assert "model: that of pretrained/nuclei, UNet, filters: [4, 6]" in lines
+    Config.model_validate(content)
+    own = GIVEN | {"model": {"weights": "pretrained/nuclei", "name": "NestedUNet"}}
+    assert completed(own, LABELS, begun)[0]["model"] == own["model"]  # what is given stays, and the weights may not fit
+    assert completed(given, LABELS)[0]["model"] == given["model"]  # a file says nothing of its network
+    assert "model" in left_out(given)
+    assert "model" not in left_out(own)
+
+
 @pytest.mark.parametrize("images", [2, 5, 40, 199, 200, 664, 5000, 10**6])
 def test_an_epoch_has_windows_enough_and_a_training_steps_enough(images):
     config = complete(data=facts(images=images))

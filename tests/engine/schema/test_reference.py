@@ -5,7 +5,7 @@ import yaml
 from engine.schema.config import Config
 from engine.schema.losses import SECTIONS
 from engine.schema.reference import reference
-from models import MODELS
+from models import ENCODERS, MODELS
 from tasks import TASKS
 
 LINES = reference().splitlines()
@@ -43,7 +43,7 @@ def test_every_key_has_its_default():
 
 def test_all_names_are_listed_and_lines_are_short():
     text = "\n".join(LINES)
-    for name in (*TASKS, *MODELS, *SECTIONS, "AdamW", "one_cycle"):
+    for name in (*TASKS, *MODELS, *ENCODERS, *SECTIONS, "AdamW", "one_cycle"):
         assert name in text
     assert "AdamW  {lr, betas: [0.9, 0.999], weight_decay: 0.01}" in text
     assert max(map(len, LINES)) <= 120
