@@ -30,6 +30,7 @@ ALLOWED = {
     "inference/cells": {"tasks", "images", "metrics", "system"},
     "inference/measurements": {"images", "system"},
     "inference": {"inference/cells", "tasks", "images", "models", "engine", "system"},
+    "inference/export": {"inference", "inference/cells", "images", "metrics", "models", "engine", "system"},
     "inference/exports": {"images", "images/labels", "system", "system/machine"},
     "inference/files": {
         "inference/cells",
