@@ -24,17 +24,32 @@ class ModelEntry:
 
     Attributes:
         where: "module:Class"; it is imported when the network is built.
+        paper: (citation, DOI) of the paper that describes it.
         deep_supervision: whether the network can have several heads. Its class then takes the keyword
             `deep_supervision`.
     """
 
     where: str
+    paper: tuple[str, str]
     deep_supervision: bool = False
 
 
 MODELS: dict[str, ModelEntry] = {
-    "UNet": ModelEntry("models.unet:UNet"),
-    "NestedUNet": ModelEntry("models.nested_unet:NestedUNet", deep_supervision=True),
+    "UNet": ModelEntry(
+        "models.unet:UNet",
+        (
+            "Ronneberger, Fischer, Brox 2015, U-Net: Convolutional Networks for Biomedical Image Segmentation",
+            "10.1007/978-3-319-24574-4_28",
+        ),
+    ),
+    "NestedUNet": ModelEntry(
+        "models.nested_unet:NestedUNet",
+        (
+            "Zhou et al. 2018, UNet++: A Nested U-Net Architecture for Medical Image Segmentation",
+            "10.1007/978-3-030-00889-5_1",
+        ),
+        deep_supervision=True,
+    ),
 }
 # This package also offers these functions. They are imported when they are first used (PEP 562).
 ELSEWHERE = {"fold_batch_norm": "models.folding:fold_batch_norm", "prune": "models.nested_unet:prune"}

@@ -17,6 +17,7 @@ class SoftmaxTask(Task):
 
     background = True
     reads = "classes"
+    activation = "softmax"
 
     def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
         """Returns the truth as it was read: [H, W, 1] class indices {0 … K−1, 255 void}."""

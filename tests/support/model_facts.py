@@ -5,7 +5,7 @@ from dataclasses import replace
 from images.image_reader import ImageReader
 from images.normalise import IMAGENET
 from inference.cells.decoding import decoding_by
-from inference.export.facts import (
+from inference.model_card.facts import (
     Credits,
     DataFacts,
     InputFacts,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.model_facts import FACTS, changed
 
-from inference.export.model_card import limits_of, model_card, plain
+from inference.model_card.card import limits_of, model_card, plain
 
 EVIL = "<img src=x onerror=alert(1)> | a [b](http://c) _d_ `e`\n# f"
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 from images.image_reader import CONVERTIBLE, ImageReader
 from images.intensity import LUMINANCE, PERCENTILES
 from inference.cells.decoding import METHODS, Decoding
-from inference.export.facts import InputFacts, OutputFacts
+from inference.model_card.facts import InputFacts, OutputFacts
 
 PIXELS = "pixels"  # the name of the input of an exported network: [N, C, height, width] float32 from 0 to 255
 LOGITS = "logits"  # the name of its output: [N, K, height, width] float32

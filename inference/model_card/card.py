@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from images.image_reader import CONVERTIBLE
-from inference.export.facts import DataFacts, ModelFacts, Score, ScoreFacts
-from inference.export.usage import LOGITS, PIXELS, step_inside, steps_after, steps_before
+from inference.model_card.facts import DataFacts, ModelFacts, Score, ScoreFacts
+from inference.model_card.usage import LOGITS, PIXELS, step_inside, steps_after, steps_before
 from metrics.intervals import ROUNDS
 from system.names import shown
 
