@@ -55,7 +55,7 @@ NETWORKS = {
 FORMATS = {
     "onnx": Format("model.onnx", "onnx", ONNX),
     "torch": Format("model.pt2", "torch"),
-    "bioimageio": Format("bioimageio.zip", "onnx", (*ONNX, "onnxruntime", "bioimageio.core")),
+    "bioimageio": Format("bioimageio.zip", "onnx", ONNX),
 }
 HELP = "onnx (ONNX Runtime and others), torch (torch.export), bioimageio (a package for ImageJ, ilastik and others)"
 

@@ -1,98 +1,99 @@
-"""Writes bioimageio.zip: a model as a package of BioImage.IO (https://bioimage.io), which its own test must pass."""
+"""Writes bioimageio.zip: a model as a package of BioImage.IO (https://bioimage.io).
+
+Its description, rdf.yaml, is plain YAML of a published format. It is written without the libraries of BioImage.IO, so
+that it does not depend on their versions; `inference.export.package_check` lets them test the result.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
-import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import numpy as np
+import yaml
 
 from images.writing import encode_tiff
 from inference.export.onnx_file import OPSET
 from inference.export.sample import Sample
 from inference.export.stretch import Stretch, stretch_of
-from inference.model_card.facts import InputFacts, ModelFacts, OutputFacts
+from inference.model_card.facts import Credits, InputFacts, ModelFacts, OutputFacts
 from inference.model_card.usage import PIXELS
-from system.errors import DataError
 from system.files import write_bytes
 
-if TYPE_CHECKING:
-    from bioimageio.spec.model import v0_5
-
+FORMAT = "0.5.12"  # of the description of a model
 MAPS = "maps"  # the name of the output, which is the activation of the logits
 TAGS = ["segmentation", "cells", "microscopy", "2d", "unet", "pytorch", "onnx"]
-ABSOLUTE, RELATIVE = 1e-3, 1e-3  # of a map; runtimes add in other orders
+TOLERANCE = 1e-3  # of a map, absolute and relative; runtimes add in other orders
+SPDX = re.compile(r"[A-Za-z0-9.+-]+")
+WHEN = (1980, 1, 1, 0, 0, 0)  # the date of all files in the archive, so that equal models give equal bytes
 
 
-def write_package(path: Path, facts: ModelFacts, *, onnx: Path, card: str, sample: Sample) -> str:
-    """Writes the package, and returns a sentence about its test.
+def write_package(path: Path, facts: ModelFacts, *, onnx: Path, card: str, sample: Sample) -> None:
+    """Writes the package.
 
     Args:
         onnx: the exported network.
         card: the documentation as Markdown.
-
-    Raises:
-        DataError: the package does not pass the test of bioimageio.core.
     """
-    with TemporaryDirectory() as folder, _apart(Path(folder) / "cache"):
-        from bioimageio.core import test_model
-        from bioimageio.spec import ValidationContext, save_bioimageio_package
-
-        stretch = stretch_of(facts.input.reader)
-        content = {"model.onnx": onnx.read_bytes(), "documentation.md": card.encode()}
-        content |= {"cover.png": sample.cover, "sample_input.tif": encode_tiff(sample.tile)}
-        content |= {"sample_output.tif": encode_tiff(sample.maps)}
-        content |= {"test_input.npy": _npy(sample.tile[None].astype(stretch.dtype))}
-        content |= {"test_output.npy": _npy(sample.maps[None])}
-        for name, data in content.items():
-            (Path(folder) / name).write_bytes(data)
-        with ValidationContext(root=Path(folder), perform_io_checks=True, warning_level=50):
-            description = describe(facts, stretch)
-        package = save_bioimageio_package(description, output_path=Path(folder) / "package.zip")
-        tested = test_model(package, devices=["CPUExecutionProvider"])
-        if tested.status != "passed":
-            faults = "; ".join(f"{error.loc}: {error.msg}" for error in tested.errors)
-            raise DataError(f"{path.name}: the package does not pass the test of bioimageio.core: {faults}")
-        write_bytes(path, Path(package).read_bytes())
-    return f"{path.name}: it passed the test of bioimageio.core, format {description.format_version}."
+    stretch, credits = stretch_of(facts.input.reader), facts.credits
+    files = {
+        "model.onnx": onnx.read_bytes(),
+        "documentation.md": card.encode(),
+        "cover.png": sample.cover,
+        "test_input.npy": _npy(sample.tile[None].astype(stretch.dtype)),
+        "test_output.npy": _npy(sample.maps[None]),
+        "sample_input.tif": encode_tiff(sample.tile),
+        "sample_output.tif": encode_tiff(sample.maps),
+    }
+    if credits.licence and not SPDX.fullmatch(credits.licence):
+        files["LICENSE.txt"] = f"{credits.licence}\n".encode()
+    described = yaml.safe_dump(description(facts, stretch, files), sort_keys=False, allow_unicode=True)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in {"rdf.yaml": described.encode(), **files}.items():
+            archive.writestr(zipfile.ZipInfo(name, WHEN), data, zipfile.ZIP_DEFLATED)
+    write_bytes(path, content.getvalue())
 
 
-def describe(facts: ModelFacts, stretch: Stretch) -> v0_5.ModelDescr:
-    """Returns the description of the package, whose files lie in the folder of the current validation context."""
-    from bioimageio.spec.model import v0_5 as v
+def description(facts: ModelFacts, stretch: Stretch, files: Mapping[str, bytes]) -> dict[str, object]:
+    """Returns the content of rdf.yaml.
 
-    text = f"Finds {', '.join(facts.output.classes)} in microscope images; {facts.training.network}."
-    weights = v.OnnxWeightsDescr(source="model.onnx", opset_version=OPSET)
-    return v.ModelDescr(
-        name=name_of(facts.name),
-        description=text[:500],
-        authors=[v.Author(name=author) for author in facts.credits.authors],
-        cite=[v.CiteEntry(text=paper, doi=doi) for paper, doi in facts.credits.papers],
-        license=facts.credits.licence,
-        documentation="documentation.md",
-        covers=["cover.png"],
-        tags=TAGS,
-        inputs=[_input(facts.input, stretch)],
-        outputs=[_output(facts.input, facts.output)],
-        weights=v.WeightsDescr(onnx=weights),
-        config=v.Config(
-            bioimageio=v.BioimageioConfig(
-                reproducibility_tolerance=[
-                    v.ReproducibilityTolerance(absolute_tolerance=ABSOLUTE, relative_tolerance=RELATIVE)
-                ],
-                target_structure=list(facts.output.classes),
-                task="segmentation",
-                model_parameter_count=facts.training.parameters,
-            )
-        ),
-    )
+    Args:
+        files: name → content of the files in the package.
+    """
+    file = lambda name: {"source": name, "sha256": hashlib.sha256(files[name]).hexdigest()}
+    marks = f"Marks {', '.join(facts.output.classes)} in microscope images. {facts.training.network}."
+    return {
+        "format_version": FORMAT,
+        "type": "model",
+        "name": name_of(facts.name),
+        "description": marks[:500],
+        **_credits(facts.credits, file),
+        "documentation": file("documentation.md"),
+        "covers": [file("cover.png")],
+        "tags": TAGS,
+        "inputs": [
+            _input(facts.input, stretch)
+            | {"test_tensor": file("test_input.npy"), "sample_tensor": file("sample_input.tif")}
+        ],
+        "outputs": [
+            _output(facts.input, facts.output)
+            | {"test_tensor": file("test_output.npy"), "sample_tensor": file("sample_output.tif")}
+        ],
+        "weights": {"onnx": file("model.onnx") | {"opset_version": OPSET}},
+        "config": {
+            "bioimageio": {
+                "reproducibility_tolerance": [{"absolute_tolerance": TOLERANCE, "relative_tolerance": TOLERANCE}],
+                "target_structure": list(facts.output.classes),
+                "task": "segmentation",
+                "model_parameter_count": facts.training.parameters,
+            }
+        },
+    }
 
 
 def name_of(run: str) -> str:
@@ -101,71 +102,56 @@ def name_of(run: str) -> str:
     return name if len(name) >= 5 else f"model {name}"
 
 
-def _input(seen: InputFacts, stretch: Stretch) -> v0_5.InputTensorDescr:
-    from bioimageio.spec.model import v0_5 as v
+def _credits(credits: Credits, file: object) -> dict[str, object]:
+    found = {"authors": [{"name": author.replace("/", " ").replace("\\", " ")} for author in credits.authors]}
+    found["cite"] = [{"text": text, "doi": doi} for text, doi in credits.papers]
+    if credits.licence:
+        found["license"] = credits.licence if SPDX.fullmatch(credits.licence) else file("LICENSE.txt")
+    return found
 
-    (height, width), select = seen.size, seen.reader.select
+
+def _input(seen: InputFacts, stretch: Stretch) -> dict[str, object]:
     names = [f"channel{number}" for number in range(seen.reader.channels)]
     if seen.reader.is_rgb:
         names = ["red", "green", "blue"]
-    elif select is not None:
-        names = [re.sub(r"\W", "_", f"channel_{one}") for one in select]
-    return v.InputTensorDescr(
-        id=PIXELS,
-        description=f"{'8-bit pixels' if stretch.dtype == 'uint8' else 'pixels'} of a tile; see the documentation",
-        axes=[
-            v.BatchAxis(),
-            v.ChannelAxis(channel_names=names),
-            v.SpaceInputAxis(id="y", size=height),
-            v.SpaceInputAxis(id="x", size=width),
-        ],
-        data=v.IntervalOrRatioDataDescr(type=stretch.dtype),
-        test_tensor={"source": "test_input.npy"},
-        sample_tensor={"source": "sample_input.tif"},
-        preprocessing=stretch.steps(),
-    )
+    elif seen.reader.select is not None:
+        names = [_identifier(f"channel_{one}") for one in seen.reader.select]
+    sides = [{"type": "space", "id": axis, "size": side} for axis, side in zip("yx", seen.size, strict=True)]
+    return {
+        "id": PIXELS,
+        "description": f"{'8-bit pixels' if stretch.dtype == 'uint8' else 'pixels'} of a tile; see the documentation",
+        "axes": [{"type": "batch"}, {"type": "channel", "channel_names": names}, *sides],
+        "data": {"type": stretch.dtype},
+        "preprocessing": stretch.steps(),
+    }
 
 
-def _output(seen: InputFacts, made: OutputFacts) -> v0_5.OutputTensorDescr:
-    from bioimageio.spec.model import v0_5 as v
-
-    activation = {"id": made.activation}
-    if made.activation == "softmax":
-        activation["kwargs"] = {"axis": "channel"}
+def _output(seen: InputFacts, made: OutputFacts) -> dict[str, object]:
     halo = (seen.overlap or 0) // 2  # half of the overlap of two tiles belongs to each of them
-    edge = (lambda **axis: v.SpaceOutputAxisWithHalo(halo=halo, **axis)) if halo else v.SpaceOutputAxis
-    return v.OutputTensorDescr(
-        id=MAPS,
-        description="maps in [0, 1]; see the documentation for what becomes of them",
-        axes=[
-            v.BatchAxis(),
-            v.ChannelAxis(channel_names=[re.sub(r"\W", "_", name) for name in made.channels]),
-            *(edge(id=axis, size={"tensor_id": PIXELS, "axis_id": axis}) for axis in "yx"),
-        ],
-        data=v.IntervalOrRatioDataDescr(type="float32", range=(0.0, 1.0)),
-        test_tensor={"source": "test_output.npy"},
-        sample_tensor={"source": "sample_output.tif"},
-        postprocessing=[activation],
-    )
+    sides = [
+        {
+            "type": "space",
+            "id": axis,
+            "size": {"tensor_id": PIXELS, "axis_id": axis},
+            **({"halo": halo} if halo else {}),
+        }
+        for axis in "yx"
+    ]
+    activation = {"id": made.activation} | ({"kwargs": {"axis": "channel"}} if made.activation == "softmax" else {})
+    names = [_identifier(name) for name in made.channels]
+    return {
+        "id": MAPS,
+        "description": "maps in [0, 1]; the documentation says what becomes of them",
+        "axes": [{"type": "batch"}, {"type": "channel", "channel_names": names}, *sides],
+        "data": {"type": "float32", "range": [0.0, 1.0]},
+        "postprocessing": [activation],
+    }
 
 
-@contextmanager
-def _apart(cache: Path) -> Iterator[None]:
-    """Lets bioimageio print nothing, and lets it have its cache, which nothing needs here, in a temporary folder."""
-    from loguru import logger
-
-    before, loaded = os.environ.get("BIOIMAGEIO_CACHE_PATH"), "bioimageio.spec" in sys.modules
-    if not loaded:
-        os.environ["BIOIMAGEIO_CACHE_PATH"] = str(cache)
-    logger.disable("bioimageio")
-    try:
-        yield
-    finally:
-        logger.enable("bioimageio")
-        if not loaded and before is None:
-            del os.environ["BIOIMAGEIO_CACHE_PATH"]
-        elif not loaded:
-            os.environ["BIOIMAGEIO_CACHE_PATH"] = before
+def _identifier(name: str) -> str:
+    """Returns a name that may stand for a channel: a Python identifier in lower case."""
+    plain = re.sub(r"[^a-z0-9_]", "_", name.lower())
+    return plain if plain[:1].isalpha() else f"c_{plain}"
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -30,8 +32,11 @@ class PortableModel(nn.Module):
 
 
 def portable_model(predictor: Predictor) -> PortableModel:
-    """Returns the network of a run that predicts on the CPU in fp32."""
-    return PortableModel(predictor.network, *predictor.normalise.factors).eval().requires_grad_(False)
+    """Returns a copy of the network of a run that predicts on the CPU in fp32."""
+    model = PortableModel(copy.deepcopy(predictor.network), *predictor.normalise.factors).eval().requires_grad_(False)
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)  # exporters warn of other strides
+    return model
 
 
 def example(channels: int, size: tuple[int, int]) -> Tensor:

@@ -57,7 +57,7 @@ def sample_of(tile: np.ndarray, model: PortableModel, task: Task, stretch: Stret
     logits = model(torch.from_numpy(stretch.apply(tile))[None])
     masks = task.decide(logits)[0, task.drawn].numpy()
     image = tile.transpose(1, 2, 0)
-    halves = [draw_outlines(image, shapes, class_colours(len(masks))) for shapes in ([], list(masks))]
+    halves = [draw_outlines(image, shapes, class_colours(len(shapes))) for shapes in ([], list(masks))]
     return Sample(tile, task.maps(logits)[0].numpy(), encode_png(np.concatenate(halves, axis=1)))
 
 

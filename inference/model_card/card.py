@@ -75,9 +75,9 @@ def limits_of(facts: ModelFacts) -> list[str]:
 
 def _summary(facts: ModelFacts) -> str:
     made, training = facts.output, facts.training
-    cells = "" if made.decoding is None else " and separates cells"
+    cells = "" if made.decoding is None else " It also separates single cells."
     return (
-        f"This network finds {plain(', '.join(made.classes))} in microscope images{cells}. It is a {training.network} "
+        f"This network marks in microscope images: {plain(', '.join(made.classes))}.{cells} It is a {training.network} "
         f"with {training.parameters:,} parameters and the widths {', '.join(map(str, training.filters))}, for the task "
         f"{made.task}."
     )
