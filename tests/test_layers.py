@@ -32,11 +32,11 @@ ALLOWED = {
     "inference": {"inference/cells", "tasks", "images", "models", "engine", "system"},
     "inference/model_card": {"inference/cells", "images", "metrics", "system"},
     "inference/export": {"inference/model_card", "inference/files", "inference", "tasks", "images", "system"},
-    "inference/exports": {"images", "images/labels", "system", "system/machine"},
+    "inference/other_tools": {"images", "images/labels", "system", "system/machine"},
     "inference/files": {
         "inference/cells",
         "inference/measurements",
-        "inference/exports",
+        "inference/other_tools",
         "inference",
         "tasks",
         "images",

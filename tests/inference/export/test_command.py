@@ -54,7 +54,7 @@ def test_a_run_becomes_two_files_and_a_card(run, run_main, tmp_path):
 
 @pytest.mark.slow
 def test_runs_without_their_images_and_scores(run, run_main, tmp_path):
-    """Noise is compared in the place of images, and scores of other weights are not told."""
+    """Noise is compared in the place of images, and scores of other weights are left out."""
     shutil.rmtree(tmp_path / "inputs" / "small")
     summary = json.loads((run / "val/summary.json").read_text())
     (run / "val/summary.json").write_text(json.dumps(summary | {"weights": "crc32 00000000"}))
@@ -64,6 +64,8 @@ def test_runs_without_their_images_and_scores(run, run_main, tmp_path):
     assert "is of other weights, and is left out of the model card" in out
     assert "Masks were not compared" in out
     assert "licence none is known" in out
+    code, _, err = run_main(command, "--run", run, "--out", tmp_path / "b", "--format", "torch", "--depth", "1")
+    assert (code, "only NestedUNet can be pruned" in err) == (2, True), err
     card = (tmp_path / "model/MODEL.md").read_text(encoding="utf-8")
     assert "Nobody has scored it yet." in card
     assert "| licence | not stated |" in card
