@@ -17,9 +17,9 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from inference.exports.formats import FORMATS as EXPORTS
-from inference.exports.formats import HELP as EXPORT_HELP
-from inference.exports.formats import require_packages
+from inference.other_tools.formats import FORMATS as EXPORTS
+from inference.other_tools.formats import HELP as EXPORT_HELP
+from inference.other_tools.formats import require_packages
 from system.command_line import fraction, micrometres
 from system.errors import DataError, leave, run_script
 

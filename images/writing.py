@@ -1,4 +1,4 @@
-"""Arrays → the bytes of PNG files, and of JPEG files for pages that people look at."""
+"""Arrays → the bytes of PNG and TIFF files, and of JPEG files for pages that people look at."""
 
 from __future__ import annotations
 
@@ -39,4 +39,14 @@ def encode_indexed_png(indices: np.ndarray, colours: Sequence[tuple[int, int, in
     image.putpalette(bytes(value for colour in colours for value in colour))
     encoded = io.BytesIO()
     image.save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def encode_tiff(planes: np.ndarray) -> bytes:
+    """TIFF bytes of [C, H, W] uint8 or float32; each plane is a page. Not for large images."""
+    from PIL import Image  # only for writing: `images.reading` is the one reader
+
+    first, *others = [Image.fromarray(plane) for plane in planes]
+    encoded = io.BytesIO()
+    first.save(encoded, "TIFF", save_all=True, append_images=others)
     return encoded.getvalue()

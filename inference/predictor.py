@@ -229,6 +229,11 @@ class Predictor(ImagePredictor):
         """`model` with its batch norm folded into the convolutions; it computes the same function faster."""
         return fold_batch_norm(self.model)
 
+    @property
+    def network(self) -> nn.Module:
+        """The folded network that whole resized images or single tiles go through."""
+        return self.folded if self.size is not None else self.folded.model
+
     @torch.inference_mode()
     def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
         prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
@@ -258,9 +263,8 @@ class Predictor(ImagePredictor):
     @torch.inference_mode()
     def logits_together(self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
         images = self.runtime.move_images(torch.stack([planes for (planes,) in inputs]))
-        network = self.folded if self.size is not None else self.folded.model
         with self.runtime.autocast():
-            found = network(self.normalise.planes(images)).float()
+            found = self.network(self.normalise.planes(images)).float()
         if self.size is not None:
             return [resize_logits(logits, size) for logits, size in zip(found, sizes, strict=True)]
         return [logits[:, :height, :width] for logits, (height, width) in zip(found, sizes, strict=True)]

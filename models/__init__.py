@@ -25,17 +25,32 @@ class ModelEntry:
 
     Attributes:
         where: "module:Class"; it is imported when the network is built.
+        paper: (citation, DOI) of the paper that describes it.
         deep_supervision: whether the network can have several heads. Its class then takes the keyword
             `deep_supervision`.
     """
 
     where: str
+    paper: tuple[str, str]
     deep_supervision: bool = False
 
 
 MODELS: dict[str, ModelEntry] = {
-    "UNet": ModelEntry("models.unet:UNet"),
-    "NestedUNet": ModelEntry("models.nested_unet:NestedUNet", deep_supervision=True),
+    "UNet": ModelEntry(
+        "models.unet:UNet",
+        (
+            "Ronneberger, Fischer, Brox 2015, U-Net: Convolutional Networks for Biomedical Image Segmentation",
+            "10.1007/978-3-319-24574-4_28",
+        ),
+    ),
+    "NestedUNet": ModelEntry(
+        "models.nested_unet:NestedUNet",
+        (
+            "Zhou et al. 2018, UNet++: A Nested U-Net Architecture for Medical Image Segmentation",
+            "10.1007/978-3-030-00889-5_1",
+        ),
+        deep_supervision=True,
+    ),
 }
 # Encoders of torchvision → the widths of their five levels, of which the first has half of the image's side. An encoder
 # stands in place of a network's own path down. Another one needs a line here, and its row in docs/reference.md.

@@ -18,6 +18,8 @@ SMALLEST = 1e-6  # a probability that becomes a finite logit
 class SigmoidTask(Task):
     """Uses a mask for each class. A pixel may belong to several classes."""
 
+    activation = "sigmoid"
+
     def encode(self, truth: np.ndarray, *, magnification: float = 1.0) -> np.ndarray:
         """Turns [H, W, channels], as the truth is read, into masks [H, W, K] uint8 {0, 1, 255 void}."""
         return self.truth.masks(truth)

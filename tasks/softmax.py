@@ -17,6 +17,7 @@ class SoftmaxTask(Task):
 
     background = True
     reads = "classes"
+    activation = "softmax"
 
     @property
     def meanings(self) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ class Task(ABC):
         reads: what the truth must be: "masks", which label maps and class maps can become; "labels", label maps; or
             "classes", class maps or a folder of masks for each class.
         background: whether channel 0 is the background. Means over classes, files and pictures leave it out.
+        activation: the name of the function from logits to `maps`: "sigmoid", or "softmax" over the channels.
         classes: names of the K classes.
         truth: how the files of the truth are read; None if there is no data folder, as in prediction.
         options: see `TaskOptions`.
@@ -53,6 +54,7 @@ class Task(ABC):
 
     reads: ClassVar[str] = "masks"
     background: ClassVar[bool] = False
+    activation: ClassVar[str]
 
     def __init__(self, classes: Sequence[str], truth: Truth | None = None, options: TaskOptions = DEFAULTS) -> None:
         self.classes, self.truth, self.options = tuple(classes), truth, options

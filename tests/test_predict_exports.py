@@ -120,7 +120,7 @@ def test_an_unknown_format_and_a_missing_package(run_main, tmp_path, monkeypatch
     assert code == 2
     assert "svg" in err
     assert "geojson" in err
-    monkeypatch.setattr("inference.exports.formats.find_spec", lambda package: None)
+    monkeypatch.setattr("inference.other_tools.formats.find_spec", lambda package: None)
     code, _, err = run_main(predict, *words, "roi")
     assert code == 2
     assert "roi needs the package roifile, which is not installed: python -m pip install" in err

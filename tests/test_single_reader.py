@@ -15,7 +15,7 @@ MICROSCOPES = {  # file → the only package that it takes
 }
 WRITER = "images/writing.py"  # takes Pillow's class of images to save arrays, and nothing else of Pillow
 LABEL_WRITER = "images/labels/label_tiff.py"  # takes tifffile's writer, and nothing else of tifffile
-ZARR_WRITER = "inference/exports/ome_zarr.py"  # takes zarr to make new groups, and opens none
+ZARR_WRITER = "inference/other_tools/ome_zarr.py"  # takes zarr to make new groups, and opens none
 OUTSIDE = {"tests", "benchmarks", "inputs", "outputs", "venv", "build"}  # the first two look at files in their own way
 PACKAGES = {"tifffile", "PIL", "imageio", "skimage.io", "torchvision.io", "torchvision.datasets", "imagecodecs"}
 PACKAGES |= set(MICROSCOPES.values()) | {"czifile", "readlif", "bioio", "aicsimageio"}

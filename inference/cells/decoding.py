@@ -98,6 +98,7 @@ class Method:
     Attributes:
         landscape: (maps [C, H, W] float32, parameters) → what is flooded. The first map is the probability of the
             foreground.
+        rule: says in a sentence where the seeds are and what is flooded, for people without this program.
         defaults: its own defaults, where they differ from those of `Decoding`.
         connectivity: 4 or 8, of the pixels of a seed.
         uses_seed_threshold: whether seeds are where a map lies above `seed_threshold`.
@@ -105,6 +106,7 @@ class Method:
     """
 
     landscape: Callable[[np.ndarray, Decoding], Landscape]
+    rule: str
     defaults: Mapping[str, float] = field(default_factory=dict)
     connectivity: int = 4
     uses_seed_threshold: bool = True
@@ -140,10 +142,27 @@ def _by_components(maps: np.ndarray, how: Decoding) -> Landscape:
 
 
 METHODS: dict[str, Method] = {
-    "distance": Method(_by_distance),
-    "border": Method(_by_border),
-    "watershed": Method(_by_watershed, {"min_seed": 1}, connectivity=8, by_pixel=False, uses_seed_threshold=False),
-    "components": Method(_by_components, {"min_seed": 1}, uses_seed_threshold=False),
+    "distance": Method(
+        _by_distance,
+        "Seeds are where the second map is above seed_threshold. It is flooded from them, high values first.",
+    ),
+    "border": Method(
+        _by_border,
+        "Seeds are where q is above seed_threshold, and q = p · (1 − b) of the first map p and the second map b. q is "
+        "flooded from them, high values first.",
+    ),
+    "watershed": Method(
+        _by_watershed,
+        "Seeds are the tops of the distance transform of the foreground, smoothed with sigma 1, that rise at least one "
+        "pixel above their surroundings. The smoothed transform is flooded from them, high values first.",
+        {"min_seed": 1},
+        connectivity=8,
+        by_pixel=False,
+        uses_seed_threshold=False,
+    ),
+    "components": Method(
+        _by_components, "Each component of the foreground is a cell.", {"min_seed": 1}, uses_seed_threshold=False
+    ),
 }
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 from images.image_reader import ImageFile
-from inference.exports.exporting import Exports, LabelFile
 from inference.files.outputs import PredictionFolder
+from inference.other_tools.exporting import Exports, LabelFile
 from system.errors import ConfigError, DataError
 
 
@@ -16,7 +16,7 @@ class PredictionExports:
 
     Args:
         folder: the results.
-        formats: keys of `inference.exports.formats.FORMATS`, which may be none.
+        formats: keys of `inference.other_tools.formats.FORMATS`, which may be none.
         class_name: what the cells are.
 
     Raises:

@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from images.labels.label_file import open_labels
-from inference.exports.cells import LabelMap
-from inference.exports.formats import FORMATS, require_packages
+from inference.other_tools.cells import LabelMap
+from inference.other_tools.formats import FORMATS, require_packages
 from system.errors import DataError
 
 

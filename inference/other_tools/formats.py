@@ -12,7 +12,7 @@ from system.errors import ConfigError
 from system.lazy import load
 
 if typing.TYPE_CHECKING:
-    from inference.exports.cells import LabelMap
+    from inference.other_tools.cells import LabelMap
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Format:
 
 
 FORMATS = {
-    "roi": Format("inference.exports.roi:write_roi", "roi/{}.zip", "roifile", "roifile"),
-    "geojson": Format("inference.exports.geojson:write_geojson", "geojson/{}.geojson"),
-    "coco": Format("inference.exports.coco:write_coco", "coco.json", whole=True),
-    "cellpose": Format("inference.exports.cellpose:write_cellpose", "cellpose/{}_cp_masks.tif"),
-    "omezarr": Format("inference.exports.ome_zarr:write_ome_zarr", "omezarr/{}.zarr", "zarr", "zarr>=3"),
+    "roi": Format("inference.other_tools.roi:write_roi", "roi/{}.zip", "roifile", "roifile"),
+    "geojson": Format("inference.other_tools.geojson:write_geojson", "geojson/{}.geojson"),
+    "coco": Format("inference.other_tools.coco:write_coco", "coco.json", whole=True),
+    "cellpose": Format("inference.other_tools.cellpose:write_cellpose", "cellpose/{}_cp_masks.tif"),
+    "omezarr": Format("inference.other_tools.ome_zarr:write_ome_zarr", "omezarr/{}.zarr", "zarr", "zarr>=3"),
 }
 HELP = (
     "roi (ImageJ and Fiji), geojson (QuPath), coco (annotations of all images), cellpose (its masks), omezarr (napari)"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from images.labels.run_lengths import encode_runs
-from inference.exports.cells import Band, LabelMap, bands, runs_of
+from inference.other_tools.cells import Band, LabelMap, bands, runs_of
 from system.errors import DataError
 from system.files import atomic_file
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from roifile import ROI_OPTIONS, ROI_TYPE, ImagejRoi
 
-from inference.exports.cells import LabelMap
-from inference.exports.outlines import Outline, Ring, outlines
+from inference.other_tools.cells import LabelMap
+from inference.other_tools.outlines import Outline, Ring, outlines
 from system.files import atomic_file
 
 MOVE, LINE, CLOSE = 0.0, 1.0, 4.0  # steps of a path of ImageJ

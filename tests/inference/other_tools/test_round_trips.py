@@ -11,10 +11,10 @@ from support.imported_sets import png, stored
 
 from datasets.prepare.coco.prepare import prepare
 from images.reading import read_image
-from inference.exports.cellpose import write_cellpose
-from inference.exports.cells import LabelMap
-from inference.exports.coco import write_coco
-from inference.exports.geojson import write_geojson
+from inference.other_tools.cellpose import write_cellpose
+from inference.other_tools.cells import LabelMap
+from inference.other_tools.coco import write_coco
+from inference.other_tools.geojson import write_geojson
 
 MAPS = {
     "discs": discs(30),
@@ -68,7 +68,7 @@ def test_geojson_in_shapely(labels, tmp_path):
 
 def test_roi(labels, tmp_path):
     roifile = pytest.importorskip("roifile", reason="roifile is not installed")
-    from inference.exports.roi import write_roi
+    from inference.other_tools.roi import write_roi
 
     sure = {int(label): 0.25 for label in np.unique(labels)}
     write_roi(tmp_path / "a.zip", as_map(labels, sure=sure))
@@ -93,7 +93,7 @@ def test_roi(labels, tmp_path):
 def test_a_roi_far_from_the_corner(tmp_path):
     """Beyond what 16 bits hold, the corners are floats, as ImageJ's own."""
     roifile = pytest.importorskip("roifile", reason="roifile is not installed")
-    from inference.exports.roi import write_roi
+    from inference.other_tools.roi import write_roi
 
     labels = np.zeros((2, 70_000), np.uint8)
     labels[0, 69_990:69_995], labels[1, 3], labels[0, 50_000] = 1, 2, 3
@@ -169,7 +169,7 @@ def test_cellpose(labels, tmp_path):
 def test_ome_zarr(labels, tmp_path):
     """The package zarr reads the labels, and so does our reader of images."""
     zarr = pytest.importorskip("zarr", minversion="3", reason="zarr 3 is not installed")
-    from inference.exports.ome_zarr import write_ome_zarr
+    from inference.other_tools.ome_zarr import write_ome_zarr
 
     write_ome_zarr(tmp_path / "a.zarr", as_map(labels))
     assert np.array_equal(zarr.open_group(tmp_path / "a.zarr", mode="r")["0"][:], labels)
@@ -185,7 +185,7 @@ def test_the_pyramid_in_the_reader_of_napari(tmp_path):
     from ome_zarr.io import parse_url
     from ome_zarr.reader import Label, Multiscales, Reader
 
-    from inference.exports.ome_zarr import write_ome_zarr
+    from inference.other_tools.ome_zarr import write_ome_zarr
 
     labels = np.pad(discs(7000), ((0, 1100), (0, 3)))  # 2108 × 1011
     write_ome_zarr(tmp_path / "a.zarr", as_map(labels, sure={1: 0.5, 2: 0.75}))

@@ -3,7 +3,7 @@
 import numpy as np
 from support.cell_maps import discs
 
-from benchmarks.exports import differences, row_of
+from benchmarks.other_tools import differences, row_of
 
 
 def test_rows(tmp_path):

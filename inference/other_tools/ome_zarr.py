@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 from numcodecs import Blosc
 
-from inference.exports.cells import LabelMap
+from inference.other_tools.cells import LabelMap
 from system.files import staged_folder
 
 VERSION = "0.4"  # written, because more programs read it than 0.5

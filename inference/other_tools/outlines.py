@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from inference.exports.cells import Cells, bands
+from inference.other_tools.cells import Cells, bands
 
 Ring = np.ndarray  # [n, 2] int32, x and y of the corners of a closed line; the first corner is not repeated
 START = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.int32)  # x, y of the corner where the edge of a side begins

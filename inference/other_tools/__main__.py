@@ -1,7 +1,7 @@
-"""Writes the cells of label maps as files of other tools: `python -m inference.exports`.
+"""Writes the cells of label maps as files of other tools: `python -m inference.other_tools`.
 
-python -m inference.exports outputs/new/labels --format roi geojson --out outputs/tools
-python -m inference.exports masks --images photos --format coco --out outputs/tools --class-name nucleus
+python -m inference.other_tools outputs/new/labels --format roi geojson --out outputs/tools
+python -m inference.other_tools masks --images photos --format coco --out outputs/tools --class-name nucleus
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference.exports.formats import FORMATS, HELP, require_packages
+from inference.other_tools.formats import FORMATS, HELP, require_packages
 from system.errors import DataError, run_script
 from system.signals import StopSignals
 
@@ -19,7 +19,9 @@ from system.signals import StopSignals
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; `arguments` defaults to those of the process."""
     parser = argparse.ArgumentParser(
-        prog="python -m inference.exports", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m inference.other_tools",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("labels", type=Path, nargs="+", help="label maps (TIFF or PNG), and folders of them")
     parser.add_argument("--format", nargs="+", choices=FORMATS, required=True, metavar="FORMAT", help=HELP)
@@ -40,14 +42,14 @@ def export(labels: Sequence[Path], out: Path, formats: Sequence[str], *, images:
     """Writes the files of these formats for all label maps.
 
     Args:
-        labels, images: see `inference.exports.inputs.find_label_files`.
+        labels, images: see `inference.other_tools.inputs.find_label_files`.
 
     Raises:
         ConfigError: see there.
         DataError: some label maps cannot be used. The files of all others are written.
     """
-    from inference.exports.exporting import Exports
-    from inference.exports.inputs import find_label_files
+    from inference.other_tools.exporting import Exports
+    from inference.other_tools.inputs import find_label_files
     from system.machine.cores import usable_cores
     from system.progress_bar import progress_bar
 

@@ -1,4 +1,4 @@
-"""Finds label maps for the command `python -m inference.exports`, and the images that they belong to."""
+"""Finds label maps for the command `python -m inference.other_tools`, and the images that they belong to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from images.naming import SAME, naming_of
-from inference.exports.exporting import LabelFile
+from inference.other_tools.exporting import LabelFile
 from system.errors import ConfigError
 from system.names import fault_of_id, shown
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from inference.exports.cells import LabelMap
-from inference.exports.outlines import Outline, Ring, outlines
+from inference.other_tools.cells import LabelMap
+from inference.other_tools.outlines import Outline, Ring, outlines
 from system.files import atomic_file
 
 AT_ONCE = 1000  # features that are written together

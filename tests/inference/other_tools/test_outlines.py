@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from support.cell_maps import DIAGONAL, NESTED, RING, filled, noise
 
-from inference.exports import cells as cells_module
-from inference.exports.cells import find_cells
-from inference.exports.outlines import outlines, signed_area
+from inference.other_tools import cells as cells_module
+from inference.other_tools.cells import find_cells
+from inference.other_tools.outlines import outlines, signed_area
 
 
 def traced(labels):

@@ -15,9 +15,9 @@ from support.cell_maps import discs
 from support.imported_sets import png
 
 from images.labels import label_file
-from inference.exports import __main__ as command
-from inference.exports import formats as table
-from inference.exports.formats import FORMATS, require_packages
+from inference.other_tools import __main__ as command
+from inference.other_tools import formats as table
+from inference.other_tools.formats import FORMATS, require_packages
 from system.errors import ConfigError
 from system.files import write_bytes
 
@@ -203,7 +203,7 @@ def test_a_hundred_thousand_cells(kind, run_main, tmp_path):
 
 
 def test_help_loads_nothing_heavy():
-    words = [sys.executable, "-X", "importtime", "-m", "inference.exports", "--help"]
+    words = [sys.executable, "-X", "importtime", "-m", "inference.other_tools", "--help"]
     helped = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert "--class-name" in helped.stdout
     loaded = {line.rsplit("|", 1)[1].strip() for line in helped.stderr.splitlines() if "|" in line}

@@ -1,6 +1,6 @@
 """Compares the files of other tools that we write with those that are written in the tool's own way.
 
-    python -m benchmarks.exports [--side 1024] [--rounds 5]
+    python -m benchmarks.other_tools [--side 1024] [--rounds 5]
 
 Both write the cells of one drawn image. The file is read back with the tool's own library. The least IoU of a cell says
 how much its pixels changed; 1 is exact. The tool's own way is:
@@ -29,8 +29,8 @@ import numpy as np
 from benchmarks.measure import Timing, take_turns
 from datasets.prepare.coco.regions import fill_polygon
 from datasets.prepare.drawing import make_sample
-from inference.exports.cells import LabelMap
-from inference.exports.formats import FORMATS
+from inference.other_tools.cells import LabelMap
+from inference.other_tools.formats import FORMATS
 
 SEED, INDEX = 0, 5  # the drawn map, as in benchmarks.matching
 Cell = tuple[int, list[np.ndarray]]  # its label and the rings of its outline, x and y

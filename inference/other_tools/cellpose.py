@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from images.labels.label_tiff import write_labels
-from inference.exports.cells import LabelMap
+from inference.other_tools.cells import LabelMap
 
 
 def write_cellpose(path: Path, label_map: LabelMap) -> None:

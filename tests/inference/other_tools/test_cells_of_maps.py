@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from support.cell_maps import discs, noise
 
-from inference.exports import cells as cells_module
-from inference.exports.cells import bands, find_cells, runs_of
+from inference.other_tools import cells as cells_module
+from inference.other_tools.cells import bands, find_cells, runs_of
 
 
 @pytest.mark.parametrize("pixels", [1, 25, 2**22])

@@ -1,0 +1,1 @@
+"""A trained model as files for other programs: `python -m inference.export`."""
