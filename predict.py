@@ -27,6 +27,7 @@ if typing.TYPE_CHECKING:
     from images.image_reader import ImageFile
     from inference.files.prediction_exports import PredictionExports
     from inference.predictor import ImagePredictor
+    from inference.warnings.comparing import Comparison
 
 
 def main() -> None:
@@ -102,6 +103,7 @@ def predict(
     from inference.pipeline.pipeline import Pipeline
     from inference.pipeline.prediction_stages import PredictionStages
     from inference.pipeline.shares import Share, own_cores, use_own_device
+    from inference.warnings.counting import warned_line
     from saved_run import load_run
     from system.progress_bar import progress_bar
 
@@ -117,7 +119,9 @@ def predict(
     if measure:
         predictor.require_cells()
     cells = predictor.decoding is not None
-    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measure is not False)
+    comparison = comparison_of(predictor)
+    warns = comparison is not None
+    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measure is not False, warns=warns)
     exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
     options = ({} if depth is None else {"depth": depth}) | ({"tta": True} if tta else {})
     options |= {} if plane is None else {"plane": plane}
@@ -130,7 +134,7 @@ def predict(
         announce(runs, predictor)
         print(f"images  {share}", flush=True)
 
-    stages = PredictionStages(predictor, folder, threshold=threshold, pixel_size=pixel_size)
+    stages = PredictionStages(predictor, folder, threshold=threshold, pixel_size=pixel_size, comparison=comparison)
     with progress_bar(title="predict", total=len(share.missing), keep=True, hidden=not ranks.is_first) as bar:
         threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
         pipeline = Pipeline(stages, threads, advance=bar.update)
@@ -148,6 +152,7 @@ def predict(
     unwritten = exports.write_whole([image for image in images if image not in everyones])
     if cells is not None:
         print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {out / 'images.csv'}")
+    print(f"warned  {warned_line(out / 'images.csv') if warns else why_nothing_is_compared(runs[0])}", flush=True)
     if found.truth:
         print(found.truth_line(), flush=True)
     if found.skipped:
@@ -177,6 +182,22 @@ def announce(runs: Sequence[Path], predictor: ImagePredictor) -> None:
         print(f"run     {run}, best.pth of epoch {member.epoch}, on {member.runtime}")
     if predictor.decoding:
         print(f"decode  {predictor.decoding.describe(epoch=predictor.members[0].epoch)}")
+
+
+def comparison_of(predictor: ImagePredictor) -> Comparison | None:
+    """Returns what compares images with the training images of the first run; None if it has no statistics of them."""
+    from inference.warnings.comparing import Comparison
+
+    first = predictor.members[0]
+    return None if first.statistics is None else Comparison(first.statistics, first.size)
+
+
+def why_nothing_is_compared(run: Path) -> str:
+    """Returns what to do about a run without statistics."""
+    return (
+        f"nothing: {run} has no statistics of its training images to compare with; "
+        f"python -m datasets.statistics --run {run} adds them"
+    )
 
 
 def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, object]:

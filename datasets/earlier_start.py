@@ -10,6 +10,7 @@ import torch
 
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
+from images.statistics.table import ImageTable
 
 PARTS = ("train", "val")
 
@@ -26,6 +27,7 @@ class EarlierStart:
         target_channels: number of channels of an encoded target.
         pixels: "train" and "val" → pixels of each class, [K] int64.
         description: in a line.
+        statistics: of the training images; None if they were not measured, as in earlier versions.
     """
 
     digest: str
@@ -36,6 +38,7 @@ class EarlierStart:
     target_channels: int
     pixels: Mapping[str, np.ndarray]
     description: str
+    statistics: ImageTable | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Returns what a checkpoint has no other keys for: tensors and plain Python."""
@@ -61,6 +64,7 @@ class EarlierStart:
                 target_channels=int(found["target_channels"]),
                 pixels={part: np.array(found["pixels"][part], np.int64) for part in PARTS},
                 description=str(found["description"]),
+                statistics=ImageTable.from_dict(state.get("statistics")),
             )
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
             return None

@@ -18,7 +18,8 @@ from images.choosing import choose_reader
 from images.image_reader import CONVERTIBLE, ImageReader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, channel_sums, normalisation_of
 from images.reading import MAX_PIXELS
-from system.errors import ConfigError, FileError
+from images.statistics.table import ImageTable
+from system.errors import ConfigError, DataError, FileError
 from system.threads import in_threads
 from tasks.task import DEFAULTS, Task, TaskOptions
 
@@ -125,7 +126,7 @@ def load_training_data(
     if normalise == "imagenet" and reader.channels not in CONVERTIBLE:
         problem = f"data.normalise: imagenet has statistics of 1 or 3 channels, and the images have {reader.channels}"
         raise ConfigError(f"{problem}; set data.normalise: dataset")
-    train, val = listed.parts(reader, size=size, memory=memory, cache=cache, opened=opened)
+    train, val = listed.parts(reader, size=size, memory=memory, cache=cache, opened=opened, measure=True)
     found = _read_all(listed, train, val, normalise=normalise, threshold=options.mask_threshold)
     return TrainingData(listed.folder.task, listed.split, train, val, found, listed.folder.notes)
 
@@ -173,7 +174,40 @@ def _read_all(
         target_channels=train.target_channels,
         pixels={"train": counts[: len(train), :-1].sum(0), "val": counts[len(train) :, :-1].sum(0)},
         description=_describe(task, counts, train, val),
+        statistics=ImageTable.of_rows(train.take_statistics()),
     )
+
+
+def measured_again(
+    root: Path,
+    task_type: type[Task],
+    options: TaskOptions,
+    earlier: EarlierStart,
+    *,
+    size: tuple[int, int] | None,
+    split_file: Path,
+) -> ImageTable:
+    """Reads the training images of a run once more, and returns their statistics.
+
+    Args:
+        root, task_type, options, size: see `load_training_data`.
+        earlier: what the run found out about its data when it began.
+        split_file: the run's split.csv.
+
+    Raises:
+        DataError: the data are not those of the run, or a file cannot be used.
+    """
+    listed = list_data(
+        root, task_type, replace(options, truth=earlier.kind), split_file=split_file, val_fraction=0.0, split_seed=0
+    )
+    if not listed.is_data_of(earlier):
+        raise DataError(
+            f"{root}: names, sizes or the split of its files differ from those that the run was trained with, so that "
+            "their statistics would be those of other images; put the files back"
+        )
+    train, _ = listed.parts(earlier.reader, size=size, memory=SampleMemory(0), measure=True)
+    in_threads(train.__getitem__, sorted(train.measured), "read")
+    return ImageTable.of_rows(train.take_statistics())
 
 
 def _sizes(part: Samples) -> np.ndarray:
