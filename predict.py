@@ -103,7 +103,6 @@ def predict(
     from inference.pipeline.pipeline import Pipeline
     from inference.pipeline.prediction_stages import PredictionStages
     from inference.pipeline.shares import Share, own_cores, use_own_device
-    from inference.warnings.counting import warned_line
     from saved_run import load_run
     from system.progress_bar import progress_bar
 
@@ -120,8 +119,8 @@ def predict(
         predictor.require_cells()
     cells = predictor.decoding is not None
     comparison = comparison_of(predictor)
-    warns = comparison is not None
-    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measure is not False, warns=warns)
+    measures, warns = measure is not False, comparison is not None
+    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
     exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
     options = ({} if depth is None else {"depth": depth}) | ({"tta": True} if tta else {})
     options |= {} if plane is None else {"plane": plane}
@@ -152,7 +151,7 @@ def predict(
     unwritten = exports.write_whole([image for image in images if image not in everyones])
     if cells is not None:
         print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {out / 'images.csv'}")
-    print(f"warned  {warned_line(out / 'images.csv') if warns else why_nothing_is_compared(runs[0])}", flush=True)
+    print_warned(out / "images.csv" if warns else None, runs[0])
     if found.truth:
         print(found.truth_line(), flush=True)
     if found.skipped:
@@ -192,12 +191,15 @@ def comparison_of(predictor: ImagePredictor) -> Comparison | None:
     return None if first.statistics is None else Comparison(first.statistics, first.size)
 
 
-def why_nothing_is_compared(run: Path) -> str:
-    """Returns what to do about a run without statistics."""
-    return (
-        f"nothing: {run} has no statistics of its training images to compare with; "
-        f"python -m datasets.statistics --run {run} adds them"
-    )
+def print_warned(table: Path | None, run: Path) -> None:
+    """Prints how many images have a warning in images.csv; without a table, why the run compares none."""
+    from inference.warnings.counting import warned_line
+
+    if table is not None:
+        print(f"warned  {warned_line(table)}", flush=True)
+        return
+    missing = f"{run} has no statistics of its training images, so that no image is compared with them"
+    print(f"warned  none: {missing}; python -m datasets.statistics --run {run} adds them", flush=True)
 
 
 def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, object]:

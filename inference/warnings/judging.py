@@ -45,7 +45,7 @@ class Judge:
         self._column = column
         self._textures = [self._neighbours(_texture, shift) for shift in (0, 1)]
         self._intensity_names = [name for name in table.names if name.startswith("intensity_q")]
-        levels = np.stack([column(name) for name in self._intensity_names], axis=1) / 255
+        levels = np.array([column(name) for name in self._intensity_names]).T / 255
         self._intensities = Neighbours(levels, quantile=INTENSITY_QUANTILE)
 
     def warnings(self, values: Mapping[str, float]) -> list[str]:

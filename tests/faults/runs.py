@@ -64,7 +64,7 @@ def digest(run: Path) -> str:
     found = hashlib.sha256((run / "log.csv").read_bytes())
     for name in ("last.pth", "best.pth"):
         state = torch.load(run / name, weights_only=True)
-        for key in ("epoch", "history", "progress", "model", "optimizer", "scheduler", "scaling"):
+        for key in ("epoch", "history", "progress", "model", "optimizer", "scheduler", "scaling", "statistics"):
             _add(found, state[key])
     return found.hexdigest()
 
