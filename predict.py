@@ -28,6 +28,7 @@ if typing.TYPE_CHECKING:
     from images.image_reader import ImageFile
     from inference.files.prediction_exports import PredictionExports
     from inference.predictor import ImagePredictor
+    from inference.warnings.comparing import Comparison
 
 
 def main() -> None:
@@ -118,7 +119,9 @@ def predict(
     if measure:
         predictor.require_cells()
     cells = predictor.decoding is not None
-    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measure is not False)
+    comparison = comparison_of(predictor)
+    measures, warns = measure is not False, comparison is not None
+    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
     exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
     options = ({} if depth is None else {"depth": depth}) | ({"tta": True} if tta else {})
     options |= {} if plane is None else {"plane": plane}
@@ -131,7 +134,7 @@ def predict(
         announce(runs, predictor)
         print(f"images  {share}", flush=True)
 
-    stages = PredictionStages(predictor, folder, threshold=threshold, pixel_size=pixel_size)
+    stages = PredictionStages(predictor, folder, threshold=threshold, pixel_size=pixel_size, comparison=comparison)
     with progress_bar(title="predict", total=len(share.missing), keep=True, hidden=not ranks.is_first) as bar:
         threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
         pipeline = Pipeline(stages, threads, advance=bar.update)
@@ -149,6 +152,7 @@ def predict(
     unwritten = exports.write_whole([image for image in images if image not in everyones])
     if cells is not None:
         print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {out / 'images.csv'}")
+    print_warned(out / "images.csv" if warns else None, runs[0])
     if found.truth:
         print(found.truth_line(), flush=True)
     if found.skipped:
@@ -181,6 +185,25 @@ def announce(runs: Sequence[Path], predictor: ImagePredictor) -> None:
         print(f"run     {run}, {weights_of(located(run)).name} of epoch {member.epoch}, on {member.runtime}")
     if predictor.decoding:
         print(f"decode  {predictor.decoding.describe(epoch=predictor.members[0].epoch)}")
+
+
+def comparison_of(predictor: ImagePredictor) -> Comparison | None:
+    """Returns what compares images with the training images of the first run; None if it has no statistics of them."""
+    from inference.warnings.comparing import Comparison
+
+    first = predictor.members[0]
+    return None if first.statistics is None else Comparison(first.statistics, first.size)
+
+
+def print_warned(table: Path | None, run: Path) -> None:
+    """Prints how many images have a warning in images.csv; without a table, why the run compares none."""
+    from inference.warnings.counting import warned_line
+
+    if table is not None:
+        print(f"warned  {warned_line(table)}", flush=True)
+        return
+    missing = f"{run} has no statistics of its training images, so that no image is compared with them"
+    print(f"warned  none: {missing}; python -m datasets.statistics --run {run} adds them", flush=True)
 
 
 def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, object]:

@@ -19,6 +19,7 @@ from engine.runs.run_folder import RunFolder
 from engine.schema.config import Config
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
+from images.statistics.table import ImageTable
 from inference.cells.decode_file import NAME, ChosenDecoding, read_decoding
 from inference.ensemble import ensemble
 from inference.predictor import ImagePredictor, Predictor
@@ -122,6 +123,7 @@ def open_run(
         runtime=where,
         epoch=epoch,
         decoding=chosen_decoding(config, folder.path),
+        statistics=ImageTable.from_dict(state.get("statistics")),
     )
     return SavedRun(folder, config, predictor, batch_size, data, split)
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.distributed import Ranks
+from engine.runs.event_log import require_package
 from engine.schema.config import Config
 from engine.schema.config_file import dump_config, load_config
 from engine.schema.reference import reference
@@ -44,6 +45,7 @@ def main() -> None:
     with Ranks.of_torchrun() as ranks, StopSignals() as stop:
         fill = partial(filled, resume=arguments.resume)
         config = load_config(arguments.config, arguments.overrides, fill)
+        require_package(config.train.log_to)
         # This import and those in train() load torch. Before that, --help and a wrong configuration have been answered.
         from engine.runs.run_folder import RunFolder
 
@@ -97,7 +99,9 @@ def train(
     training = assemble.training(config, data, model, runtime, ranks, steps_per_epoch=len(train_loader))
     training.guard.on_bad_step = BadSteps(run.path / "diverged.pth", model, train_loader.ids_of, ranks)
     constants = assemble.constants(config, data)
-    checkpoints = Checkpoints(run, training, stop, constants=constants, minutes=config.train.save_every_minutes)
+    scoring_model = assemble.scoring_network(config, training.scored_model)
+    logs = assemble.logs(config, data, run, scoring_model, runtime)
+    checkpoints = Checkpoints(run, training, stop, logs, constants=constants, minutes=config.train.save_every_minutes)
     if state:
         restore(run, training, state, constants, root=config.data.root)
     stop.defer()
@@ -107,7 +111,6 @@ def train(
     training.begin(sync_batch_norm=config.train.sync_batch_norm)
     print(f"run     {run.path}\n{EXPLAINED}", flush=True)
 
-    scoring_model = assemble.scoring_network(config, training.scored_model)
     epochs, patience = config.train.epochs, config.train.early_stopping
     with train_loader, assemble.memory_advice(config, ranks):
         while not training.history.is_over(epochs=epochs, patience=patience):

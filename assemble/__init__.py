@@ -5,6 +5,7 @@ train.py, val.py, predict.py and the benchmarks build here what they use. All ot
 
 from assemble.cells import decoding, object_scores
 from assemble.data import cache_folder, data_folder, loaders, resolved, task_options, task_type, training_data
+from assemble.logs import logs
 from assemble.networks import network, scoring_network, untrained_network
 from assemble.other_data import other_data, place_for
 from assemble.trainings import constants, continued, criterion, memory_advice, runtime, training
@@ -17,6 +18,7 @@ __all__ = [
     "data_folder",
     "decoding",
     "loaders",
+    "logs",
     "memory_advice",
     "network",
     "object_scores",

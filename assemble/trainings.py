@@ -135,6 +135,7 @@ def constants(config: Config, data: TrainingData) -> dict[str, object]:
         "data": data.found.digest,
         "samples": data.found.to_dict(),
         "split": split_fingerprint(data.split),
+        "statistics": None if data.found.statistics is None else data.found.statistics.to_dict(),
     }
 
 

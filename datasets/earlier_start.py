@@ -10,6 +10,7 @@ import torch
 
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
+from images.statistics.table import ImageTable
 
 PARTS = ("train", "val")
 
@@ -27,6 +28,7 @@ class EarlierStart:
         pixels: "train" and "val" → pixels of each class, [K] int64.
         description: in a line.
         split: id → part, if the split depends on the pixels of the images; None if the names are enough.
+        statistics: of the training images; None if they were not measured, as in earlier versions.
     """
 
     digest: str
@@ -38,6 +40,7 @@ class EarlierStart:
     pixels: Mapping[str, np.ndarray]
     description: str
     split: Mapping[str, str] | None = None
+    statistics: ImageTable | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Returns what a checkpoint has no other keys for: tensors and plain Python."""
@@ -65,6 +68,7 @@ class EarlierStart:
                 pixels={part: np.array(found["pixels"][part], np.int64) for part in PARTS},
                 description=str(found["description"]),
                 split=None if found.get("split") is None else dict(found["split"]),
+                statistics=ImageTable.from_dict(state.get("statistics")),
             )
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
             return None

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from datasets.folder.listing import Listing, list_files
 from datasets.folder.problems import STOP_FIRST, Problem, refusal
 from datasets.folder.recognition import spread
 from datasets.folder.truth_files import TruthFiles, choose_truth, reading_of
+from images.objects import areas_of, median_diameter
 from images.reading import MAX_PIXELS, read_bytes
 from system.errors import FileError
 from tasks.truth import ClassMaps
@@ -66,26 +66,6 @@ def measure_facts(root: Path, *, truth: str = "auto", mask_threshold: float | No
     medians = {name: median_diameter(of_class) for name, of_class in areas.items() if of_class.size}
     crop, reason = suggest_crop(medians, short_side)
     return DataFacts(len(listing.images), chosen.kind, chosen.folder, len(chosen.files), short_side, crop, reason)
-
-
-def areas_of(mask: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """Returns the areas of the objects of a mask in pixels, [objects] integer.
-
-    Args:
-        mask: [H, W] uint8 {0, 1}.
-        labels: [H, W] integers, the objects; without it, connected pixels are an object.
-    """
-    if labels is None:
-        # Not by OpenCV, whose threads would stay; a training forks its workers later.
-        pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-        return np.bincount(pieces.ravel())[1:]
-    ids = labels[mask > 0]
-    return np.unique(ids[ids > 0], return_counts=True)[1]  # not bincount: ids of 32 bits may be any number
-
-
-def median_diameter(areas: np.ndarray) -> float:
-    """Returns the median equivalent diameter of objects in pixels, from their areas."""
-    return float(np.sqrt(4 * np.median(areas) / np.pi))
 
 
 def suggest_crop(medians: Mapping[str, float], short_side: float | None) -> tuple[int | None, str]:

@@ -19,6 +19,7 @@ from datasets.sample_store import SampleStore
 from datasets.samples import Samples
 from datasets.split import SPLITS, TEST, SplitRule, select
 from images.image_reader import ImageReader
+from images.statistics.table import measured_rows
 from system.errors import FileError
 from system.threads import in_threads
 from tasks.task import Task, TaskOptions
@@ -70,21 +71,23 @@ class ListedData:
         memory: SampleMemory,
         cache: Path | None = None,
         opened: OpenedImages | None = None,
+        measure: bool = False,
     ) -> tuple[Samples, Samples]:
         """Returns the training part and the validation part, which share the memory; arguments as of `Samples`.
 
         Args:
             cache: the folder of the store; None for no store.
+            measure: whether the statistics of training samples are measured while they are decoded.
         """
         task = self.folder.task
         for sample in () if opened is None else self.samples(TEST):
             opened.forget(reader, sample.image)  # a grouped split has looked at it, and nothing else does
         store = None if cache is None else SampleStore(cache, reader, task, size=size)
-        train, val = (
-            Samples(self.samples(part), reader, task, size=size, memory=memory, store=store, opened=opened)
-            for part in SPLITS
+        train, val = self.samples("train"), self.samples("val")
+        kept = lambda samples, measured: Samples(
+            samples, reader, task, size=size, memory=memory, store=store, opened=opened, measured=measured
         )
-        return train, val
+        return kept(train, measured_rows(len(train)) if measure else ()), kept(val, ())
 
 
 def list_data(

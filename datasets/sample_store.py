@@ -7,6 +7,7 @@ edited file never gives the pixels that it had before. The folder can be deleted
 from __future__ import annotations
 
 import hashlib
+import json
 import mmap
 import multiprocessing
 import os
@@ -29,13 +30,13 @@ from images.image_reader import ImageReader
 from tasks.task import Task
 
 LEAST_FREE = 2 * 2**30  # bytes of the disk that are left free, because runs and results need room, too
-MAGIC = b"SAMPLE 1"
-HEADER = struct.Struct(
-    "<8s2I3I3II"
-)  # MAGIC, size of the file's image, shapes of image and target, CRC-32 of the pixels
+MAGIC = b"SAMPLE 2"
+# MAGIC, size of the file's image, shapes of image and target, bytes of the statistics, CRC-32 of all that follows
+HEADER = struct.Struct("<8s2I3I3III")
 READ = 2**20
 LEFT_OVER = 3600  # seconds
-Decoded = tuple[np.ndarray, np.ndarray, tuple[int, int]]  # image, encoded target, (height, width) of the image's file
+# Image, encoded target, (height, width) of the image's file, and statistics if they were measured.
+Decoded = tuple[np.ndarray, np.ndarray, tuple[int, int], dict[str, float] | None]
 
 
 class SampleStore:
@@ -102,9 +103,10 @@ class SampleStore:
             return None
         if len(content) < HEADER.size:
             return None
-        magic, height, width, *shapes, checksum = HEADER.unpack_from(content)
+        magic, height, width, *shapes, noted, checksum = HEADER.unpack_from(content)
         image, target = tuple(shapes[:3]), tuple(shapes[3:])
-        middle, end = HEADER.size + int(np.prod(image)), HEADER.size + int(np.prod(image)) + int(np.prod(target))
+        first = HEADER.size + noted
+        middle, end = first + int(np.prod(image)), first + int(np.prod(image)) + int(np.prod(target))
         if magic != MAGIC or len(content) != end:
             return None
         if path.name not in self._checked:  # once in each process
@@ -112,18 +114,20 @@ class SampleStore:
                 return None
             self._checked.add(path.name)
         pixels = np.frombuffer(content, np.uint8)
-        return pixels[HEADER.size : middle].reshape(image), pixels[middle:].reshape(target), (height, width)
+        statistics = json.loads(content[HEADER.size : first]) if noted else None
+        return pixels[first:middle].reshape(image), pixels[middle:].reshape(target), (height, width), statistics
 
     def _save(self, path: Path, sample: Decoded) -> None:
         """Writes an entry completely or not at all. It does not wait for the disk: the checksum finds what is lost."""
-        image, target, size = sample
+        image, target, size, statistics = sample
         if self.problem is not None:
             return
         if not self._tidied:
             self._tidied = True
             self._remove_leftovers()
-        content = image.tobytes() + target.tobytes()
-        header = HEADER.pack(MAGIC, *size, *image.shape, *target.shape, zlib.crc32(content))
+        notes = b"" if statistics is None else json.dumps(statistics).encode()
+        content = notes + image.tobytes() + target.tobytes()
+        header = HEADER.pack(MAGIC, *size, *image.shape, *target.shape, len(notes), zlib.crc32(content))
         temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

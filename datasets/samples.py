@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from datasets.crop import magnified_window, random_crop
 from datasets.draws.shares import Shares
 from datasets.folder.data_folder import Sample, read_sample
 from datasets.sample_memory import OpenedImages, SampleMemory
+from datasets.sample_statistics import sample_statistics, with_micrometres
 from datasets.sample_store import Decoded, SampleStore
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
@@ -30,6 +31,7 @@ class Samples:
 
     Attributes:
         image_sizes: (height, width) of the images in their files, of those that are known.
+        statistics: of the samples that are to be measured, as soon as they have been read.
 
     Args:
         samples: the files of each.
@@ -39,6 +41,7 @@ class Samples:
         memory: keeps decoded samples; None keeps none.
         store: keeps those that do not fit into the memory; None decodes them each time.
         opened: images that are decoded already.
+        measured: numbers of the samples whose statistics are measured while they are decoded.
     """
 
     def __init__(
@@ -51,10 +54,12 @@ class Samples:
         memory: SampleMemory | None = None,
         store: SampleStore | None = None,
         opened: OpenedImages | None = None,
+        measured: Collection[int] = (),
     ) -> None:
         self.samples, self.reader, self.task, self.size = list(samples), reader, task, size
         self.memory, self.store, self.opened = memory, store, opened
         self.image_sizes: dict[int, tuple[int, int]] = {}
+        self.measured, self.statistics = frozenset(measured), {}
         # The bytes of each sample in memory: 1 when all have been written, then the image, then the target.
         self._rooms: dict[int, np.ndarray] = {}
         self._target_channels: int | None = None
@@ -85,6 +90,18 @@ class Samples:
         self._target_channels = target_channels
         for index in range(len(self)):
             self._reserve(index)
+
+    def take_statistics(self) -> list[dict[str, float]]:
+        """Returns the statistics of the samples that were measured, in their order, and measures no more.
+
+        Each of them must have been read.
+        """
+        numbers, self.measured = sorted(self.measured), frozenset()
+        return [self._in_micrometres(index, self.statistics.pop(index)) for index in numbers]
+
+    def _in_micrometres(self, index: int, statistics: dict[str, float]) -> dict[str, float]:
+        path, size = self.samples[index].image, self.size_of(index)
+        return with_micrometres(statistics, path, file_size=self.image_sizes[index], size=size)
 
     def size_of(self, index: int) -> tuple[int, int]:
         """(height, width) of `self[index]`; reads it only where its size is not known yet."""
@@ -121,7 +138,9 @@ class Samples:
         room = self._rooms.get(index)
         if room is not None and room[0]:
             return self._views(index)
-        image, target, size = self._stored(index) if room is None else self._decoded(index)
+        image, target, size, statistics = self._stored(index) if room is None else self._decoded(index)
+        if index in self.measured:
+            self.statistics[index] = statistics
         if self.image_sizes.setdefault(index, size) != size:
             found, begun = ("×".join(map(str, one)) for one in (size, self.image_sizes[index]))
             fix = "put the file back, or train anew with --fresh or name=…"
@@ -143,18 +162,21 @@ class Samples:
         if self.store is None or (self.memory is not None and self.memory.fits(needed)):
             return self._decoded(index)
         sample = self.samples[index]
-        found = self.store.read((sample.image, *sample.truth), lambda: self._decoded(index))
+        found = self.store.read((sample.image, *sample.truth), lambda: self._decoded(index, measure=True))
         if self.opened is not None:
             self.opened.forget(self.reader, sample.image)
         return found
 
-    def _decoded(self, index: int) -> Decoded:
-        sample = self.samples[index]
-        image, truth = read_sample(sample, self.reader, self.task.truth, open_image=self._open)
+    def _decoded(self, index: int, *, measure: bool = False) -> Decoded:
+        sample, kind = self.samples[index], self.task.truth
+        stored = self._open(sample.image)
+        image, truth = read_sample(sample, self.reader, kind, open_image=lambda path: stored)
         size = image.shape[:2]
         if self.size is not None:
-            image, truth = resize_image(image, self.size), self.task.truth.resize(truth, self.size)
-        return image, self.task.encode(truth), size
+            image, truth = resize_image(image, self.size), kind.resize(truth, self.size)
+        measure = measure or index in self.measured
+        statistics = sample_statistics(stored, image, truth, kind) if measure else None
+        return image, self.task.encode(truth), size, statistics
 
     def _open(self, path: Path) -> np.ndarray:
         return self.reader.open(path) if self.opened is None else self.opened.take(self.reader, path)

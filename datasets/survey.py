@@ -20,6 +20,7 @@ from images.choosing import choose_reader, reader_for
 from images.image_reader import CONVERTIBLE, ImageReader
 from images.normalise import IMAGENET, IMAGENET_GREY, Normalisation, channel_sums, normalisation_of
 from images.reading import MAX_PIXELS
+from images.statistics.table import ImageTable
 from system.errors import ConfigError, FileError
 from system.threads import in_threads
 from tasks.task import DEFAULTS, Task, TaskOptions
@@ -134,7 +135,7 @@ def load_training_data(
         open_image=opened.open,
     )
     _require_statistics(normalise, reader)
-    train, val = listed.parts(reader, size=size, memory=memory, cache=cache, opened=opened)
+    train, val = listed.parts(reader, size=size, memory=memory, cache=cache, opened=opened, measure=True)
     found = _read_all(listed, train, val, normalise=normalise, threshold=options.mask_threshold)
     return TrainingData(listed.folder.task, listed.split, train, val, found, listed.notes)
 
@@ -199,6 +200,7 @@ def _read_all(
         pixels={"train": counts[: len(train), :-1].sum(0), "val": counts[len(train) :, :-1].sum(0)},
         description=_describe(task, counts, train, val),
         split=None if listed.grouping is None else listed.split,
+        statistics=ImageTable.of_rows(train.take_statistics()),
     )
 
 

@@ -18,6 +18,7 @@ from images.image_reader import ImageFile, ImageReader
 from images.normalise import Normalisation
 from images.regions import open_rows, size_of_regions
 from images.resize import resize_image, resize_logits
+from images.statistics.table import ImageTable
 from inference.cells.decode_file import ChosenDecoding
 from inference.cells.decoding import Objects, decode
 from inference.inputs import ImageLike, image_of
@@ -209,6 +210,7 @@ class Predictor(ImagePredictor):
         reader, normalise, size: the steps from a file to the network's input; `size` is None after training on crops.
         runtime: where the network computes, and in which precision.
         epoch: the epoch after which the weights were saved.
+        statistics: of the training images; None if the run has none.
     """
 
     model: nn.Module
@@ -219,6 +221,7 @@ class Predictor(ImagePredictor):
     runtime: Runtime
     epoch: int
     decoding: ChosenDecoding | None = None
+    statistics: ImageTable | None = None
 
     @property
     def members(self) -> tuple[Predictor, ...]:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.facts import areas_of
 from datasets.folder.listing import Listing
 from datasets.folder.problems import Problem
 from datasets.folder.truth_files import TruthFiles
 from datasets.grouping.views import View, view_of
 from images.image_reader import ImageReader
+from images.objects import areas_of
 from images.opening import axes_of
 from images.planes import described
 from images.reading import decode_class_map, decode_image, decode_labels, decode_mask, read_bytes

@@ -9,6 +9,8 @@ Format 2 is a dict with the keys
     normalisation   {"mean": […], "std": […]}
     data            digest of the split and of the names and sizes of all files
     samples         what else the first start found in them (datasets.earlier_start); older files do not have this key
+    split           digest of the split; older files do not have this key
+    statistics      of the training images (images.statistics.table.ImageTable); None or absent in older runs
     epoch           number of epochs that are done
     scores          the newest row of log.csv; None before the first epoch has ended
     history         one dict per epoch: the rows of log.csv

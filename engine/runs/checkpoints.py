@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from torch import Tensor
 
 from engine.hints import print_hint
+from engine.history import History
 from engine.runs.run_folder import RunFolder
 from engine.training import Training
 from system.signals import StopSignals
+
+
+class Log(Protocol):
+    """Something that people watch a training by. It never raises."""
+
+    def after_epoch(self, history: History) -> None: ...
+
+    def finish(self, history: History) -> None: ...
 
 
 class Checkpoints:
     """Saves a training at the end of each epoch, every few minutes within an epoch, and after a signal.
 
     Args:
+        logs: are kept up to date by the first rank after each epoch.
         constants: the keys of a checkpoint that never change: config, classes, truth, reader, normalisation, data, …
         minutes: a checkpoint is due this many minutes after the last one; it is written at the end of the step.
     """
@@ -26,12 +37,13 @@ class Checkpoints:
         run: RunFolder,
         training: Training,
         stop: StopSignals,
+        logs: Sequence[Log] = (),
         *,
         constants: Mapping[str, object],
         minutes: float,
     ) -> None:
         self.run, self.training, self.stop, self.ranks = run, training, stop, training.ranks
-        self.constants, self.minutes = constants, minutes
+        self.logs, self.constants, self.minutes = logs, constants, minutes
         self._saved = time.monotonic()
 
     def save(self, *, epoch_ended: bool = False, pooled: bool = False) -> None:
@@ -67,18 +79,20 @@ class Checkpoints:
             self._stop_if_asked(self.stop.requested)
 
     def after_epoch(self) -> None:
-        """Saves, draws the curves now and then, and ends the process if a signal asked for it."""
+        """Saves, writes the logs, and ends the process if a signal asked for it."""
         self.save(epoch_ended=True)
         print_hint(self.training.history.rows)  # after the save, so that no resumed run prints it again
         stop = self.ranks.agree(self.stop.requested, False)[0]
         if stop is None and self.ranks.is_first:  # a stop does not wait for a picture
-            self.run.curves.after_epoch(self.training.history)
+            for log in self.logs:
+                log.after_epoch(self.training.history)
         self._stop_if_asked(stop)
 
     def finish(self) -> None:
-        """Draws the curves of a training that is done, and ends the process if a signal asked for it meanwhile."""
+        """Completes the logs of a training that is done, and ends the process if a signal asked for it meanwhile."""
         if self.ranks.is_first:
-            self.run.curves.write(self.training.history)
+            for log in self.logs:
+                log.finish(self.training.history)
         self._stop_if_asked(self.ranks.agree(self.stop.requested, False)[0])
 
     def _stop_if_asked(self, number: int | None) -> None:

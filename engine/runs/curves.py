@@ -15,8 +15,9 @@ from system.files import write_bytes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# A picture takes about 0.15 s of one core, and the first one 0.5 s more for matplotlib. So only some epochs draw it.
-SECONDS_BETWEEN = 30
+# A picture takes about 0.15 s of one core. It is drawn after each epoch, unless that takes more than this share of the
+# time. The first picture takes 0.5 s more for the import of matplotlib.
+SHARE = 0.02
 ORANGE, BLUE, GREEN = "#E69F00", "#0072B2", "#009E73"  # told apart by colour-blind people (Okabe and Ito 2008)
 LOSSES = {"loss": ("training", ORANGE, "-"), "val_loss": ("validation", BLUE, "-")}
 SCORES = {
@@ -33,24 +34,29 @@ class CurveFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._drawn, self._failed = time.monotonic(), False
+        self._next, self._epochs, self._failed = 0.0, 0, False
 
     def after_epoch(self, history: History) -> None:
-        """Draws the picture unless the last one is too new."""
-        if time.monotonic() - self._drawn > SECONDS_BETWEEN:
-            self.write(history)
+        """Draws the picture after the first epoch, and then unless the time since the last one is too short."""
+        if time.monotonic() >= self._next:
+            self.finish(history)
 
-    def write(self, history: History) -> None:
-        """Draws the picture of all epochs that are done."""
-        if self._failed or not history.rows:
+    def finish(self, history: History) -> None:
+        """Draws the picture of all epochs that are done, unless it is there."""
+        if self._failed or len(history.rows) == self._epochs:
             return
         try:
+            import matplotlib.figure  # noqa: F401 - once, before the clock starts
+
+            began = time.monotonic()
             write_bytes(self.path, draw_curves(history.rows, best=history.best["epoch"], score=history.score))
         except Exception as error:  # matplotlib may be absent or broken, and the disk may be full
             self._failed = True
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             print(f"curves  {self.path.name} cannot be drawn ({reason}); log.csv has the same numbers", flush=True)
-        self._drawn = time.monotonic()
+        else:
+            now = time.monotonic()
+            self._next, self._epochs = now + (now - began) / SHARE, len(history.rows)
 
 
 def draw_curves(rows: Sequence[Mapping[str, float]], *, best: int, score: str) -> bytes:

@@ -10,7 +10,7 @@ from engine.training import Training, machine
 from system.errors import ConfigError, DataError, is_out_of_memory
 
 # These keys change neither what is computed nor the order in which it is computed.
-FREE = {"data.cache", "train.workers", "train.device", "train.save_every_minutes"}
+FREE = {"data.cache", "train.workers", "train.device", "train.save_every_minutes", "train.log_to"}
 
 
 def require_same_config(begun: Mapping, config: Mapping, *, processes: tuple[int, int]) -> None:

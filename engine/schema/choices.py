@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 from pydantic import BeforeValidator
 
@@ -17,6 +18,18 @@ def name_in(allowed: Callable[[], Sequence[str]]) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def _check_logs(value: object) -> object:
+    if not (isinstance(value, list) and sorted(map(str, value)) in (["csv"], ["csv", "tensorboard"])):
+        raise ValueError(
+            f"got {shown(value)}; allowed are [csv] and [csv, tensorboard]; the tables log.csv and timing.csv are "
+            "always written"
+        )
+    return value
+
+
+Logs = Annotated[list[str], BeforeValidator(_check_logs)]
 
 
 def suggestion(got: object, allowed: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from engine.schema.choices import name_in, shown, suggestion
+from engine.schema.choices import Logs, name_in, shown, suggestion
 from engine.schema.data import DataConfig
 from engine.schema.losses import LossConfig
 from engine.schema.model import ModelConfig
@@ -52,6 +52,7 @@ class TrainConfig(Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16 is for GPUs without bf16
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     workers: Workers = "auto"  # number of processes that read and augment
+    log_to: Logs = Field(default=["csv"])  # csv, and tensorboard, which needs the package of this name
     save_every_minutes: PositiveFloat = 10.0  # an epoch that takes longer is saved within, too
     deterministic: bool = False  # on CUDA, use only kernels that give the same bits every time; CPU kernels always do
 

@@ -34,11 +34,14 @@ class CellFiles:
         """Returns the paths of all files of one image."""
         return [self.label_path(name), *self.tables.paths(name)]
 
-    def write(self, name: str, objects: Objects, image: MeasuredImage | None = None) -> None:
+    def write(
+        self, name: str, objects: Objects, image: MeasuredImage | None = None, warnings: Sequence[str] = ()
+    ) -> None:
         """Writes the files of one image; without `image` there are no intensities and no micrometres."""
         write_labels(self.label_path(name), objects.labels)
         ids = np.arange(1, len(objects.confidences) + 1)
-        self.tables.write(name, objects.labels, ids=ids, confidences=objects.confidences, image=image)
+        confidences = objects.confidences
+        self.tables.write(name, objects.labels, ids=ids, confidences=confidences, image=image, warnings=warnings)
 
     def write_summary(self, names: Sequence[str]) -> int:
         """Writes images.csv and cells.csv for these images; returns the number of cells in all of them."""

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from inference.files.warning_files import joined
 from inference.measurements.columns import LINES_AT_ONCE, Table, lines_of, sorted_columns
 from inference.measurements.measuring import MeasuredImage, measure_cells
 from system.csv_text import csv_field
 from system.files import atomic_file, write_text
-from system.names import shown
 
 COUNTS = (
     "cells",
@@ -68,12 +68,14 @@ class CellTables:
         ids: np.ndarray | None = None,
         confidences: np.ndarray | None = None,
         image: MeasuredImage | None = None,
+        warnings: Sequence[str] = (),
     ) -> None:
         """Measures the cells of one image and writes its files.
 
         Args:
             labels, ids, image: as `measure_cells` takes them.
             confidences: [n] float, in the order of the ids; None if they are not known.
+            warnings: about the image, without those that are found here.
 
         Raises:
             FileError: the rows of the image cannot be read.
@@ -87,7 +89,7 @@ class CellTables:
             with atomic_file(self.table_path(name)) as file:
                 for lines in lines_of(table):
                     file.write(lines.encode("utf-8"))
-        row = counts_of(table, labels.shape, image)
+        row = counts_of(table, labels.shape, image, warnings)
         write_text(self.counts_path(name), f"{','.join(row)}\n{','.join(map(csv_field, row.values()))}\n")
 
     def write_summary(self, names: Sequence[str]) -> int:
@@ -130,12 +132,15 @@ def _lines_of_file(path: Path) -> Iterator[list]:
             yield lines
 
 
-def counts_of(table: Table, shape: tuple[int, int], image: MeasuredImage | None) -> dict[str, str]:
+def counts_of(
+    table: Table, shape: tuple[int, int], image: MeasuredImage | None, warnings: Sequence[str] = ()
+) -> dict[str, str]:
     """Returns the row of an image in images.csv, without its name; what is not known is empty.
 
     Args:
         table: what was measured of its cells.
         shape: [H, W] of the image.
+        warnings: about the image, without those that are found here.
     """
     areas, pixels = table["area"], shape[0] * shape[1]
     row = dict.fromkeys(COUNTS, "")
@@ -144,7 +149,7 @@ def counts_of(table: Table, shape: tuple[int, int], image: MeasuredImage | None)
     if len(areas):
         row["median_area"] = f"{np.median(areas):.10g}"
         row["mean_confidence"] = f"{np.mean(table['confidence']):.4f}" if "confidence" in table else ""
-    warnings = [] if len(areas) else ["no cells"]
+    warnings = [*([] if len(areas) else ["no cells"]), *warnings]
     if image is not None and image.warning:
         warnings.append(image.warning)
     if image is not None and image.pixel_size is not None:
@@ -156,4 +161,4 @@ def counts_of(table: Table, shape: tuple[int, int], image: MeasuredImage | None)
             row["median_area_um2"] = f"{np.median(table['area_um2']):.10g}"
         if not size.is_square:
             warnings.append("the pixels are not square, so that there is no perimeter_um")
-    return row | {"warnings": shown(" ".join("; ".join(warnings).split()))}  # one line, whatever a file says
+    return row | {"warnings": joined(warnings)}

@@ -15,6 +15,7 @@ from images.writing import encode_png
 from inference.files.cell_files import CellFiles
 from inference.files.class_files import ClassFiles, class_colours
 from inference.files.overlays import PREDICTION, draw_cells, draw_contours, stretched
+from inference.files.warning_files import WarningFiles
 from inference.measurements.measuring import MeasuredImage
 from inference.prediction import Prediction
 from system.errors import ConfigError
@@ -38,11 +39,13 @@ class PredictionFolder:
         task: names the classes, see `ClassFiles`.
         cells: whether there are cells, see `CellFiles`.
         measures: whether each cell gets a row in a table, see `CellTables`.
+        warns: whether images are compared with those of the training; without cells, the warnings have files then.
     """
 
-    def __init__(self, path: Path, task: Task, *, cells: bool, measures: bool = True) -> None:
+    def __init__(self, path: Path, task: Task, *, cells: bool, measures: bool = True, warns: bool = False) -> None:
         self.path, self.files = path, ClassFiles(path, task)
         self.cells = CellFiles(path, measures=measures) if cells else None
+        self.warnings = WarningFiles(path) if warns and not cells else None
 
     def require_same(self, **origin: object) -> None:
         """Notes where the masks come from. Earlier results in the folder must have the same origin.
@@ -101,8 +104,9 @@ class PredictionFolder:
         return self.path / "overlays" / f"{image_id}.png"
 
     def is_done(self, image_id: str) -> bool:
-        cells = [] if self.cells is None else self.cells.paths(image_id)
-        return all(path.exists() for path in [*self.files.paths(image_id), *cells, self._overlay(image_id)])
+        parts = [part for part in (self.files, self.cells, self.warnings) if part is not None]
+        paths = [self._overlay(image_id), *(path for part in parts for path in part.paths(image_id))]
+        return all(path.exists() for path in paths)
 
     def write(
         self,
@@ -111,6 +115,7 @@ class PredictionFolder:
         prediction: Prediction,
         *,
         measured: MeasuredImage | None = None,
+        warnings: Sequence[str] = (),
         step: int = 1,
     ) -> None:
         """Writes the results of one image.
@@ -118,31 +123,33 @@ class PredictionFolder:
         Args:
             image: [h, w, C] uint8, every `step`-th pixel of the image along both sides; the overlay has this size.
             measured: the pixels as the file holds them, for the intensities of cells; None measures none.
+            warnings: about the image, for its row in images.csv.
         """
         self.files.write(image_id, prediction.masks)
         overlay, drawn = stretched(image), prediction.masks[self.files.channels, ::step, ::step]
         thickness = 1 + max(image.shape) // 1500
         if self.cells is not None:
-            self.cells.write(image_id, prediction.objects, measured)
+            self.cells.write(image_id, prediction.objects, measured, warnings)
             labels = prediction.objects.labels[::step, ::step]
             draw_cells(overlay, labels, class_colours(COLOURS), thickness=thickness)
         else:
             colours = class_colours(len(drawn)) if len(drawn) > 1 else [PREDICTION]
             for mask, colour in zip(drawn, colours, strict=True):
                 draw_contours(overlay, mask, colour, thickness=thickness)
+        if self.warnings is not None:
+            self.warnings.write(image_id, prediction.masks.shape[1:], warnings)
         write_bytes(self._overlay(image_id), encode_png(overlay))
 
     def write_summary(self, ids: Sequence[str]) -> int | None:
-        """Writes images.csv and cells.csv for those of these images that are done.
+        """Writes images.csv and, with cells, cells.csv for those of these images that are done.
 
         Several processes may do this. The last one to write lists everything, because each looks again after writing.
 
         Returns:
             The number of their cells; None if the task has none.
         """
-        if self.cells is None:
-            return None
-        listed = None
-        while listed != (done := [image_id for image_id in ids if self.is_done(image_id)]):
-            listed, cells = done, self.cells.write_summary(done)
-        return cells
+        tables = self.warnings if self.cells is None else self.cells
+        listed = found = None
+        while tables is not None and listed != (done := [image_id for image_id in ids if self.is_done(image_id)]):
+            listed, found = done, tables.write_summary(done)
+        return found

@@ -9,15 +9,16 @@ import numpy as np
 import torch
 
 from images.image_reader import ImageFile
-from images.pixel_size import pixel_size_of
+from images.pixel_size import PixelSize, pixel_size_of
 from images.regions import size_of_regions
 from inference.files.outputs import PredictionFolder
 from inference.measurements.measuring import MeasuredImage
 from inference.pipeline.large import predict_large
 from inference.pipeline.stages import Stages, Threads
-from inference.prediction import Computed, Inputs
+from inference.prediction import Computed, Inputs, Prediction
 from inference.predictor import ImagePredictor
 from inference.tiling import PIXELS_PER_BATCH
+from inference.warnings.comparing import Comparison, of_array
 
 # One thread computes a batch on a CPU. Measured for a UNet of half width: at 96×96, three images in a batch take 10 %
 # less time than one by one, and at 256×256, batches take more time.
@@ -47,6 +48,7 @@ class PredictionStages(Stages[ImageFile, ImageItem, Computed]):
     Args:
         threshold: see `ImagePredictor.__call__`.
         pixel_size: µm per pixel, which wins against that of the files.
+        comparison: with the training images; None compares nothing.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class PredictionStages(Stages[ImageFile, ImageItem, Computed]):
         *,
         threshold: float | None,
         pixel_size: float | None = None,
+        comparison: Comparison | None = None,
     ) -> None:
         self.predictor, self.folder, self.threshold = predictor, folder, threshold
-        self.pixel_size = pixel_size
+        self.pixel_size, self.comparison = pixel_size, comparison
         self.on_cpu = all(member.runtime.device.type == "cpu" for member in predictor.members)
         for member in predictor.members:
             assert member.folded is not None  # it is made here, before threads share it
@@ -101,15 +104,27 @@ class PredictionStages(Stages[ImageFile, ImageItem, Computed]):
         return self.predictor.computed_together(inputs, sizes, threshold=self.threshold)
 
     def write(self, item: ImageItem, computed: Computed) -> None:
-        image = self.predictor.reader.convert(item.image)
+        image, prediction = self.predictor.reader.convert(item.image), self.predictor.decoded(computed)
+        size, warning = pixel_size_of(item.file.path, given=self.pixel_size)
         measured = None
         if self.folder.cells is not None:
-            measured = MeasuredImage.of_array(item.image, *pixel_size_of(item.file.path, given=self.pixel_size))
-        self.folder.write(item.file.id, image, self.predictor.decoded(computed), measured=measured)
+            measured = MeasuredImage.of_array(item.image, size, warning)
+        warnings = self.warnings(item.image, image, prediction, size)
+        self.folder.write(item.file.id, image, prediction, measured=measured, warnings=warnings)
+
+    def warnings(
+        self, stored: np.ndarray, image: np.ndarray, prediction: Prediction, size: PixelSize | None
+    ) -> list[str]:
+        """Returns how an image differs from those of the training; see `Comparison.warnings`."""
+        if self.comparison is None:
+            return []
+        areas = None if prediction.objects is None else np.bincount(prediction.objects.labels.ravel())[1:]
+        masks = prediction.masks[self.predictor.task.drawn]
+        return self.comparison.warnings(of_array(stored), of_array(image), masks, areas=areas, pixel_size=size)
 
     def handle_alone(self, item: ImageItem) -> None:
         image = item.file if item.image is None else item.image
-        size = (None, "") if self.folder.cells is None else pixel_size_of(item.file.path, given=self.pixel_size)
+        size = pixel_size_of(item.file.path, given=self.pixel_size)
         predict_large(
             self.predictor,
             image,
@@ -118,4 +133,5 @@ class PredictionStages(Stages[ImageFile, ImageItem, Computed]):
             shape=item.size,
             threshold=self.threshold,
             pixel_size=size,
+            comparison=self.comparison,
         )

@@ -35,9 +35,9 @@ def decodes(monkeypatch):
     """A list that gets the image of each sample that is decoded."""
     decoded, read = [], Samples._decoded
 
-    def counted(self, index):
+    def counted(self, index, **how):
         decoded.append(self.samples[index].image.name)
-        return read(self, index)
+        return read(self, index, **how)
 
     monkeypatch.setattr(Samples, "_decoded", counted)
     return decoded
@@ -137,8 +137,8 @@ def test_a_damaged_entry_is_decoded_and_written_anew(store_of, tmp_path, decodes
 def test_a_file_that_changes_while_it_is_decoded_is_not_stored(store_of, folder, tmp_path, monkeypatch):
     read = Samples._decoded
 
-    def slow(self, index):
-        sample = read(self, index)
+    def slow(self, index, **how):
+        sample = read(self, index, **how)
         cv2.imwrite(str(self.samples[index].image), np.zeros((32, 32, 3), np.uint8))
         return sample
 
@@ -204,7 +204,8 @@ def test_processes_and_threads_share_a_folder(store_of, folder, tmp_path):
 def test_a_folder_as_an_image_is_not_stored(store_of, folder, tmp_path, monkeypatch):
     """A Zarr image is a folder, whose content has no single digest."""
     (tmp_path / "zarr").mkdir()
-    monkeypatch.setattr(Samples, "_decoded", lambda self, index: (np.zeros((2, 2, 3), np.uint8),) * 2 + ((2, 2),))
+    decoded = (*(np.zeros((2, 2, 3), np.uint8),) * 2, (2, 2), None)
+    monkeypatch.setattr(Samples, "_decoded", lambda self, index, **how: decoded)
     samples = store_of(samples=(replace(folder.samples[0], image=tmp_path / "zarr"),))
     assert samples[0][0].shape == (2, 2, 3)
     assert entries(tmp_path) == []

@@ -66,7 +66,8 @@ def digest(run: Path) -> str:
     found = hashlib.sha256((run / "log.csv").read_bytes())
     for name in ("last.pth", "best.pth"):
         state = torch.load(run / name, weights_only=True)
-        for key in ("epoch", "history", "progress", "model", "average", "optimizer", "scheduler", "scaling"):
+        keys = ("epoch", "history", "progress", "model", "average", "optimizer", "scheduler", "scaling", "statistics")
+        for key in keys:
             _add(found, state.get(key))
     return found.hexdigest()
 

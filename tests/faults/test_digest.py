@@ -14,6 +14,7 @@ STATE = {
     "optimizer": {"state": {0: {"step": 1.0}}},
     "scheduler": {"lr": 0.1},
     "scaling": {"scale": 2.0},
+    "statistics": {"values": torch.tensor([1.0, float("nan")])},
 }
 
 
@@ -38,6 +39,8 @@ def one_bit(tensor):
         {"history": [{"lr": 0.1 + 2**-55}]},
         {"epoch": 3},
         {"scaling": {"scale": 4.0}},
+        {"statistics": {"values": torch.tensor([2.0, float("nan")])}},
+        {"statistics": None},
     ],
 )
 def test_the_digest_of_a_run_sees_one_bit(tmp_path, change):

@@ -101,20 +101,28 @@ def history_of(count):
     return history
 
 
-def test_a_new_picture_is_drawn_only_if_the_last_is_old(tmp_path, monkeypatch):
+def test_every_epoch_has_a_picture_unless_it_takes_more_than_a_fiftieth_of_the_time(tmp_path, monkeypatch):
     clock, drawn = [0.0], []
     monkeypatch.setattr(curves.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(curves, "draw_curves", lambda rows, **_: drawn.append(len(rows)) or b"picture")
+
+    def draw(rows, **_):
+        drawn.append(len(rows))
+        clock[0] += 0.2  # seconds: the next one may come after 10 s
+        return b"picture"
+
+    monkeypatch.setattr(curves, "draw_curves", draw)
     file = CurveFile(tmp_path / "curves.png")
-    for epoch, now in enumerate([10, 29, 31, 40, 62], 1):
+    for epoch, now in enumerate([1, 5, 11, 12, 21, 22, 33, 44], 1):
         clock[0] = now
         file.after_epoch(history_of(epoch))
-    assert drawn == [3, 5]
-    file.write(history_of(6))  # the end of the training
-    assert drawn == [3, 5, 6]
+    assert drawn == [1, 4, 7, 8]  # epochs of 11 s have a picture each
+    file.finish(history_of(8))  # the picture is there
+    assert drawn == [1, 4, 7, 8]
+    file.finish(history_of(9))
+    assert drawn[-1] == 9
     assert (tmp_path / "curves.png").read_bytes() == b"picture"
-    file.write(History())  # a training of no epoch
-    assert drawn == [3, 5, 6]
+    CurveFile(tmp_path / "none.png").finish(History())  # a training of no epoch
+    assert drawn[-1] == 9
 
 
 @pytest.mark.parametrize("error", [ImportError("No module named 'matplotlib'"), MemoryError(), ValueError("a\nb")])
@@ -124,8 +132,8 @@ def test_a_failure_is_one_line_and_is_not_tried_again(tmp_path, monkeypatch, cap
 
     monkeypatch.setattr(curves, "draw_curves", fail)
     file = CurveFile(tmp_path / "curves.png")
-    file.write(history_of(2))
-    file.write(history_of(3))
+    file.finish(history_of(2))
+    file.finish(history_of(3))
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     assert out.startswith("curves  curves.png cannot be drawn (")
@@ -134,7 +142,7 @@ def test_a_failure_is_one_line_and_is_not_tried_again(tmp_path, monkeypatch, cap
 
 def test_a_disk_that_cannot_be_written_costs_no_training(tmp_path, capsys):
     (tmp_path / "run").write_text("a file where the folder should be")
-    CurveFile(tmp_path / "run" / "curves.png").write(history_of(2))
+    CurveFile(tmp_path / "run" / "curves.png").finish(history_of(2))
     assert "cannot be drawn" in capsys.readouterr().out
 
 
@@ -157,9 +165,8 @@ def test_a_training_draws_at_its_end_and_a_resumed_one_draws_again(run_main, sma
 @pytest.mark.parametrize("requested", [None, signal.SIGTERM])
 def test_epochs_draw_and_a_stop_does_not_wait_for_a_picture(requested):
     done = []
-    run = SimpleNamespace(
-        path="run", save=lambda *_, **__: done.append("saved"), curves=SimpleNamespace(after_epoch=done.append)
-    )
+    run = SimpleNamespace(path="run", save=lambda *_, **__: done.append("saved"))
+    logs = [SimpleNamespace(after_epoch=done.append)]
     training = SimpleNamespace(
         ranks=ALONE,
         guard=SimpleNamespace(settle=lambda: None),
@@ -168,7 +175,7 @@ def test_epochs_draw_and_a_stop_does_not_wait_for_a_picture(requested):
         state_dict=lambda later_ranks: {},
     )
     stop = SimpleNamespace(requested=requested, check=lambda where: done.append("stopped"))
-    Checkpoints(run, training, stop, constants={}, minutes=10).after_epoch()
+    Checkpoints(run, training, stop, logs, constants={}, minutes=10).after_epoch()
     assert done == (["saved", training.history] if requested is None else ["saved", "stopped"])
 
 

@@ -1,0 +1,1 @@
+"""How an image differs from those that a run was trained with."""
