@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from images.reading import read_image
-from report.charts import histogram, spread
+from report.charts import histogram, rounded, spread
 from report.measured import EDGE, INTENSITY, MEASURED, measured_cells
 from report.page import write_page
 from report.pictures import data_uri, thumbnail
@@ -80,10 +80,10 @@ def write_prediction_page(folder: Path) -> int:
         page_path(folder),
         "prediction.html",
         name=shown(folder.resolve().name),
-        origin=origin,
+        origin={name: _words(value) for name, value in origin.items()},
         images=len(rows) or len(overlays),
         counts=numbers,
-        median_area=float(np.median(measured["area"])) if len(measured.get("area", ())) else None,
+        median_area=rounded(np.median(measured["area"])) if len(measured.get("area", ())) else None,
         confidence=float(np.mean(measured["confidence"])) if len(measured.get("confidence", ())) else None,
         warnings=warnings_of(rows, measured, without_results=sorted(set(sources) - set(overlays))),
         plots=_plots(numbers, measured),
@@ -128,7 +128,7 @@ def warnings_of(
         f"{{}} with a mean confidence below {LOW_CONFIDENCE}": [
             name for name, value in sure.items() if value is not None and value < LOW_CONFIDENCE
         ],
-        f"{{}} with a median area below half or above twice the usual {usual:g} pixels": [
+        f"{{}} with a median area below half or above twice the usual {rounded(usual)} pixels": [
             name for name, area in areas.items() if area is not None and not usual / 2 <= area <= 2 * usual
         ],
         "{} with a warning in images.csv": [
@@ -136,7 +136,7 @@ def warnings_of(
         ],
     }
     found = [
-        f"{case.format('1 image' if len(names) == 1 else f'{len(names)} images')}: {_listed(names)}."
+        f"{case.format('1 image' if len(names) == 1 else f'{len(names):,} images')}: {_listed(names)}."
         for case, names in cases.items()
         if names
     ]
@@ -149,15 +149,23 @@ def warnings_of(
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(shown(name) for name in names[:NAMED]) + more
 
 
-def _plots(counts: np.ndarray, measured: dict[str, np.ndarray]) -> list[Markup]:
+def _words(value: object) -> str:
+    """Writes a value of prediction.yaml as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {inner}" for name, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _plots(counts: np.ndarray, measured: dict[str, np.ndarray]) -> list[tuple[str, Markup]]:
+    """Returns the title and the plot of each distribution."""
     plots = []
     if len(counts):
         title, label = "Cells in each image", "cells in the image"
-        plots.append(histogram("cells", counts, title=title, label=label, counted="images"))
+        plots.append((title, histogram("cells", counts, title=title, label=label, counted="images")))
     known = {column: words for column, words in MEASURED.items() if column in measured}
     intensities = sorted(column for column in measured if column.startswith(INTENSITY))
     for column in intensities:
@@ -165,7 +173,8 @@ def _plots(counts: np.ndarray, measured: dict[str, np.ndarray]) -> list[Markup]:
         where = f" in channel {channel}" if channel.isalnum() else ""
         known[column] = (f"Mean intensity of the cells{where}", f"mean intensity{where}, in the units of the file")
     for place, (column, (title, label)) in enumerate(known.items()):
-        plots.append(histogram(f"cells-{place}", measured[column], title=title, label=label, counted="cells"))
+        svg = histogram(f"cells-{place}", measured[column], title=title, label=label, counted="cells")
+        plots.append((title, svg))
     return plots
 
 

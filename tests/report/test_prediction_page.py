@@ -22,7 +22,7 @@ def test_the_page_has_the_numbers_of_the_folder(tmp_path, run_main):
     text = (folder / "report.html").read_text("utf-8")
     assert faults_of(text) == []
     shown = Page(text).text
-    assert "images 3 cells 3 cells per image 1.0 0 to 2 median area 100 pixels confidence 0.900" in shown
+    assert "images 3 cells 3 cells per image 1.0 0 to 2 median area 100 pixels confidence 0.900 mean" in shown
     assert "1 image without a cell: a." in shown
     assert "1 image without results: they could not be read, or the prediction was stopped: unread." in shown
     assert f"{EVIL} 1 cells" in shown
@@ -107,10 +107,10 @@ def test_ten_thousand_images_stay_below_five_megabytes_and_it_says_what_it_shows
     assert run_main(command, folder)[0] == 0
     assert (folder / "report.html").stat().st_size < 5e6
     shown = Page((folder / "report.html").read_text("utf-8")).text
-    assert "images 10000" in shown
+    assert "images 10,000" in shown
     assert "of 4,995,000 cells, from 1,000 of 10,000 images, evenly spread" in shown
     assert "These are 1,000 of 10,000 images: first those with warnings" in shown
-    assert "60 of 10000 images, evenly spread" in shown
+    assert "60 of 10,000 images, evenly spread" in shown
 
 
 @pytest.mark.slow
