@@ -10,6 +10,7 @@ python predict.py --run pretrained/nuclei --input folder --out outputs/folder
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import typing
 from collections.abc import Sequence
@@ -20,8 +21,10 @@ from pathlib import Path
 from inference.other_tools.formats import FORMATS as EXPORTS
 from inference.other_tools.formats import HELP as EXPORT_HELP
 from inference.other_tools.formats import require_packages
-from system.command_line import fraction, micrometres
+from report.drawing import draw_page
+from system.command_line import fraction, micrometres, output_folder
 from system.errors import DataError, leave, run_script
+from system.names import shown
 
 if typing.TYPE_CHECKING:
     from engine.distributed import Ranks
@@ -34,14 +37,15 @@ if typing.TYPE_CHECKING:
 def main() -> None:
     parser = argparse.ArgumentParser(
         description="Writes OUT/masks/<class>/<id>.png and OUT/overlays/<id>.png. If the task of the run has cells, it "
-        "also writes OUT/labels/<id>.tif, OUT/cells.csv with a row for each cell, and OUT/images.csv. The id of an "
-        "image is its path below the input folder, without the extension."
+        "also writes OUT/labels/<id>.tif, OUT/cells.csv with a row for each cell, and OUT/images.csv. OUT/report.html "
+        "shows all of it on one page. The id of an image is its path below the input folder, without the extension."
     )
     run_help = "run folder, such as outputs/demo, or ready model; the maps of several are averaged"
     parser.add_argument("--run", type=Path, nargs="+", required=True, help=run_help)
     input_help = "images, folders (with all their subfolders) or patterns"
     parser.add_argument("--input", nargs="+", required=True, help=input_help)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results; a rerun does what is missing")
+    out_help = "folder of the results; a rerun does what is missing"
+    parser.add_argument("--out", type=output_folder, required=True, help=out_help)
     threshold_help = "a pixel belongs to a class above this probability (default: 0.5); multiclass runs have none"
     parser.add_argument("--threshold", type=partial(fraction, option="--threshold"), help=threshold_help)
     depth_help = "prune a UNet++ with deep supervision to this many levels, which is faster"
@@ -56,6 +60,7 @@ def main() -> None:
     parser.add_argument("--pixel-size", type=partial(micrometres, option="--pixel-size"), metavar="UM", help=size_help)
     export_help = f"also write the cells for other tools: {EXPORT_HELP}"
     parser.add_argument("--export", nargs="+", choices=EXPORTS, default=[], metavar="FORMAT", help=export_help)
+    parser.add_argument("--no-report", action="store_true", help="do not draw OUT/report.html")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     given = parser.parse_args()
     predict(
@@ -69,6 +74,8 @@ def main() -> None:
         measure=given.measure,
         pixel_size=given.pixel_size,
         export=given.export,
+        page=not given.no_report,
+        command=shlex.join(["python", "predict.py", *sys.argv[1:]]),
     )
 
 
@@ -84,8 +91,14 @@ def predict(
     measure: bool | None = None,
     pixel_size: float | None = None,
     export: Sequence[str] = (),
+    page: bool = True,
+    command: str = "",
 ) -> None:
     """Predicts every image that `inputs` name and that has no results in `out` yet.
+
+    Args:
+        page: whether report.html is drawn at the end; among several processes the last one to end draws it.
+        command: the command line, which is noted for people.
 
     Raises:
         ConfigError: there is nothing to predict; there is no such plane; two images have the same id (see
@@ -127,7 +140,7 @@ def predict(
     options |= {} if plane is None else {"plane": plane}
     options |= {} if pixel_size is None else {"pixel_size": pixel_size}
     folder.require_same(**origin_of(runs, predictor), threshold=threshold, **options)
-    folder.note_exports(export)
+    folder.note(exports=export, command=shown(command))
     folder.claim(images)
     share = Share(images, folder, ranks, is_finished=exports.is_done)
     if ranks.is_first:
@@ -142,7 +155,7 @@ def predict(
     cells = folder.write_summary([image.id for image in images])
     for sentence in predictor.reader.conversions(len(share.missing) - len(failures)):
         print(f"read    {sentence}")
-    print(f"wrote   the results of {len(share.missing) - len(failures)} images to {out}", flush=True)
+    print(f"wrote   the results of {len(share.missing) - len(failures)} images to {shown(str(out))}", flush=True)
     failures |= write_exports(exports, share.images, ranks)
     everyones = share.failures_of_all(failures)
     if everyones is None:  # another process will fail for all of them; torchrun would end it if this one failed now
@@ -151,15 +164,24 @@ def predict(
         return
     unwritten = exports.write_whole([image for image in images if image not in everyones])
     if cells is not None:
-        print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {out / 'images.csv'}")
+        print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {shown(str(out / 'images.csv'))}")
     print_warned(out / "images.csv" if warns else None, runs[0])
     if found.truth:
         print(found.truth_line(), flush=True)
     if found.skipped:
         print(found.skipped_line(), flush=True)
+    if page:
+        draw_page(out, partial(prediction_page, out))
     if problems := [*map(str, found.refused), *everyones.values(), *unwritten]:
         named = len(images) + len(found.refused)
         raise DataError("\n  ".join([f"{len(problems)} of {named} images could not be used:", *problems]))
+
+
+def prediction_page(out: Path) -> tuple[Path, int]:
+    """Writes the page of the results, and returns its path and its size in bytes."""
+    from report.prediction_page import page_path, write_prediction_page
+
+    return page_path(out), write_prediction_page(out)
 
 
 def write_exports(exports: PredictionExports, images: Sequence[ImageFile], ranks: Ranks) -> dict[ImageFile, str]:

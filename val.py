@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from report.drawing import draw_page
 from system.command_line import fraction
 from system.errors import ConfigError, DataError, run_script
 
@@ -155,7 +156,7 @@ def validate(
         print("        the decoding was tuned on images that are scored here, so these scores are too high")
     print(f"wrote   {place.path / part}: {', '.join(report.contents)}", flush=True)
     if page:
-        draw_page(place.path, samples, part=part)
+        draw_page(place.path, partial(run_page, place.path, samples, part))
     return place.path / part
 
 
@@ -173,16 +174,11 @@ def print_scores(network_size: SegmentationCounts, report: ScoreReport) -> None:
         print(report.cells_line())
 
 
-def draw_page(run: Path, samples: Samples, *, part: str) -> None:
-    """Draws the page of the results, and prints one line. It never fails, because the scores are written already."""
-    try:
-        from report.run_page import page_path, write_run_page
+def run_page(run: Path, samples: Samples, part: str) -> tuple[Path, int]:
+    """Writes the page of the results, and returns its path and its size in bytes."""
+    from report.run_page import page_path, write_run_page
 
-        size = write_run_page(run, samples, part=part)
-        print(f"page    {page_path(run, part)}, {size / 1e6:.1f} MB")
-    except Exception as error:  # matplotlib or jinja2 may be absent or broken, and the disk may be full
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        print(f"page    report.html cannot be drawn ({reason}); python -m report {run} tries again")
+    return page_path(run, part), write_run_page(run, samples, part=part)
 
 
 def environment_of(runtime: Runtime) -> dict[str, object]:

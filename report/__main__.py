@@ -37,17 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", choices=("val", "train", "test", "all"), default="val", help=split_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)
-    if (options.folder / PREDICTION).is_file():
-        from report.prediction_page import write_prediction_page
-
-        path, size = options.folder / "report.html", write_prediction_page(options.folder)
-    elif (options.folder / "config.yaml").is_file():
+    if (options.folder / "config.yaml").is_file():
         from report.run_page import page_path, write_run_page
 
         results = options.folder / options.split
         samples = samples_of(options.folder, options.split) if (results / "summary.json").is_file() else None
         path = page_path(options.folder, options.split)
         size = write_run_page(options.folder, samples, part=options.split)
+    elif (options.folder / PREDICTION).is_file():
+        from report.prediction_page import write_prediction_page
+
+        path, size = options.folder / "report.html", write_prediction_page(options.folder)
     else:
         raise ConfigError(
             f"{options.folder}: neither a run folder, which has config.yaml, nor a folder of predict.py, which has "

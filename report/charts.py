@@ -175,18 +175,27 @@ def histogram(name: str, values: np.ndarray, *, title: str, label: str, counted:
     median, whole = float(np.median(values)), np.all(values == np.round(values))
     high = 2 * np.percentile(values, 99.5)
     inside = values[values <= high] if high > 0 else values  # a few giants would leave one bar for all others
-    label += f" ({len(values) - len(inside)} above {high:.4g} are not drawn)" if len(inside) < len(values) else ""
+    label += (
+        f" ({len(values) - len(inside):,} above {rounded(high)} are not drawn)" if len(inside) < len(values) else ""
+    )
 
     def plot(axes: Axes) -> None:
         bins = np.arange(inside.min() - 0.5, inside.max() + 1) if whole and np.ptp(inside) < 30 else 30
         axes.hist(inside, bins=bins, color=BLUE, rwidth=0.92)
-        axes.axvline(median, color=ORANGE, linewidth=1.6, linestyle="--", label=f"median {median:.4g}")
+        axes.axvline(median, color=ORANGE, linewidth=1.6, linestyle="--", label=f"median {rounded(median)}")
         axes.set(xlabel=label, ylabel=counted)
+        axes.locator_params(axis="x", nbins=6)  # more labels of 16-bit intensities would lie on each other
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.legend(loc="best")
 
-    text = f"{len(values)} values from {values.min():.4g} to {values.max():.4g}, with the median {median:.4g}."
+    low, high = rounded(values.min()), rounded(values.max())
+    text = f"{len(values):,} values from {low} to {high}, with the median {rounded(median)}."
     return draw(name, title=title, description=text, plot=plot)
+
+
+def rounded(value: float) -> str:
+    """Writes a number with four digits as people read it: 13040.2 → "13,040", and 0.95523 → "0.9552"."""
+    return f"{float(f'{value:.4g}'):,.10g}"
 
 
 def spread(total: int, most: int) -> list[int]:

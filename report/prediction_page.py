@@ -1,8 +1,9 @@
-"""Writes the page of a folder of predictions: `<folder>/report.html`."""
+"""Writes the page of a folder of predictions, see `page_path`."""
 
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,16 @@ import numpy as np
 from markupsafe import Markup
 
 from images.reading import read_image
-from report.charts import histogram, spread
+from report.charts import histogram, rounded, spread
+from report.measured import EDGE, INTENSITY, MEASURED, measured_cells
 from report.page import write_page
 from report.pictures import data_uri, thumbnail
-from report.tables import Column, Row, make_table, number, read_rows
+from report.tables import MAX_ROWS, Column, Row, make_table, number, read_rows
 from system.errors import ReportedError
 from system.names import shown
 from system.yaml_file import read_yaml
 
 GALLERY, SIDE = 60, 300  # pictures, and the longer side of each in pixels
-TABLES = 1000  # of cells, that the distributions are made of
 LOW_CONFIDENCE = 0.7
 NAMED = 5  # images that a warning names
 COLUMNS = (
@@ -35,13 +36,8 @@ COLUMNS = (
     Column("width", "width", 0),
     Column("warnings", "warnings"),
 )
-# Column of the tables of cells → title of its distribution, and label with the unit. Others begin with INTENSITY.
-MEASURED = {
-    "area": ("Area of the cells", "area in pixels"),
-    "area_um2": ("Area of the cells in µm²", "area in µm²"),
-    "confidence": ("Confidence of the cells", "confidence"),
-}
-INTENSITY = "intensity_mean"
+FILTERS = {"cells": "with cells", "warnings": "with warnings"}
+CHOSEN = "first those with warnings, then others, evenly spread; images.csv has all of them"
 
 
 @dataclass(frozen=True)
@@ -54,48 +50,63 @@ class Picture:
     size: tuple[int, int]
 
 
-def write_prediction_page(folder: Path) -> int:
-    """Writes report.html of a folder that predict.py has written, and returns its size in bytes.
+def page_path(folder: Path) -> Path:
+    """Returns the path of the page: report.html, or another name in a run folder, whose report.html is its own page."""
+    return folder / ("report_prediction.html" if (folder / "config.yaml").exists() else "report.html")
 
-    Distributions and warnings need cells; the page of a run without cells has the gallery only.
+
+def write_prediction_page(folder: Path) -> int:
+    """Writes the page of a folder that predict.py has written, and returns its size in bytes.
+
+    Distributions and warnings need cells; the page of a run without cells has the gallery only. Of many images and
+    cells it shows a sample, and says so, so that its size and its time are bounded.
 
     Raises:
         ConfigError: prediction.yaml cannot be read.
         DiskError: the page cannot be written.
     """
     origin = read_yaml(folder / "prediction.yaml")
+    origin = dict(origin) if isinstance(origin, dict) else {"prediction.yaml": origin}
     rows, sources = read_rows(folder / "images.csv"), _sources(folder / "sources.csv")
     overlays = {path.relative_to(folder / "overlays").with_suffix("").as_posix(): path for path in _overlays(folder)}
-    measured = measurements(folder, [row["image"] for row in rows])
-    counts = np.array([int(row["cells"]) for row in rows if row.get("cells", "").isdigit()])
+    counts = {row["image"]: int(row["cells"]) for row in rows if row.get("cells", "").isdigit()}
+    sample = measured_cells(folder, counts)
+    measured, numbers = sample.columns, np.array(list(counts.values()), int)
+    table = make_table(
+        "The images, from images.csv", COLUMNS, table_rows(rows), filters=FILTERS, chosen=CHOSEN, total=len(rows)
+    )
+    command = origin.pop("command", None)
     return write_page(
-        folder / "report.html",
+        page_path(folder),
         "prediction.html",
         name=shown(folder.resolve().name),
-        origin=origin if isinstance(origin, dict) else {"prediction.yaml": origin},
+        origin={name: _words(value) for name, value in origin.items()},
         images=len(rows) or len(overlays),
-        counts=counts,
-        median_area=float(np.median(measured["area"])) if len(measured.get("area", ())) else None,
+        counts=numbers,
+        median_area=rounded(np.median(measured["area"])) if len(measured.get("area", ())) else None,
         confidence=float(np.mean(measured["confidence"])) if len(measured.get("confidence", ())) else None,
         warnings=warnings_of(rows, measured, without_results=sorted(set(sources) - set(overlays))),
-        plots=_plots(counts, measured),
-        measured_images=min(len(rows), TABLES),
+        plots=_plots(numbers, measured),
+        sample=sample.sample_line(),
         gallery=_gallery(overlays, rows),
-        table=make_table("The images, from images.csv", COLUMNS, rows, filters={"cells": "with cells"}),
-        command=f"python -m report {shown(str(folder))}",
+        table=table,
+        commands={
+            "these results": command,
+            "this page": shown(shlex.join(["python", "-m", "report", str(folder)])),
+        },
     )
 
 
-def measurements(folder: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Returns the finite values of each measured column, of at most `TABLES` images that are evenly spread."""
-    found: dict[str, list[float]] = {}
-    for place in spread(len(names), TABLES):
-        for row in read_rows(folder / "cells" / f"{_file_name(names[place])}.csv"):
-            for column, text in row.items():
-                wanted = column in MEASURED or column.startswith(INTENSITY) or column == "touches_edge"
-                if wanted and (value := number(text)) is not None:
-                    found.setdefault(column, []).append(value)
-    return {column: np.array(values) for column, values in found.items()}
+def table_rows(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows of the table: all, or `MAX_ROWS` of them, first those with warnings, then others as they are.
+
+    The others are evenly spread over the images.
+    """
+    if len(rows) <= MAX_ROWS:
+        return list(rows)
+    with_warnings = [row for row in rows if row.get("warnings")][:MAX_ROWS]
+    others = [row for row in rows if not row.get("warnings")]
+    return with_warnings + [others[place] for place in spread(len(others), MAX_ROWS - len(with_warnings))]
 
 
 def warnings_of(
@@ -117,7 +128,7 @@ def warnings_of(
         f"{{}} with a mean confidence below {LOW_CONFIDENCE}": [
             name for name, value in sure.items() if value is not None and value < LOW_CONFIDENCE
         ],
-        f"{{}} with a median area below half or above twice the usual {usual:g} pixels": [
+        f"{{}} with a median area below half or above twice the usual {rounded(usual)} pixels": [
             name for name, area in areas.items() if area is not None and not usual / 2 <= area <= 2 * usual
         ],
         "{} with a warning in images.csv": [
@@ -125,11 +136,11 @@ def warnings_of(
         ],
     }
     found = [
-        f"{case.format('1 image' if len(names) == 1 else f'{len(names)} images')}: {_listed(names)}."
+        f"{case.format('1 image' if len(names) == 1 else f'{len(names):,} images')}: {_listed(names)}."
         for case, names in cases.items()
         if names
     ]
-    edges = measured.get("touches_edge")
+    edges = measured.get(EDGE)
     if edges is not None and len(edges) and edges.mean() > 0.1:
         found.append(
             f"{edges.mean():.0%} of the cells touch the edge of their image, so that their areas are too small."
@@ -138,15 +149,23 @@ def warnings_of(
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(shown(name) for name in names[:NAMED]) + more
 
 
-def _plots(counts: np.ndarray, measured: dict[str, np.ndarray]) -> list[Markup]:
+def _words(value: object) -> str:
+    """Writes a value of prediction.yaml as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {inner}" for name, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _plots(counts: np.ndarray, measured: dict[str, np.ndarray]) -> list[tuple[str, Markup]]:
+    """Returns the title and the plot of each distribution."""
     plots = []
     if len(counts):
         title, label = "Cells in each image", "cells in the image"
-        plots.append(histogram("cells", counts, title=title, label=label, counted="images"))
+        plots.append((title, histogram("cells", counts, title=title, label=label, counted="images")))
     known = {column: words for column, words in MEASURED.items() if column in measured}
     intensities = sorted(column for column in measured if column.startswith(INTENSITY))
     for column in intensities:
@@ -154,13 +173,14 @@ def _plots(counts: np.ndarray, measured: dict[str, np.ndarray]) -> list[Markup]:
         where = f" in channel {channel}" if channel.isalnum() else ""
         known[column] = (f"Mean intensity of the cells{where}", f"mean intensity{where}, in the units of the file")
     for place, (column, (title, label)) in enumerate(known.items()):
-        plots.append(histogram(f"cells-{place}", measured[column], title=title, label=label, counted="cells"))
+        svg = histogram(f"cells-{place}", measured[column], title=title, label=label, counted="cells")
+        plots.append((title, svg))
     return plots
 
 
 def _gallery(overlays: dict[str, Path], rows: Sequence[Row]) -> list[Picture]:
     """Returns at most `GALLERY` pictures, evenly spread over the images. A picture that cannot be read is left out."""
-    cells = {_file_name(row["image"]): row.get("cells", "") for row in rows}
+    cells = {row["image"]: row.get("cells", "") for row in rows}
     names, pictures = sorted(overlays), []
     for place in spread(len(names), GALLERY):
         try:
@@ -182,8 +202,3 @@ def _sources(path: Path) -> list[str]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return [row[0] for row in csv.reader(file) if row]
-
-
-def _file_name(name: str) -> str:
-    """Returns the id that names the files of an image. Tables write an apostrophe before some, for spreadsheets."""
-    return name.removeprefix("'")

@@ -93,7 +93,9 @@ def write_run_page(run: Path, samples: ScoredSamples | None, *, part: str = "val
         counts=_count_plots(rows),
         plots=_score_plots(results, summary),
         confusion=read_rows(results / "confusion.csv"),
-        table=make_table(caption, COLUMNS, ranked, filters=FILTERS),
+        table=make_table(
+            caption, COLUMNS, ranked, filters=FILTERS, chosen=f"the worst; {part}/scores.csv has all of them"
+        ),
         decoding=", ".join(f"{name} {value}" for name, value in (summary.get("decode") or {}).items()) or "none",
         config=_text(run / "config.yaml"),
         environments=_environments(run, summary),

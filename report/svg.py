@@ -74,6 +74,9 @@ def draw(name: str, *, title: str, description: str, plot: Callable[[Axes], None
         FigureCanvasSVG(figure)
         axes = figure.add_axes((0.135, 0.165, 0.845, 0.8))  # matplotlib's search for room is slow
         plot(axes)
+        digits = max((len(label.get_text()) for label in axes.get_yticklabels()), default=0)
+        room = 0.02 * max(0, digits - 3)  # or the label of the axis would stand outside of the picture
+        axes.set_position((0.135 + room, 0.165, 0.845 - room, 0.8))
         figure.patch.set_visible(False)
         axes.patch.set_visible(False)
         file = io.StringIO()

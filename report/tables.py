@@ -8,16 +8,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from system.csv_text import unguarded
+
 MAX_ROWS = 1000  # of a table on a page
+NAMES = ("id", "image")  # columns with names of images, which are guarded against spreadsheets
 Row = dict[str, str]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Reads a CSV file with a header: one dict for each row. A file that is not there has no rows."""
+    """Reads a CSV file with a header: one dict for each row, with the true names of images.
+
+    A file that is not there has no rows.
+    """
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [{name: value or "" for name, value in row.items() if name} for row in csv.DictReader(file)]
+        rows = [{name: value or "" for name, value in row.items() if name} for row in csv.DictReader(file)]
+    return [row | {name: unguarded(row[name]) for name in NAMES if name in row} for row in rows]
 
 
 def number(text: object) -> float | None:
@@ -63,8 +70,9 @@ class Table:
 
     Attributes:
         caption: says what it shows.
-        filters: column → label, for the choice of rows where this column is above 0.
+        filters: column → label, for the choice of rows where this column is above 0, or has text.
         total: the number of rows that there are; the table may show fewer.
+        chosen: says which of them these are, if they are fewer.
     """
 
     caption: str
@@ -72,13 +80,24 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     filters: dict[int, str]
     total: int
+    chosen: str
 
 
-def make_table(caption: str, columns: Iterable[Column], rows: Sequence[Row], *, filters: dict[str, str]) -> Table:
-    """Makes the table of the columns that the rows have, with at most `MAX_ROWS` rows.
+def make_table(
+    caption: str,
+    columns: Iterable[Column],
+    rows: Sequence[Row],
+    *,
+    filters: dict[str, str],
+    chosen: str,
+    total: int | None = None,
+) -> Table:
+    """Makes the table of the columns that the rows have, with at most the first `MAX_ROWS` rows.
 
     Args:
         filters: name of a column → label, see `Table`. Columns that the rows do not have are left out.
+        chosen: says which rows come first.
+        total: the number of rows that there are, if these are some of them.
     """
     present = [column for column in columns if any(row.get(column.name) for row in rows)]
     places = {column.name: place for place, column in enumerate(present)}
@@ -87,7 +106,8 @@ def make_table(caption: str, columns: Iterable[Column], rows: Sequence[Row], *, 
         present,
         [[_cell(row.get(column.name, ""), column.digits) for column in present] for row in rows[:MAX_ROWS]],
         {places[name]: label for name, label in filters.items() if name in places},
-        len(rows),
+        len(rows) if total is None else total,
+        chosen,
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from system.errors import ConfigError
+from system.names import shown
 
 SMALLEST_PIXEL, LARGEST_PIXEL = 1e-4, 1e4  # µm: a pixel of another size is nonsense
 
@@ -36,3 +39,20 @@ def micrometres(text: str, *, option: str) -> float:
         allowed = f"a number between {SMALLEST_PIXEL:g} and {LARGEST_PIXEL:g}"
         raise ConfigError(f"{option} {text}: give the side of a pixel in µm, {allowed}")
     return value
+
+
+def output_folder(text: str) -> Path:
+    """Reads the value of --out, a folder that exists or can be made.
+
+    Raises:
+        ConfigError: a file stands in its place, or in that of a folder above it; or no folder can have this name.
+    """
+    folder = Path(text)
+    try:
+        taken = [place for place in (folder, *folder.parents) if place.exists() and not place.is_dir()]
+    except OSError as error:
+        raise ConfigError(f"--out {shown(text)}: {error.strerror}; choose another --out") from error
+    if taken:
+        place = shown(str(taken[0]))
+        raise ConfigError(f"--out {shown(text)}: {place} is a file, and results need a folder; choose another --out")
+    return folder

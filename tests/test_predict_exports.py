@@ -85,7 +85,7 @@ def test_a_rerun_writes_what_another_list_adds(run, run_main, small_set, tmp_pat
     assert (out / "geojson/B01/i0.geojson").read_bytes() == (tmp_path / "first.geojson").read_bytes()
     assert (out / "cellpose/A01/i0_cp_masks.tif").exists()
     after = stamps(out)
-    changed = {"cells.csv", "images.csv", "prediction.yaml"}
+    changed = {"cells.csv", "images.csv", "prediction.yaml", "report.html"}
     assert {name for name, time in before.items() if after[name] != time} <= changed
     assert yaml.safe_load((out / "prediction.yaml").read_text())["exports"] == ["cellpose", "geojson"]
     assert run_main(predict, *words)[0] == 0  # without formats, the folder is still the same prediction

@@ -67,8 +67,8 @@ def trained(run_main, small_config, drawn, tmp_path, geometry):
 
 
 def contents(folder):
-    """Returns {path below the folder: bytes} of all results."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".yaml"]
+    """Returns {path below the folder: bytes} of all results; the note and the page name the command."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".yaml", ".html")]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 

@@ -26,7 +26,7 @@ from tasks.task import Task
 
 COLOURS = 7  # that people can distinguish; neighbouring cells rarely have the same
 DESCRIPTION, SOURCES = "prediction.yaml", "sources.csv"
-EXPORTS = "exports"  # the key of the description that lists the formats; results do not depend on them
+EXPORTS, COMMAND = "exports", "command"  # keys of the description that results do not depend on
 
 
 class PredictionFolder:
@@ -58,17 +58,23 @@ class PredictionFolder:
             write_text(note, yaml.safe_dump(origin, sort_keys=False))
             return
         there = read_yaml(note)
-        there.pop(EXPORTS, None)
+        there = {key: value for key, value in there.items() if key not in (EXPORTS, COMMAND)}
         if there != origin:
             raise ConfigError(f"{self.path} holds masks made with {there}, not {origin}; choose another --out")
 
-    def note_exports(self, formats: Sequence[str]) -> None:
-        """Adds formats of other tools to those that are noted. Call it after `require_same`."""
-        note = self.path / DESCRIPTION
-        noted = read_yaml(note)
-        listed = sorted({*noted.get(EXPORTS, ()), *formats})
-        if listed != noted.get(EXPORTS, []):
-            write_text(note, yaml.safe_dump(noted | {EXPORTS: listed}, sort_keys=False))
+    def note(self, *, exports: Sequence[str], command: str) -> None:
+        """Adds formats of other tools to those that are noted, and notes the latest command. See `require_same` first.
+
+        Args:
+            exports: the names of the formats.
+            command: the command line that wrote the results.
+        """
+        path = self.path / DESCRIPTION
+        noted = read_yaml(path)
+        listed = sorted({*noted.get(EXPORTS, ()), *exports})
+        noting = noted | ({EXPORTS: listed} if listed else {}) | {COMMAND: command}
+        if noting != noted:
+            write_text(path, yaml.safe_dump(noting, sort_keys=False))
 
     def claim(self, images: Sequence[ImageFile]) -> None:
         """Notes in sources.csv which file each id belongs to.

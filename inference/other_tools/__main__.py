@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inference.other_tools.formats import FORMATS, HELP, require_packages
+from system.command_line import output_folder
 from system.errors import DataError, run_script
 from system.signals import StopSignals
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("labels", type=Path, nargs="+", help="label maps (TIFF or PNG), and folders of them")
     parser.add_argument("--format", nargs="+", choices=FORMATS, required=True, metavar="FORMAT", help=HELP)
     out_help = "folder of the results; a rerun writes what is missing or older than its label map"
-    parser.add_argument("--out", type=Path, required=True, help=out_help)
+    parser.add_argument("--out", type=output_folder, required=True, help=out_help)
     images_help = "folder of the images, whose files coco names (default: it names the label maps)"
     parser.add_argument("--images", type=Path, help=images_help)
     class_help = "what the cells are, for coco and geojson (default: %(default)s)"

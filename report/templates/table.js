@@ -31,13 +31,15 @@ for (const box of document.querySelectorAll(".sortable")) {
     body.append(...rows);
   };
 
+  const has = (cell) => cell.dataset.value === undefined ? cell.textContent !== "" : Number(cell.dataset.value) > 0;
+
   const filter = () => {
     const text = search.value.trim().toLowerCase();
     const place = choice ? choice.value : "";
     let shown = 0;
     for (const row of rows) {
       row.hidden = !row.cells[0].textContent.toLowerCase().includes(text) ||
-        (place !== "" && !(Number(row.cells[place].dataset.value) > 0));
+        (place !== "" && !has(row.cells[place]));
       shown += !row.hidden;
     }
     count.textContent = `${shown} of ${rows.length} images`;

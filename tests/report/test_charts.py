@@ -14,6 +14,7 @@ from report.charts import (
     calibration_plot,
     counts_plot,
     histogram,
+    rounded,
     spread,
 )
 from report.svg import COLOURS
@@ -32,6 +33,19 @@ def test_points_are_spread_evenly_and_bounded():
     assert spread(101, 3) == [0, 50, 100]
     assert spread(0, 3) == []
     assert len(spread(5000, 1000)) == 1000
+
+
+def test_numbers_are_rounded_as_people_read_them():
+    values = {13040.2: "13,040", 1234567: "1,235,000", 194.75: "194.8", 0.95523: "0.9552", 0: "0", 2: "2", -3.5: "-3.5"}
+    assert {value: rounded(value) for value in values} == values
+
+
+@pytest.mark.slow
+def test_labels_of_large_numbers_do_not_lie_on_each_other():
+    svg = histogram("mean", np.arange(3000.0, 46000), title="mean", label="mean", counted="cells")
+    labels = re.findall(r">(\d+)</text>", svg)
+    assert "40000" in labels
+    assert len([label for label in labels if len(label) > 4]) <= 6
 
 
 def plots():

@@ -5,19 +5,32 @@ These tests are skipped where there is no Chromium; on Debian `apt-get install c
 
 import pytest
 from support.browser import CHROMIUM, MISSING, Browser
+from support.predicted_folders import write_folder
 from support.scored_runs import EVIL, write_scored_run
 
+from report.prediction_page import write_prediction_page
 from report.run_page import write_run_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=MISSING)]
 NAMES = [f"image_{n}" for n in (10, 9, 2)] + [EVIL, "A01/i0", "B02/i0"]
 SHOWN = "[...document.querySelectorAll('.sortable tbody tr')].filter(r => !r.hidden).map(r => r.cells[0].textContent)"
+CHOOSE = (
+    "{const s = document.querySelector('.tools select'); s.selectedIndex = %d; s.dispatchEvent(new Event('change'))}"
+)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     write_run_page(folder, write_scored_run(folder, NAMES))
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def prediction(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("predictions") / "run"
+    measured = {"columns": ",touches_edge,intensity_mean-0,area_um2", "values": ",1,5.5,25"}
+    write_prediction_page(write_folder(folder, [*NAMES, "w" * 200], **measured))
     return folder / "report.html"
 
 
@@ -36,12 +49,14 @@ def column_of(browser, title):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-def test_it_fits_complains_of_nothing_and_asks_for_nothing(browser, page, width, scheme):
+@pytest.mark.parametrize(("kind", "pictures"), [("page", 12), ("prediction", 7)])  # two of each image of a run
+def test_it_fits_complains_of_nothing_and_asks_for_nothing(browser, request, width, scheme, kind, pictures):
+    page = request.getfixturevalue(kind)
     browser.open(page, width=width, scheme=scheme)
     assert browser.ask("document.documentElement.scrollWidth <= window.innerWidth")
     assert browser.ask("document.title") == "run · report"  # no name has run a script
     images = browser.ask("[...document.images].map(i => i.complete && i.naturalWidth > 0)")
-    assert len(images) == 12  # two of each of the six images
+    assert len(images) == pictures
     assert all(images)
     assert browser.complaints == []
     assert [address for address in browser.requests if not address.startswith("data:")] == [page.as_uri()]
@@ -81,17 +96,26 @@ def test_columns_sort_by_numbers_and_by_names(browser, page):
     assert names == ["image_2", "image_9", "image_10"]
 
 
+def test_the_table_of_a_prediction_sorts_and_filters(browser, prediction):
+    browser.open(prediction, width=400)
+    browser.ask("[...document.querySelectorAll('.sortable thead button')].find(b => b.textContent === 'cells').click()")
+    assert column_of(browser, "cells") == ["6", "5", "4", "3", "2", "1", "0"]
+    options = browser.ask("[...document.querySelectorAll('.tools option')].map(o => o.textContent)")
+    assert options == ["all images", "with cells", "with warnings"]
+    for choice, expected in ((1, [*NAMES[1:], "w" * 200]), (2, NAMES[:1])):
+        browser.ask(CHOOSE % choice)
+        assert sorted(browser.ask(SHOWN)) == sorted(expected)
+
+
 def test_rows_are_filtered_by_name_and_by_error(browser, page):
     browser.open(page, width=1280)
     browser.ask("document.querySelector('.tools input').focus()")
     browser.type("I0")
     assert sorted(browser.ask(SHOWN)) == ["A01/i0", "B02/i0"]
     assert browser.ask("document.querySelector('.tools output').textContent") == "2 of 6 images"
-    choose = "{const s = document.querySelector('.tools select'); s.selectedIndex = %d;"
-    choose += " s.dispatchEvent(new Event('change'))}"
     options = browser.ask("[...document.querySelectorAll('.tools option')].map(o => o.textContent)")
     assert options == ["all images", *(f"with {error} cells" for error in ("missed", "extra", "merged", "split"))]
-    browser.ask(choose % 2)  # extra cells: every second image has one
+    browser.ask(CHOOSE % 2)  # extra cells: every second image has one
     assert browser.ask(SHOWN) == ["B02/i0"]
     browser.ask("{const i = document.querySelector('.tools input'); i.value = ''; i.dispatchEvent(new Event('input'))}")
     assert sorted(browser.ask(SHOWN)) == sorted(NAMES[1::2])

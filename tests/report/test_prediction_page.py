@@ -1,43 +1,16 @@
 """The page of a folder of predictions: warnings and columns by hand, and what the page must not hold."""
 
-import csv
-
-import cv2
 import numpy as np
 import pytest
 from support.pages import Page, faults_of
+from support.predicted_folders import write_folder
 from support.scored_runs import EVIL
 
 import report.__main__ as command
-from report.prediction_page import measurements, warnings_of
-
-CELLS = "label,area,centroid-0,centroid-1,confidence"
-
-
-def write_folder(folder, names, *, cells=True, columns="", values=""):
-    """A folder as predict.py writes it: image number n has n cells, of 100 pixels each."""
-    (folder / "overlays").mkdir(parents=True)
-    (folder / "cells").mkdir()
-    (folder / "prediction.yaml").write_text("weights: 'crc32 1'\nthreshold: 0.5\n")
-    picture = np.random.default_rng(0).integers(0, 255, (80, 120, 3), np.uint8)
-    for number, name in enumerate(names):
-        for place in (folder / "overlays" / f"{name}.png", folder / "cells" / f"{name}.csv"):
-            place.parent.mkdir(parents=True, exist_ok=True)
-        done, png = cv2.imencode(".png", picture)
-        assert done
-        (folder / "overlays" / f"{name}.png").write_bytes(png.tobytes())
-        lines = [CELLS + columns, *[f"{n},100,1.00,2.00,0.9000{values}" for n in range(1, number + 1)]]
-        (folder / "cells" / f"{name}.csv").write_text("\n".join([*lines, ""]))
-    with (folder / "sources.csv").open("w", newline="") as file:
-        csv.writer(file).writerows((name, f"/data/{name}.tif") for name in [*names, "unread"])
-    if cells:
-        with (folder / "images.csv").open("w", newline="") as file:
-            rows = [(name, n, 100 if n else "", 0.9 if n else "") for n, name in enumerate(names)]
-            csv.writer(file).writerows([("image", "cells", "median_area", "mean_confidence"), *rows])
-    else:
-        for path in (folder / "cells").rglob("*.csv"):
-            path.unlink()
-    return folder
+from report import measured
+from report.measured import measured_cells
+from report.prediction_page import table_rows, warnings_of
+from report.tables import MAX_ROWS
 
 
 @pytest.mark.slow
@@ -49,7 +22,7 @@ def test_the_page_has_the_numbers_of_the_folder(tmp_path, run_main):
     text = (folder / "report.html").read_text("utf-8")
     assert faults_of(text) == []
     shown = Page(text).text
-    assert "images 3 cells 3 cells per image 1.0 0 to 2 median area 100 pixels confidence 0.900" in shown
+    assert "images 3 cells 3 cells per image 1.0 0 to 2 median area 100 pixels confidence 0.900 mean" in shown
     assert "1 image without a cell: a." in shown
     assert "1 image without results: they could not be read, or the prediction was stopped: unread." in shown
     assert f"{EVIL} 1 cells" in shown
@@ -62,7 +35,7 @@ def test_the_page_has_the_numbers_of_the_folder(tmp_path, run_main):
 def test_columns_of_measurements_are_used_if_they_are_there(tmp_path, run_main):
     more = {"columns": ",touches_edge,intensity_mean-0,intensity_mean-1,area_um2", "values": ",1,5.5,7.5,25"}
     folder = write_folder(tmp_path / "new", ["a", "b", "c"], **more)
-    assert measurements(folder, ["a", "b", "c"])["intensity_mean-1"].tolist() == [7.5] * 3
+    assert measured_cells(folder, {"a": 0, "b": 1, "c": 2}).columns["intensity_mean-1"].tolist() == [7.5] * 3
     assert run_main(command, folder)[0] == 0
     shown = Page((folder / "report.html").read_text("utf-8")).text
     for title in ("Mean intensity of the cells in channel 0", "in channel 1", "Area of the cells in µm²"):
@@ -86,6 +59,72 @@ def test_two_hundred_images_stay_below_five_megabytes(tmp_path, run_main):
     folder = write_folder(tmp_path / "many", [f"image_{n:03d}" for n in range(200)])
     assert run_main(command, folder)[0] == 0
     assert (folder / "report.html").stat().st_size < 5e6
+
+
+@pytest.mark.parametrize(("most", "step"), [(10, 1), (4, 3), (1, 10)])
+def test_every_nth_cell_is_read_over_all_images(tmp_path, monkeypatch, most, step):
+    """Counting goes on from image to image, so that images with few cells are not read more often than others."""
+    areas, counts = iter(range(10)), {"a": 4, "b": 0, "c": 1, "d": 5}
+    (tmp_path / "cells").mkdir()
+    for name, count in counts.items():
+        lines = ["label,area,note", *(f"{n},{next(areas)}," for n in range(count))]
+        (tmp_path / "cells" / f"{name}.csv").write_text("\n".join([*lines, ""]))
+    monkeypatch.setattr(measured, "CELLS", most)
+    found = measured_cells(tmp_path, counts)
+    assert found.columns["area"].tolist() == list(range(0, 10, step))
+    assert (found.cells, found.of_cells, found.images, found.of_images) == (len(range(0, 10, step)), 10, 4, 4)
+    assert (found.sample_line() == "") == (step == 1)
+
+
+def test_at_most_so_many_tables_are_opened(tmp_path, monkeypatch):
+    (tmp_path / "cells").mkdir()
+    for name in "abcde":
+        (tmp_path / "cells" / f"{name}.csv").write_text(f"label,area\n1,{ord(name)}\n")
+    monkeypatch.setattr(measured, "TABLES", 3)
+    (tmp_path / "cells" / "c.csv").unlink()  # somebody removes one
+    found = measured_cells(tmp_path, dict.fromkeys("abcde", 1))
+    assert found.columns["area"].tolist() == [ord("a"), ord("e")]
+    assert "2 of 5 cells, from 3 of 5 images" in found.sample_line()
+
+
+def test_a_long_table_has_the_images_with_warnings_first():
+    rows = [{"image": f"i{n}", "warnings": "no cells" if n % 100 == 7 else ""} for n in range(3000)]
+    chosen = table_rows(rows)
+    assert len(chosen) == MAX_ROWS
+    assert [row["image"] for row in chosen[:30]] == [f"i{n}" for n in range(7, 3000, 100)]
+    others = [int(row["image"][1:]) for row in chosen[30:]]
+    assert (others[0], others[-1], max(np.diff(others)) <= 5) == (0, 2999, True)
+    assert table_rows(rows[:MAX_ROWS]) == rows[:MAX_ROWS]
+
+
+@pytest.mark.slow
+def test_ten_thousand_images_stay_below_five_megabytes_and_it_says_what_it_shows(tmp_path, run_main):
+    names = [f"plate 3/well {n // 100:03d}/{'long name ' * 5}{n:05d}" for n in range(1000)]
+    folder = write_folder(tmp_path / "many", names)
+    header, *rows = (folder / "images.csv").read_text().splitlines()
+    copies = [row.replace("plate 3", f"plate {plate}") for plate in range(3, 13) for row in rows]
+    (folder / "images.csv").write_text("\n".join([header, *copies, ""]))  # the tables of 9,000 of them are missing
+    assert run_main(command, folder)[0] == 0
+    assert (folder / "report.html").stat().st_size < 5e6
+    shown = Page((folder / "report.html").read_text("utf-8")).text
+    assert "images 10,000" in shown
+    assert "of 4,995,000 cells, from 1,000 of 10,000 images, evenly spread" in shown
+    assert "These are 1,000 of 10,000 images: first those with warnings" in shown
+    assert "60 of 10,000 images, evenly spread" in shown
+
+
+@pytest.mark.slow
+def test_names_that_tables_guard_find_their_files(tmp_path, run_main):
+    names = ["first", "=cmd|' !A0", "'quoted", "a,b", 'a"b;', "細胞 ö"]
+    folder = write_folder(tmp_path / "odd", names)
+    text = (folder / "images.csv").read_text("utf-8")
+    text = text.replace("=cmd", "'=cmd").replace("'quoted", "''quoted")  # as CellTables writes them
+    (folder / "images.csv").write_text(text, "utf-8")
+    assert run_main(command, folder)[0] == 0
+    page = Page((folder / "report.html").read_text("utf-8"))
+    for number, name in enumerate(names):
+        assert f"{name} {number} cells" in page.text
+    assert "cells 15" in page.text
 
 
 def test_warnings_by_hand():

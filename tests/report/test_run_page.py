@@ -12,7 +12,7 @@ from report.run_page import write_run_page
 from report.tables import read_rows
 from system.errors import DataError
 
-NAMES = [EVIL, "A01/i0", "javascript:alert(1)", "plain", "x&y\"'", "https://example.org/evil.js"]
+NAMES = [EVIL, "A01/i0", "javascript:alert(1)", "plain", "x&y\"'", "https://example.org/evil.js", "=1+1", "'a"]
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,7 @@ def test_a_page_holds_no_address_and_no_foreign_markup(run):
     text = Page(run.text).text
     for name in NAMES:
         assert name in text
+    assert "no longer in the data folder" not in text  # also the names that scores.csv guards are found
     assert text.count(EVIL) >= 4  # an image, the data folder, the command, and the configuration
 
 
@@ -55,12 +56,12 @@ def test_the_page_has_the_numbers_of_the_files(run):
     for name in ("iou", "ap_50", "f1_50", "pq"):
         assert f"{summary[name]:.4f}" in text
         assert summary["definitions"][name] in text
-    # Of six images with four cells each, the second and the fifth lack one cell, and the third and the sixth lack two.
-    assert "found 18 of 24 missed 6 extra 3 merged 0 split 0" in text
+    # Of eight images with four cells each, the numbers 1, 4 and 7 lack one cell, and the numbers 2 and 5 lack two.
+    assert "found 25 of 32 missed 7 extra 4 merged 0 split 0" in text
     rows = read_rows(run.folder / "val" / "scores.csv")
-    assert [int(row["missed"]) for row in rows] == [0, 1, 2, 0, 1, 2]
-    assert [int(row["extra"]) for row in rows] == [0, 1, 0, 1, 0, 1]
-    assert sum(int(row["matched"]) for row in read_rows(run.folder / "val" / "calibration.csv")) == 18
+    assert [int(row["missed"]) for row in rows] == [0, 1, 2, 0, 1, 2, 0, 1]
+    assert [int(row["extra"]) for row in rows] == [0, 1] * 4
+    assert sum(int(row["matched"]) for row in read_rows(run.folder / "val" / "calibration.csv")) == 25
     titles = ["Loss by epoch", "Scores by epoch", "Predicted against true counts", "Bland–Altman plot of the counts"]
     titles += ["AP and F1 against the IoU of matches", "Scores by the size of the cells"]
     titles += ["Share of right cells by confidence"]

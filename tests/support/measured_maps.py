@@ -1,8 +1,30 @@
-"""Random label maps for tests of measurements: touching, cut, hollow, scattered and one-pixel cells, ids with gaps."""
+"""Random label maps for tests of measurements, and what scikit-image measures of them.
+
+The maps have touching, cut, hollow, scattered and one-pixel cells, and ids with gaps.
+"""
 
 import numpy as np
+from skimage.measure import regionprops_table
 
 LARGEST = 2**31 - 1
+PROPERTIES = (
+    "label",
+    "area",
+    "equivalent_diameter_area",
+    "centroid",
+    "bbox",
+    "perimeter",
+    "axis_major_length",
+    "axis_minor_length",
+    "eccentricity",
+    "orientation",
+    "solidity",
+    "intensity_mean",
+    "intensity_min",
+    "intensity_max",
+    "intensity_std",
+)
+OF_SPACING = ("area", "equivalent_diameter_area", "axis_major_length", "axis_minor_length")
 
 
 def random_labels(seed):
@@ -36,3 +58,25 @@ def random_pixels(seed, shape):
     if seed % 3 == 0:
         return rng.normal(50_000, 0.01, shape)
     return rng.integers(0, 2 ** (8 * (seed % 3)), shape).astype((None, np.uint8, np.uint16)[seed % 3])
+
+
+def by_scikit_image(labels, pixels=None, properties=PROPERTIES, **options):
+    """scikit-image cannot measure large ids, so that it gets the numbers 1 … n."""
+    ids, numbers = np.unique(np.append(0, labels), return_inverse=True)
+    table = regionprops_table(numbers[1:].reshape(labels.shape), pixels, properties=properties, **options)
+    return table | ({"label": ids.astype(np.int64)[table["label"]]} if "label" in table else {})
+
+
+def compare(found, expected, rtol=1e-9):
+    """Fails where a column differs; whole numbers must be equal."""
+    for name, values in expected.items():
+        if name.startswith("axis"):  # their squares are what is computed; a root turns 1e-16 into 1e-8
+            np.testing.assert_allclose(found[name] ** 2, values**2, rtol=rtol, atol=1e-9, err_msg=name)
+        elif name == "orientation":  # a round cell has none, and an axis has two directions
+            oblong = expected["eccentricity"] > 1e-3
+            apart = np.abs(found[name] - values)[oblong]
+            np.testing.assert_allclose(np.minimum(apart, np.pi - apart), 0, atol=1e-9)
+        elif found[name].dtype.kind == "i":
+            assert np.array_equal(found[name], values), name
+        else:
+            np.testing.assert_allclose(found[name], values, rtol=rtol, atol=1e-12, err_msg=name)

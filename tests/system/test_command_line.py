@@ -2,7 +2,7 @@
 
 import pytest
 
-from system.command_line import fraction, micrometres
+from system.command_line import fraction, micrometres, output_folder
 from system.errors import ConfigError
 
 
@@ -28,3 +28,21 @@ def test_every_other_side_is_refused(text):
     with pytest.raises(ConfigError) as refused:
         micrometres(text, option="--pixel-size")
     assert str(refused.value).startswith(f"--pixel-size {text}: give the side of a pixel in µm, a number between")
+
+
+def test_a_folder_for_results_exists_or_can_be_made(tmp_path):
+    for folder in (tmp_path, tmp_path / "new" / "newer"):
+        assert output_folder(str(folder)) == folder
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("below", ["", "out", "a/b"])
+def test_a_file_is_no_folder_for_results(tmp_path, below):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"^--out .*: .*file is a file, and results need a folder; choose another"):
+        output_folder(str(tmp_path / "file" / below))
+
+
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"^--out .*xxx: .*; choose another --out$"):
+        output_folder(str(tmp_path / ("x" * 5000)))

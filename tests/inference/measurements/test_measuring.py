@@ -4,52 +4,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from skimage.measure import regionprops_table
-from support.measured_maps import LARGEST, random_labels, random_pixels
+from support.measured_maps import LARGEST, OF_SPACING, by_scikit_image, compare, random_labels, random_pixels
 
 from images.pixel_size import PixelSize
 from inference.measurements import hulls, runs
 from inference.measurements.measuring import MeasuredImage, measure_cells
-
-PROPERTIES = (
-    "label",
-    "area",
-    "equivalent_diameter_area",
-    "centroid",
-    "bbox",
-    "perimeter",
-    "axis_major_length",
-    "axis_minor_length",
-    "eccentricity",
-    "orientation",
-    "solidity",
-    "intensity_mean",
-    "intensity_min",
-    "intensity_max",
-    "intensity_std",
-)
-OF_SPACING = ("area", "equivalent_diameter_area", "axis_major_length", "axis_minor_length")
-
-
-def by_scikit_image(labels, pixels=None, properties=PROPERTIES, **options):
-    """scikit-image cannot measure large ids, so that it gets the numbers 1 … n."""
-    ids, numbers = np.unique(np.append(0, labels), return_inverse=True)
-    table = regionprops_table(numbers[1:].reshape(labels.shape), pixels, properties=properties, **options)
-    return table | ({"label": ids.astype(np.int64)[table["label"]]} if "label" in table else {})
-
-
-def compare(found, expected):
-    for name, values in expected.items():
-        if name.startswith("axis"):  # their squares are what is computed; a root turns 1e-16 into 1e-8
-            np.testing.assert_allclose(found[name] ** 2, values**2, rtol=1e-9, atol=1e-9, err_msg=name)
-        elif name == "orientation":  # a round cell has none, and an axis has two directions
-            oblong = expected["eccentricity"] > 1e-3
-            apart = np.abs(found[name] - values)[oblong]
-            np.testing.assert_allclose(np.minimum(apart, np.pi - apart), 0, atol=1e-9)
-        elif found[name].dtype.kind == "i":
-            assert np.array_equal(found[name], values), name
-        else:
-            np.testing.assert_allclose(found[name], values, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -156,6 +156,15 @@ def test_a_folder_without_write_permission(kind, run_main, tmp_path, monkeypatch
     assert run_main(command, labels, "--format", kind, "--out", out)[0] == 0
 
 
+def test_a_file_in_the_place_of_the_folder_of_results(run_main, tmp_path):
+    (tmp_path / "taken").write_text("a file of somebody")
+    for out in (tmp_path / "taken", tmp_path / "taken" / "out"):
+        code, _, err = run_main(command, write_maps(tmp_path / "labels"), "--format", "coco", "--out", out)
+        assert code == 2
+        assert f"--out {out}: {tmp_path / 'taken'} is a file" in err
+        assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["roi", "omezarr"])
 def test_a_missing_package_is_one_line_of_advice(name, run_main, tmp_path, monkeypatch):
     monkeypatch.setattr(table, "find_spec", lambda package: None)
