@@ -55,11 +55,11 @@ def main() -> None:
         data = Path(folder) / "data"
         if given.listing:
             write_images(data, images=given.listing, size=8, channels=1)
-            works = {"listing": (data,)}
+            works = {"listing": ("listing", data)}
         else:
             write_images(data, images=given.images, size=given.size, channels=given.channels)
             changes = (*TINY, f"data={{root: {data}, size: {given.size}}}", *given.changes)
-            works = {name: (folder, *words, *changes) for name, words in STARTS.items()}
+            works = {name: ("start", folder, *words, *changes) for name, words in STARTS.items()}
         print(table(works, checkouts, rounds=given.rounds))
 
 
@@ -94,18 +94,24 @@ def table(works: Mapping[str, Sequence], checkouts: Mapping[str, Path], *, round
     keys = list(next(iter(found.values()))[0])
     lines = [["what", "checkout", *keys], ["---"] * (len(keys) + 2)]
     for (work, name), results in found.items():
-        lines.append([work, name, *(f"{statistics.median(one[key] for one in results):,.1f}" for key in keys)])
+        medians = (statistics.median(one[key] for one in results) if key in results[0] else None for key in keys)
+        lines.append([work, name, *("–" if one is None else f"{one:,.{2 if one < 10 else 1}f}" for one in medians)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def measured(checkout: Path, words: Sequence[object]) -> dict[str, float]:
     """Runs one measurement in a process of its own and returns its figures."""
+    return json.loads(process(checkout, words).stdout.splitlines()[-1])
+
+
+def process(checkout: Path, words: Sequence[object], *options: str) -> subprocess.CompletedProcess:
+    """Runs benchmarks/startup_process.py with the modules of a checkout, and with these options of Python itself."""
     script = Path(__file__).with_name("startup_process.py")
-    command = [sys.executable, "-c", PROCESS, str(script), repr(time.time()), *map(str, words)]
+    command = [sys.executable, *options, "-c", PROCESS, str(script), repr(time.time()), *map(str, words)]
     done = subprocess.run(command, cwd=checkout, env=dict(os.environ), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return done
 
 
 if __name__ == "__main__":

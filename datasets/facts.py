@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from datasets.folder.listing import Listing, list_files
 from datasets.folder.problems import STOP_FIRST, Problem, refusal
@@ -76,7 +75,8 @@ def areas_of(mask: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         labels: [H, W] integers, the objects; without it, connected pixels are an object.
     """
     if labels is None:
-        # Not by OpenCV, whose threads would stay; a training forks its workers later.
+        from scipy import ndimage  # not OpenCV, whose threads would stay; a training forks its workers later
+
         pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
         return np.bincount(pieces.ravel())[1:]
     ids = labels[mask > 0]
