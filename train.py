@@ -99,7 +99,7 @@ def train(
     training.begin(sync_batch_norm=config.train.sync_batch_norm)
     print(f"run     {run.path}\n{EXPLAINED}", flush=True)
 
-    scoring_model = assemble.scoring_network(config, model)
+    scoring_model = assemble.scoring_network(config, model, training=True)
     epochs, patience = config.train.epochs, config.train.early_stopping
     with train_loader, assemble.memory_advice(config, ranks):
         while not training.history.is_over(epochs=epochs, patience=patience):

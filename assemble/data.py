@@ -19,6 +19,7 @@ from engine.device import Runtime
 from engine.distributed import ALONE, Ranks
 from engine.schema.config import Config
 from inference.cells.object_scores import epochs_between_decodes
+from inference.tiling import usual_overlap
 from system.errors import ConfigError
 from tasks import load_task
 from tasks.task import Task, TaskOptions
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datasets.loading.device_loader import DeviceLoader
     from datasets.loading.workers import TrainingLoader
 
+VAL_OVERLAP = 0  # pixels by which tiles overlap in the validation while training; docs/results.md has the reasons
 DEMO = "inputs/demo"  # this data folder is drawn if it is absent
 
 
@@ -87,13 +89,17 @@ def cache_folder(config: Config, root: Path) -> Path | None:
 
 
 def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
-    """Returns the configuration with values in place of `data.on_device: auto` and `train.decode_every: auto`."""
+    """Returns the configuration with values in place of those keys that are `auto`, and of `data.overlap: null`."""
     wanted, window = config.data.on_device, config.data.window
     config = config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
     if config.train.decode_every == "auto":
         trained = len(data.train) * config.data.crops_per_image * math.prod(window)
         scored = sum(math.prod(data.val.size_of(index)) for index in range(len(data.val)))
         config = config.with_decode_every(epochs_between_decodes(trained=trained, scored=scored, on_gpu=where.on_cuda))
+    if config.data.tile is not None:
+        config = config.with_overlaps(usual_overlap(config.data.tile), VAL_OVERLAP)
+        own = config.data.val_overlap
+        print(f"tiles   overlap by {config.data.overlap} pixels; by {own} in the validation while training")
     return config
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, model_validator
 
 from engine.schema.choices import name_in, shown, suggestion
+from engine.schema.decoding import DecodeConfig
 from engine.schema.losses import LossConfig
 from engine.schema.numbers import (
     Channels,
@@ -19,6 +20,7 @@ from engine.schema.numbers import (
     Count,
     Crops,
     NumberFrom0,
+    Overlap,
     Pixels,
     Plane,
     Radius,
@@ -48,7 +50,8 @@ class DataConfig(Section):
     size: Size | None = None  # the network sees the whole image, resized to this size …
     crop: Size | None = None  # … or it sees windows of this size at native scale
     crops_per_image: Crops = 1  # number of windows of each image in every epoch
-    overlap: NumberFrom0 | None = None  # pixels between the tiles that score and predict; None: half a tile
+    overlap: NumberFrom0 | None = None  # pixels between the tiles of val.py and predict.py; None: a share of a tile
+    val_overlap: Overlap = "auto"  # pixels between the tiles that validate while training
     channels: Channels = "auto"  # how many, or the numbers or names of those that are taken from each file
     plane: Plane = None  # of a stack; None refuses stacks
     intensity: Literal["native", "image", "run"] = "native"  # which images are stretched, and between which values
@@ -81,6 +84,7 @@ class DataConfig(Section):
 
     @property
     def tile_overlap(self) -> int:
+        """The overlap that a run predicts with. None is only stored in runs that are older than this default."""
         return self.overlap if self.overlap is not None else min(self.tile) // 2
 
     @model_validator(mode="before")
@@ -103,10 +107,11 @@ class DataConfig(Section):
             raise ValueError(
                 f"{given} given; choose one: size (whole images, resized to it) or crop (windows at native scale)"
             )
-        if self.crop is None and (self.overlap is not None or self.crops_per_image > 1):
-            raise ValueError("overlap and crops_per_image belong to crop; with size there are no tiles")
-        if self.crop is not None and self.tile_overlap >= min(self.tile):
-            raise ValueError(f"overlap {self.overlap} must be smaller than the crop, {self.crop}")
+        overlaps = [overlap for overlap in (self.overlap, self.val_overlap) if overlap not in (None, "auto")]
+        if self.crop is None and (overlaps or self.crops_per_image > 1):
+            raise ValueError("overlap, val_overlap and crops_per_image belong to crop; with size there are no tiles")
+        if self.crop is not None and max(overlaps, default=0) >= min(self.tile):
+            raise ValueError(f"an overlap of {max(overlaps)} must be smaller than the crop, {self.crop}")
         return self
 
 
@@ -122,20 +127,6 @@ class ModelConfig(Section):
             able = " or ".join(name for name, entry in MODELS.items() if entry.deep_supervision)
             raise ValueError(f"{self.name} has one head; deep_supervision: true needs name: {able}")
         return self
-
-
-class DecodeConfig(Section):
-    """How maps become cells. A key that is not given has the default of its method."""
-
-    method: str | None = None  # None: the first method of the task
-    foreground_threshold: Fraction | None = None  # a pixel above this probability belongs to a cell
-    seed_threshold: Fraction | None = None  # cells grow from where the task's second map lies above this
-    min_seed: Count | None = None  # pixels of a seed
-    min_area: Count | None = None  # pixels of a cell
-
-    def given(self) -> dict[str, float]:
-        """Returns the parameters that are given, without the method."""
-        return self.model_dump(exclude={"method"}, exclude_none=True)
 
 
 class TrainConfig(Section):
@@ -192,11 +183,20 @@ class Config(Section):
 
     def with_on_device(self, on_device: bool) -> Config:
         """Returns the configuration with this value of `data.on_device`, on which the random draws depend."""
-        return self.model_copy(update={"data": self.data.model_copy(update={"on_device": on_device})})
+        return self._with("data", on_device=on_device)
 
     def with_decode_every(self, epochs: int) -> Config:
         """Returns the configuration with this value of `train.decode_every`, on which log.csv depends."""
-        return self.model_copy(update={"train": self.train.model_copy(update={"decode_every": epochs})})
+        return self._with("train", decode_every=epochs)
+
+    def with_overlaps(self, overlap: int, val_overlap: int) -> Config:
+        """Returns the configuration with these in place of `data.overlap: null` and `data.val_overlap: auto`."""
+        overlap = overlap if self.data.overlap is None else self.data.overlap
+        val_overlap = val_overlap if self.data.val_overlap == "auto" else self.data.val_overlap
+        return self._with("data", overlap=overlap, val_overlap=val_overlap)
+
+    def _with(self, section: str, **values: object) -> Config:
+        return self.model_copy(update={section: getattr(self, section).model_copy(update=values)})
 
     @model_validator(mode="after")
     def _loss_fits_task(self) -> Config:

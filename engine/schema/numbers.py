@@ -53,6 +53,7 @@ def _auto_or_number(least: int, most: int) -> BeforeValidator:
 
 Workers = Annotated[int | Literal["auto"], _auto_or_number(0, MOST_WORKERS)]
 Rhythm = Annotated[int | Literal["auto"], _auto_or_number(1, MOST)]
+Overlap = Annotated[int | Literal["auto"], _auto_or_number(0, MOST)]
 Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is bool, "true or false")]
 
 
