@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from datasets.earlier_start import EarlierStart
 from datasets.folder.data_folder import DataFolder, list_folder
+from datasets.folder.recognition import spread
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import scoring_loader, training_loader
 from datasets.prepare.synthetic import write_synthetic
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from datasets.loading.device_loader import DeviceLoader
     from datasets.loading.workers import TrainingLoader
 
-VAL_OVERLAP = 0  # pixels by which tiles overlap in the validation while training; docs/results.md has the reasons
+# The validation while training, which should take a quarter of an epoch at most; docs/results.md has the figures.
+VAL_OVERLAP = 0  # pixels by which tiles overlap
+VALIDATED = 0.8  # pixels that are scored for each pixel that is trained on, at most …
+LEAST_VALIDATED = 20  # … but so many images at least
 DEMO = "inputs/demo"  # this data folder is drawn if it is absent
 
 
@@ -90,17 +94,28 @@ def cache_folder(config: Config, root: Path) -> Path | None:
 
 def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
     """Returns the configuration with values in place of those keys that are `auto`, and of `data.overlap: null`."""
-    wanted, window = config.data.on_device, config.data.window
+    wanted, window, tile = config.data.on_device, config.data.window, config.data.tile
     config = config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
+    trained = len(data.train) * config.data.crops_per_image * math.prod(window)
+    sizes = [math.prod(data.val.size_of(index)) for index in range(len(data.val))]
+    enough = max(LEAST_VALIDATED, int(len(sizes) * VALIDATED * trained / sum(sizes)))
+    config = config.with_validation(
+        tile and usual_overlap(tile), "auto" if tile is None else VAL_OVERLAP, enough if enough < len(sizes) else None
+    )
+    scored = validated(config, data)
     if config.train.decode_every == "auto":
-        trained = len(data.train) * config.data.crops_per_image * math.prod(window)
-        scored = sum(math.prod(data.val.size_of(index)) for index in range(len(data.val)))
-        config = config.with_decode_every(epochs_between_decodes(trained=trained, scored=scored, on_gpu=where.on_cuda))
-    if config.data.tile is not None:
-        config = config.with_overlaps(usual_overlap(config.data.tile), VAL_OVERLAP)
-        own = config.data.val_overlap
-        print(f"tiles   overlap by {config.data.overlap} pixels; by {own} in the validation while training")
+        pixels = sum(sizes[index] for index in scored)
+        config = config.with_decode_every(epochs_between_decodes(trained=trained, scored=pixels, on_gpu=where.on_cuda))
+    tiles = f", in tiles that overlap by {config.data.val_overlap} pixels" if tile else ""
+    later = f" in tiles that overlap by {config.data.overlap}" if tile else ""
+    print(f"score   {len(scored)} of {len(sizes)} validation images in every epoch{tiles}; val.py scores all{later}")
     return config
+
+
+def validated(config: Config, data: TrainingData) -> list[int]:
+    """Returns which samples of the validation part are scored while training: all, or evenly spread ones."""
+    everything, most = range(len(data.val)), config.data.val_images
+    return list(everything) if most is None else spread(everything, most)
 
 
 def loaders(
@@ -130,6 +145,7 @@ def loaders(
         data.normalise,
         batch_size=settings.micro_batch_size(ranks.count),
         pin_memory=where.on_cuda,
+        indices=validated(config, data),
         rank=ranks.rank,
         ranks=ranks.count,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -168,15 +168,23 @@ class BatchesOfAnySize:
 
 
 def scoring_loader(
-    samples: Samples, normalise: Normalisation, *, batch_size: int, pin_memory: bool, rank: int = 0, ranks: int = 1
+    samples: Samples,
+    normalise: Normalisation,
+    *,
+    batch_size: int,
+    pin_memory: bool,
+    indices: Sequence[int] | None = None,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> DataLoader | BatchesOfAnySize:
-    """Builds a loader of all samples in their order; none is dropped.
+    """Builds a loader of all samples in their order, or of those with these indices; none is dropped.
 
     At native size the shapes differ, so that a batch is a list, and `batch_size` is not used. If there are several
     ranks, each gets its own stretch of the samples, which may be empty.
     """
+    indices = range(len(samples)) if indices is None else indices
     native = samples.size is None
     dataset = TrainingSet(samples, normalise, None, seed=0)  # nothing is random, so any seed gives the same
-    keys = [(0, index) for index in stretch(len(samples), rank, ranks)]
+    keys = [(0, indices[place]) for place in stretch(len(indices), rank, ranks)]
     loader = DataLoader(dataset, batch_size=1 if native else batch_size, sampler=keys, pin_memory=pin_memory)
     return BatchesOfAnySize(loader, pixels=PIXELS_TOGETHER) if native else loader

@@ -28,6 +28,7 @@ from engine.schema.numbers import (
     Seed,
     Size,
     SplitSeed,
+    ValImages,
     Width,
     Workers,
 )
@@ -60,6 +61,7 @@ class DataConfig(Section):
     border_radius: Radius = 2.5  # of task: border, in pixels of the network's input
     max_pixels: Pixels = 2**28  # larger images are refused before they are decoded
     normalise: Literal["dataset", "imagenet"] = "dataset"  # whose mean and standard deviation
+    val_images: ValImages = "auto"  # how many images validate while training; None: all
     val_fraction: Fraction = 0.2  # share of the images that validates, drawn with split_seed
     split_seed: SplitSeed = 41
     split_file: str | None = None  # a CSV file with the columns id,split
@@ -84,8 +86,7 @@ class DataConfig(Section):
 
     @property
     def tile_overlap(self) -> int:
-        """The overlap that a run predicts with. None is only stored in runs that are older than this default."""
-        return self.overlap if self.overlap is not None else min(self.tile) // 2
+        return self.overlap if self.overlap is not None else min(self.tile) // 2  # None: of older runs
 
     @model_validator(mode="before")
     @classmethod
@@ -189,11 +190,11 @@ class Config(Section):
         """Returns the configuration with this value of `train.decode_every`, on which log.csv depends."""
         return self._with("train", decode_every=epochs)
 
-    def with_overlaps(self, overlap: int, val_overlap: int) -> Config:
-        """Returns the configuration with these in place of `data.overlap: null` and `data.val_overlap: auto`."""
-        overlap = overlap if self.data.overlap is None else self.data.overlap
-        val_overlap = val_overlap if self.data.val_overlap == "auto" else self.data.val_overlap
-        return self._with("data", overlap=overlap, val_overlap=val_overlap)
+    def with_validation(self, overlap: int | None, val_overlap: int | str, val_images: int | None) -> Config:
+        """Returns the configuration with these in place of `data.overlap: null`, and of the other keys' `auto`."""
+        given = {"overlap": overlap, "val_overlap": val_overlap, "val_images": val_images}.items()
+        left_out = {"overlap": None, "val_overlap": "auto", "val_images": "auto"}
+        return self._with("data", **{key: one for key, one in given if getattr(self.data, key) == left_out[key]})
 
     def _with(self, section: str, **values: object) -> Config:
         return self.model_copy(update={section: getattr(self, section).model_copy(update=values)})
