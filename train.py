@@ -99,7 +99,7 @@ def train(
     training = assemble.training(config, data, model, runtime, ranks, steps_per_epoch=len(train_loader))
     training.guard.on_bad_step = BadSteps(run.path / "diverged.pth", model, train_loader.ids_of, ranks)
     constants = assemble.constants(config, data)
-    scoring_model = assemble.scoring_network(config, training.scored_model)
+    scoring_model = assemble.scoring_network(config, training.scored_model, training=True)
     logs = assemble.logs(config, data, run, scoring_model, runtime)
     checkpoints = Checkpoints(run, training, stop, logs, constants=constants, minutes=config.train.save_every_minutes)
     if state:

@@ -125,6 +125,11 @@ def validate(
     saved = open_run(run_path, tta=tta)
     run, predictor = saved.folder, saved.predictor
     print(f"run     {run.path}, {run.weights.name} of epoch {predictor.epoch}, on {predictor.runtime}")
+    as_trained = saved.config.data  # auto is that of runs which are older than these keys
+    if as_trained.val_overlap not in ("auto", as_trained.overlap) or as_trained.val_images not in ("auto", None):
+        images = "all" if as_trained.val_images in ("auto", None) else as_trained.val_images
+        tiles = f", in tiles that overlap by {as_trained.val_overlap} pixels" if as_trained.tile else ""
+        print(f"log     log.csv has the scores of {images} validation images{tiles}, which differ a little")
     threshold = predictor.task.checked_threshold(threshold)
     part = part if data is None else "all"
     command = command_of(run.path, part=part, data=data, threshold=threshold, tta=tta)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assemble.data import validated
 from datasets.loading.loaders import stretch
 from datasets.survey import TrainingData
 from engine.distributed import ALONE, Ranks
@@ -19,7 +20,8 @@ def object_scores(config: Config, data: TrainingData, epoch: int, ranks: Ranks =
     every = config.train.decode_every
     if not TASKS[config.task].instances or ((epoch - 1) % every and epoch < config.train.epochs):
         return None
-    labels = (data.val.labels(index) for index in stretch(len(data.val), ranks.rank, ranks.count))
+    scored = validated(config, data)
+    labels = (data.val.labels(scored[place]) for place in stretch(len(scored), ranks.rank, ranks.count))
     return ObjectScores(data.task, labels, decoding(config))
 
 

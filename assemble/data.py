@@ -15,6 +15,7 @@ from datasets.draws.looks import kind_of
 from datasets.draws.shares import Shares, UnequalShares, balanced_shares, shares_by_area
 from datasets.earlier_start import EarlierStart
 from datasets.folder.data_folder import DataFolder, list_folder
+from datasets.folder.recognition import spread
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import scoring_loader, training_loader
 from datasets.prepare.synthetic import write_synthetic
@@ -23,6 +24,7 @@ from engine.device import Runtime
 from engine.distributed import ALONE, Ranks
 from engine.schema.config import Config
 from inference.cells.object_scores import epochs_between_decodes
+from inference.tiling import usual_overlap
 from system.errors import ConfigError
 from system.threads import in_threads
 from tasks import load_task
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from datasets.loading.device_loader import DeviceLoader
     from datasets.loading.workers import TrainingLoader
 
+# The validation while training, which should take a quarter of an epoch at most; docs/results.md has the figures.
+VAL_OVERLAP = 0  # pixels by which tiles overlap
+VALIDATED = 0.8  # pixels that are scored for each pixel that is trained on, at most …
+LEAST_VALIDATED = 20  # … but so many images at least
 DEMO = "inputs/demo"  # this data folder is drawn if it is absent
 
 
@@ -96,17 +102,26 @@ def cache_folder(config: Config, root: Path) -> Path | None:
 
 
 def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
-    """Returns the configuration with values in place of `data.on_device: auto` and `train.decode_every: auto`."""
-    wanted, window = config.data.on_device, config.data.window
+    """Returns the configuration with values in place of those keys that are `auto`, and of `data.overlap: null`."""
+    wanted, window, tile = config.data.on_device, config.data.window, config.data.tile
     if wanted == "auto" and config.data.changes:
         wanted = False
         if where.on_cuda:
             print(f"choose  data.on_device: false, because {', '.join(config.data.changes)} are for samples one by one")
     config = config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
+    trained = len(data.train) * config.data.crops_per_image * math.prod(window)
+    sizes = [math.prod(data.val.size_of(index)) for index in range(len(data.val))]
+    enough = max(LEAST_VALIDATED, int(len(sizes) * VALIDATED * trained / sum(sizes)))
+    config = config.with_validation(
+        tile and usual_overlap(tile), "auto" if tile is None else VAL_OVERLAP, enough if enough < len(sizes) else None
+    )
+    scored = validated(config, data)
     if config.train.decode_every == "auto":
-        trained = len(data.train) * config.data.crops_per_image * math.prod(window)
-        scored = sum(math.prod(data.val.size_of(index)) for index in range(len(data.val)))
-        config = config.with_decode_every(epochs_between_decodes(trained=trained, scored=scored, on_gpu=where.on_cuda))
+        pixels = sum(sizes[index] for index in scored)
+        config = config.with_decode_every(epochs_between_decodes(trained=trained, scored=pixels, on_gpu=where.on_cuda))
+    tiles = f", in tiles that overlap by {config.data.val_overlap} pixels" if tile else ""
+    later = f" in tiles that overlap by {config.data.overlap}" if tile else ""
+    print(f"score   {len(scored)} of {len(sizes)} validation images in every epoch{tiles}; val.py scores all{later}")
     return config
 
 
@@ -123,6 +138,12 @@ def shares(config: Config, data: TrainingData) -> Shares:
         print(f"kinds   {listed}")
         return UnequalShares(balanced_shares(kinds, windows), seed=config.seed)
     return Shares(windows)
+
+
+def validated(config: Config, data: TrainingData) -> list[int]:
+    """Returns which samples of the validation part are scored while training: all, or evenly spread ones."""
+    everything, most = range(len(data.val)), config.data.val_images
+    return list(everything) if most is None else spread(everything, most)
 
 
 def loaders(
@@ -154,6 +175,7 @@ def loaders(
         data.normalise,
         batch_size=settings.micro_batch_size(ranks.count),
         pin_memory=where.on_cuda,
+        indices=validated(config, data),
         rank=ranks.rank,
         ranks=ranks.count,
     )

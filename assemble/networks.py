@@ -68,7 +68,13 @@ def untrained_network(config: Config, outputs: int, channels: int) -> nn.Module:
     )
 
 
-def scoring_network(config: Config, model: nn.Module) -> nn.Module:
-    """Returns the network that whole images go through: `model` itself with `data.size`, tiles with `data.crop`."""
+def scoring_network(config: Config, model: nn.Module, *, training: bool = False) -> nn.Module:
+    """Returns the network that whole images go through: `model` itself with `data.size`, tiles with `data.crop`.
+
+    Args:
+        training: whether a training validates with it; `config` is then what `resolved` returned.
+    """
     tile = config.data.tile
-    return model if tile is None else TiledModel(model, tile=tile, overlap=config.data.tile_overlap)
+    if tile is None:
+        return model
+    return TiledModel(model, tile=tile, overlap=config.data.val_overlap if training else config.data.tile_overlap)

@@ -42,7 +42,7 @@ def continued(config: Config, state: Mapping | None, ranks: Ranks) -> Config:
     """Returns the configuration of a run that continues from the checkpoint `state`; `config` itself without a state.
 
     `data.on_device: auto` keeps the value that it got when the run began, so that the random draws stay the same on
-    another device too.
+    another device too. `data.overlap: null`, `data.val_overlap: auto` and `data.val_images: auto` keep theirs.
 
     Raises:
         ConfigError: a key differs that must stay the same.
@@ -59,6 +59,10 @@ def continued(config: Config, state: Mapping | None, ranks: Ranks) -> Config:
         config = config.with_on_device(begun.data.on_device)
     if config.train.decode_every == "auto":
         config = config.with_decode_every(begun.train.decode_every)
+    # Runs that are older than these keys validate as they predict: all images, and with half a tile in common.
+    half = begun.data.tile and begun.data.tile_overlap
+    begun = begun.with_validation(half, "auto" if half is None else half, None)
+    config = config.with_validation(begun.data.overlap, begun.data.val_overlap, begun.data.val_images)
     processes = state["machine"].get("processes", 1), ranks.count
     require_same_config(begun.model_dump(), config.model_dump(), processes=processes)
     return config

@@ -44,23 +44,26 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5000, help="how many are drawn (default: %(default)s)")
     parser.add_argument("--size", type=int, default=256, help="height and width in pixels (default: %(default)s)")
     parser.add_argument("--channels", type=int, choices=(1, 3), default=3, help="of the images (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="starts of each kind; the medians are shown (default: 3)")
+    rounds_help = "starts of each kind, whose medians are shown; 0 only draws the images (default: %(default)s)"
+    parser.add_argument("--rounds", type=int, default=3, help=rounds_help)
     parser.add_argument("--other", type=Path, help="another checkout, which takes turns with this one")
     parser.add_argument("--listing", type=int, metavar="IMAGES", help="measure the listing of so many tiny images")
-    parser.add_argument("--folder", type=Path, help="holds the files meanwhile; default: a temporary one")
+    parser.add_argument("--folder", type=Path, help="keeps the images for other calls; default: a temporary one")
     parser.add_argument("changes", nargs="*", metavar="section.key=value", help="changes to the configuration")
     given = parser.parse_intermixed_args()
     checkouts = {ROOT.name: ROOT} | ({given.other.name: given.other.resolve()} if given.other else {})
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        data = Path(folder) / "data"
+    images, size, channels = (given.listing, 8, 1) if given.listing else (given.images, given.size, given.channels)
+    with tempfile.TemporaryDirectory() as temporary:
+        data = (given.folder or Path(temporary)) / f"{images}_{size}_{channels}"
+        if not data.exists():
+            write_images(data, images=images, size=size, channels=channels)
         if given.listing:
-            write_images(data, images=given.listing, size=8, channels=1)
-            works = {"listing": (data,)}
+            works = {"listing": ("listing", data)}
         else:
-            write_images(data, images=given.images, size=given.size, channels=given.channels)
-            changes = (*TINY, f"data={{root: {data}, size: {given.size}}}", *given.changes)
-            works = {name: (folder, *words, *changes) for name, words in STARTS.items()}
-        print(table(works, checkouts, rounds=given.rounds))
+            changes = (*TINY, f"data={{root: {data}, size: {size}}}", *given.changes)
+            works = {name: ("start", temporary, *words, *changes) for name, words in STARTS.items()}
+        if given.rounds:
+            print(table(works, checkouts, rounds=given.rounds))
 
 
 def write_images(root: Path, *, images: int, size: int, channels: int) -> None:
@@ -94,18 +97,24 @@ def table(works: Mapping[str, Sequence], checkouts: Mapping[str, Path], *, round
     keys = list(next(iter(found.values()))[0])
     lines = [["what", "checkout", *keys], ["---"] * (len(keys) + 2)]
     for (work, name), results in found.items():
-        lines.append([work, name, *(f"{statistics.median(one[key] for one in results):,.1f}" for key in keys)])
+        medians = (statistics.median(one[key] for one in results) if key in results[0] else None for key in keys)
+        lines.append([work, name, *("–" if one is None else f"{one:,.{2 if one < 10 else 1}f}" for one in medians)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def measured(checkout: Path, words: Sequence[object]) -> dict[str, float]:
     """Runs one measurement in a process of its own and returns its figures."""
+    return json.loads(process(checkout, words).stdout.splitlines()[-1])
+
+
+def process(checkout: Path, words: Sequence[object], *options: str) -> subprocess.CompletedProcess:
+    """Runs benchmarks/startup_process.py with the modules of a checkout, and with these options of Python itself."""
     script = Path(__file__).with_name("startup_process.py")
-    command = [sys.executable, "-c", PROCESS, str(script), repr(time.time()), *map(str, words)]
+    command = [sys.executable, *options, "-c", PROCESS, str(script), repr(time.time()), *map(str, words)]
     done = subprocess.run(command, cwd=checkout, env=dict(os.environ), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return done
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""One measurement of benchmarks.startup: a training up to its first step, or the listing of a data folder.
+"""One measurement of benchmarks.startup or benchmarks.first_result, in a process of its own.
 
 The modules of the project come from the working directory. The last line of the output is the figures, in JSON.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
+import os
+import runpy
 import sys
 import time
 from pathlib import Path
@@ -19,12 +22,15 @@ class FirstStep(Exception):
 
 
 def main() -> None:
-    _, _, began, folder, *words = sys.argv
-    figures = start(float(began), Path(folder), words) if words else listing(Path(folder))
+    _, _, began, work, *words = sys.argv
+    if work == "listing":
+        figures = listing(Path(words[0]))
+    else:
+        figures = {"start": start, "predict": mask, "help": help_of}[work](float(began), *words)
     print(json.dumps(figures), flush=True)
 
 
-def start(began: float, outputs: Path, words: list[str]) -> dict[str, float]:
+def start(began: float, outputs: str, *words: str) -> dict[str, float]:
     """Starts train.py with these words of the command line and ends it after its first step."""
     import train
     from engine.training import Training
@@ -35,13 +41,38 @@ def start(began: float, outputs: Path, words: list[str]) -> dict[str, float]:
         step(*arguments, **keywords)
         raise FirstStep(time.time() - began, peak_memory(), sum(map(_own_memory, multiprocessing.active_children())))
 
-    Training.step, train.ROOT, sys.argv = only_step, outputs, ["train.py", *words]
+    Training.step, train.ROOT, sys.argv = only_step, Path(outputs), ["train.py", *words]
     try:
         train.main()
     except FirstStep as found:
         seconds, peak, children = found.args
         return {"seconds": seconds, "peak MiB": peak, "MiB of its workers": children}
     raise RuntimeError("the training ended before its first step")
+
+
+def mask(began: float, *words: str) -> dict[str, float]:
+    """Starts predict.py with these words of the command line and ends it when the files of one image are written."""
+    import predict
+    from inference.files.outputs import PredictionFolder
+
+    write = PredictionFolder.write
+
+    def only_write(*arguments: object, **keywords: object) -> None:
+        write(*arguments, **keywords)
+        print(json.dumps({"seconds": time.time() - began, "peak MiB": peak_memory()}), flush=True)
+        os._exit(0)  # an error would end only the thread that writes
+
+    PredictionFolder.write, sys.argv = only_write, ["predict.py", *words]
+    predict.main()
+    raise RuntimeError("the prediction ended before its first mask")
+
+
+def help_of(began: float, script: str) -> dict[str, float]:
+    """Shows the help of a script."""
+    sys.argv = [script, "--help"]
+    with contextlib.suppress(SystemExit):
+        runpy.run_path(script, run_name="__main__")
+    return {"seconds": time.time() - began, "peak MiB": peak_memory()}
 
 
 def listing(root: Path) -> dict[str, float]:

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import os
 import random
+import sys
+from types import ModuleType
 
 import numpy as np
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version at import
-import albumentations as A
-
 from datasets.draws.changes import Changes, look_transforms, shape_transforms
+
+
+def albumentations() -> ModuleType:
+    """Imports albumentations without what it does with the network: it asks for its newest version, and loads a client
+    of the Hugging Face Hub, which takes half a second."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    hub = "huggingface_hub"
+    absent = hub not in sys.modules
+    if absent:
+        sys.modules[hub] = None  # its import fails, as if it were not installed; albumentations then does without it
+    try:
+        import albumentations
+    finally:
+        if absent:
+            del sys.modules[hub]
+    return albumentations
 
 
 class Augmentation:
@@ -27,6 +42,7 @@ class Augmentation:
     """
 
     def __init__(self, *, square: bool, colour: bool = True, more: Changes | None = None) -> None:
+        A = albumentations()
         geometry = [A.D4(p=1)] if square else [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
         light = A.RandomBrightnessContrast(p=1)
         look = A.OneOf([A.HueSaturationValue(p=1), light] if colour else [light], p=0.67)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -36,6 +37,11 @@ class Runtime:
     def move(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Moves a batch, images [N, C, H, W] and their target, to this device without waiting for the copy."""
         return self.move_images(images), target.to(self.device, non_blocking=True)
+
+    def move_list(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Moves several such batches."""
+        moved = [self.move(*pair) for pair in zip(images, targets, strict=True)]
+        return [image for image, _ in moved], [target for _, target in moved]
 
     def move_images(self, images: Tensor) -> Tensor:
         return images.to(self.device, memory_format=self.layout, non_blocking=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from engine.device import Runtime
 from engine.distributed import ALONE, Ranks
@@ -26,6 +25,14 @@ class TrainingLoader(Protocol):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
 
     def __len__(self) -> int: ...
+
+
+class ScoringLoader(Protocol):
+    """Gives the batches of a set that is scored, such as a DataLoader; its `sampler` has one entry for each sample."""
+
+    sampler: Sized
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor] | tuple[list[Tensor], list[Tensor]]]: ...
 
 
 def train_epoch(
@@ -64,7 +71,7 @@ def train_epoch(
 @torch.inference_mode()
 def evaluate(
     model: nn.Module,
-    loader: DataLoader,
+    loader: ScoringLoader,
     counts: Counts,
     *,
     criterion: Criterion | None = None,
@@ -80,11 +87,12 @@ def evaluate(
     set. All use the running statistics of the first rank.
 
     Args:
-        model: images [N, C, H, W] → logits [N, C, H, W], in eval mode.
+        model: images [N, C, H, W] → logits [N, C, H, W], in eval mode; lists of them, if the loader gives lists.
+        loader: gives (images, target), or lists of them that go through the model together; see `scoring_loader`.
         criterion: computes the loss. Without it the result is empty.
         decide: logits [N, C, *space] → bool predictions [N, K, *space], such as `Task.decide`.
         objects: scores the cells of each image, too.
-        on_logits: called with the logits of each batch, [N, C, H, W] float32 on the device.
+        on_logits: called with the logits of each batch, [N, C, H, W] float32 on the device, in the order of the set.
 
     Returns:
         The mean loss per image as "loss", and the terms of a weighted sum by their names.
@@ -92,16 +100,25 @@ def evaluate(
     model.eval()
     ranks.share_buffers(model)
     losses = MeanLosses()
-    for images, target in progress_bar(loader, "score"):
-        images, target = runtime.move(images, target)
-        with runtime.autocast():
-            logits = model(images)
-        logits = logits.float()
+    for logits, target in _scored(model, loader, runtime):
         if criterion is not None:
-            losses.add(criterion(logits, target), criterion.term_values, images=len(images))
+            losses.add(criterion(logits, target), criterion.term_values, images=len(logits))
         counts.update(decide(logits), target)
         if objects is not None:
             objects.update(logits)
         on_logits(logits)
     ranks.pool(losses, counts, *([] if objects is None else [objects]))
     return {} if criterion is None else losses.compute("validation")
+
+
+def _scored(model: nn.Module, loader: ScoringLoader, runtime: Runtime) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields logits [N, C, H, W] float32 and their target, in the order of the set."""
+    with progress_bar(title="score", total=len(loader.sampler)) as bar:
+        for images, target in loader:
+            several = isinstance(images, list)
+            images, target = (runtime.move_list if several else runtime.move)(images, target)
+            with runtime.autocast():
+                found = model(images)
+            for logits, own in zip(found, target, strict=True) if several else [(found, target)]:
+                yield logits.float(), own
+                bar.update(len(logits))

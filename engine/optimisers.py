@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable
 from functools import partial
 
+import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
-OPTIMIZERS: dict[str, type[optim.Optimizer]] = {"SGD": optim.SGD, "Adam": optim.Adam, "AdamW": optim.AdamW}
+# Methods that torch hides from its compiler. The first call of each loads the compiler, which takes over a second.
+HIDDEN = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+
+
+def uncompiled(kind: type[optim.Optimizer]) -> type[optim.Optimizer]:
+    """Returns the same optimiser without the wrappers that only `torch.compile` needs; it computes the same bits."""
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in HIDDEN}
+    # The wrapper of `step` also switches gradients off.
+    return type(kind.__name__, (kind,), methods | {"step": torch.no_grad()(inspect.unwrap(kind.step))})
+
+
+OPTIMIZERS = {kind.__name__: uncompiled(kind) for kind in (optim.SGD, optim.Adam, optim.AdamW)}
 SCHEDULERS = ("constant", "cosine", "one_cycle", "plateau", "multi_step")
 
 

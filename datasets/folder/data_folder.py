@@ -12,6 +12,7 @@ from datasets.folder.listing import Listing, list_files, without_partner
 from datasets.folder.problems import STOP_FIRST, Problem, refusal
 from datasets.folder.truth_files import TruthFiles, choose_truth, reading_of
 from images.image_reader import ImageReader
+from system.collector import paused_collector
 from system.errors import FileError
 from tasks.task import DEFAULTS, Task, TaskOptions
 from tasks.truth import Truth
@@ -50,6 +51,7 @@ class DataFolder:
     groups: object = None
 
 
+@paused_collector()
 def list_folder(
     root: Path,
     task_type: type[Task],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datasets.augment import Augmentation
@@ -19,6 +20,8 @@ from datasets.samples import Samples, TrainingSet
 from images.normalise import Normalisation
 from system.errors import ConfigError
 from system.seeding import epoch_order
+
+PIXELS_TOGETHER = 2**18  # of the images at native size that are scored together
 
 
 class EpochBatches:
@@ -158,16 +161,53 @@ def training_loader(
     return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
 
 
-def scoring_loader(
-    samples: Samples, normalise: Normalisation, *, batch_size: int, pin_memory: bool, rank: int = 0, ranks: int = 1
-) -> DataLoader:
-    """Builds a loader of all samples in their order; none is dropped.
+class BatchesOfAnySize:
+    """Batches of samples of any sizes, in their order: lists of images [1, C, H, W] and of their targets.
 
-    At native size the shapes differ, so each batch is a single sample. If there are several ranks, each gets its own
-    stretch of the samples, which may be empty.
+    Args:
+        samples: a loader that gives one sample at a time.
+        pixels: most pixels of the images of a batch together; a larger image is a batch by itself.
+
+    Attributes:
+        sampler: the keys of all samples.
     """
-    batch_size = 1 if samples.size is None else batch_size
+
+    def __init__(self, samples: DataLoader, *, pixels: int) -> None:
+        self._samples, self._pixels, self.sampler = samples, pixels, samples.sampler
+
+    def __iter__(self) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+        images, targets, pixels = [], [], 0
+        for image, target in self._samples:
+            own = image.shape[-2] * image.shape[-1]
+            if images and pixels + own > self._pixels:
+                yield images, targets
+                images, targets, pixels = [], [], 0
+            images, targets, pixels = [*images, image], [*targets, target], pixels + own
+        if images:
+            yield images, targets
+
+
+def scoring_loader(
+    samples: Samples,
+    normalise: Normalisation,
+    *,
+    batch_size: int,
+    pin_memory: bool,
+    indices: Sequence[int] | None = None,
+    rank: int = 0,
+    ranks: int = 1,
+) -> DataLoader | BatchesOfAnySize:
+    """Builds a loader of all samples in their order, or of those with these indices; none is dropped.
+
+    At native size the shapes differ, so that a batch is a list, and `batch_size` is not used. If there are several
+    ranks, each gets its own stretch of the samples, which may be empty.
+    """
+    indices = range(len(samples)) if indices is None else indices
+    native = samples.size is None
     dataset = TrainingSet(samples, normalise, None, seed=0)  # nothing is random, so any seed gives the same
+    keys = [(0, indices[place]) for place in stretch(len(indices), rank, ranks)]
+    loader = DataLoader(dataset, batch_size=1 if native else batch_size, sampler=keys, pin_memory=pin_memory)
+    return BatchesOfAnySize(loader, pixels=PIXELS_TOGETHER) if native else loader
     keys = [(0, index) for index in stretch(len(samples), rank, ranks)]
     return DataLoader(dataset, batch_size=batch_size, sampler=keys, pin_memory=pin_memory)
 

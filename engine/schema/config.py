@@ -13,6 +13,7 @@ from pydantic import Field, PositiveFloat, model_validator
 
 from engine.schema.choices import Logs, name_in, shown, suggestion
 from engine.schema.data import DataConfig
+from engine.schema.decoding import DecodeConfig
 from engine.schema.losses import LossConfig
 from engine.schema.model import ModelConfig
 from engine.schema.numbers import Count, Rhythm, Seed, Workers
@@ -22,20 +23,6 @@ from models import size_of_deepest
 from tasks import TASKS, tasks_with_cells
 
 TaskName = Annotated[str, name_in(lambda: list(TASKS))]
-
-
-class DecodeConfig(Section):
-    """How maps become cells. A key that is not given has the default of its method."""
-
-    method: str | None = None  # None: the first method of the task
-    foreground_threshold: Fraction | None = None  # a pixel above this probability belongs to a cell
-    seed_threshold: Fraction | None = None  # cells grow from where the task's second map lies above this
-    min_seed: Count | None = None  # pixels of a seed
-    min_area: Count | None = None  # pixels of a cell
-
-    def given(self) -> dict[str, float]:
-        """Returns the parameters that are given, without the method."""
-        return self.model_dump(exclude={"method"}, exclude_none=True)
 
 
 class TrainConfig(Section):
@@ -95,11 +82,20 @@ class Config(Section):
 
     def with_on_device(self, on_device: bool) -> Config:
         """Returns the configuration with this value of `data.on_device`, on which the random draws depend."""
-        return self.model_copy(update={"data": self.data.model_copy(update={"on_device": on_device})})
+        return self._with("data", on_device=on_device)
 
     def with_decode_every(self, epochs: int) -> Config:
         """Returns the configuration with this value of `train.decode_every`, on which log.csv depends."""
-        return self.model_copy(update={"train": self.train.model_copy(update={"decode_every": epochs})})
+        return self._with("train", decode_every=epochs)
+
+    def with_validation(self, overlap: int | None, val_overlap: int | str, val_images: int | None) -> Config:
+        """Returns the configuration with these in place of `data.overlap: null`, and of the other keys' `auto`."""
+        given = {"overlap": overlap, "val_overlap": val_overlap, "val_images": val_images}.items()
+        left_out = {"overlap": None, "val_overlap": "auto", "val_images": "auto"}
+        return self._with("data", **{key: one for key, one in given if getattr(self.data, key) == left_out[key]})
+
+    def _with(self, section: str, **values: object) -> Config:
+        return self.model_copy(update={section: getattr(self, section).model_copy(update=values)})
 
     @model_validator(mode="after")
     def _loss_fits_task(self) -> Config:

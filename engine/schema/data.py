@@ -13,11 +13,13 @@ from engine.schema.numbers import (
     Crops,
     Folds,
     NumberFrom0,
+    Overlap,
     Pixels,
     Plane,
     Radius,
     Size,
     SplitSeed,
+    ValImages,
 )
 from engine.schema.optimisers import Fraction
 from engine.schema.section import Section
@@ -32,7 +34,8 @@ class DataConfig(Section):
     size: Size | None = None  # the network sees the whole image, resized to this size …
     crop: Size | None = None  # … or it sees windows of this size at native scale
     crops_per_image: Crops = 1  # number of windows of each image in every epoch
-    overlap: NumberFrom0 | None = None  # pixels between the tiles that score and predict; None: half a tile
+    overlap: NumberFrom0 | None = None  # pixels between the tiles of val.py and predict.py; None: a share of a tile
+    val_overlap: Overlap = "auto"  # pixels between the tiles that validate while training
     channels: Channels = "auto"  # how many, or the numbers or names of those that are taken from each file
     plane: Plane = None  # of a stack; None refuses stacks
     intensity: Literal["native", "image", "run"] = "native"  # which images are stretched, and between which values
@@ -41,6 +44,7 @@ class DataConfig(Section):
     border_radius: Radius = 2.5  # of task: border, in pixels of the network's input
     max_pixels: Pixels = 2**28  # larger images are refused before they are decoded
     normalise: Literal["dataset", "imagenet"] = "dataset"  # whose mean and standard deviation
+    val_images: ValImages = "auto"  # how many images validate while training; None: all
     val_fraction: Fraction = 0.2  # share of the images that validates, drawn with split_seed
     split_seed: SplitSeed = 41
     split: Literal["random", "grouped"] = "random"  # what is drawn: images, or groups such as the tiles of one field
@@ -70,7 +74,7 @@ class DataConfig(Section):
 
     @property
     def tile_overlap(self) -> int:
-        return self.overlap if self.overlap is not None else min(self.tile) // 2
+        return self.overlap if self.overlap is not None else min(self.tile) // 2  # None: of older runs
 
     @property
     def changes(self) -> dict[str, object]:
@@ -106,8 +110,9 @@ class DataConfig(Section):
             raise ValueError(
                 f"{given} given; choose one: size (whole images, resized to it) or crop (windows at native scale)"
             )
-        if self.crop is None and (self.overlap is not None or self.crops_per_image > 1):
-            raise ValueError("overlap and crops_per_image belong to crop; with size there are no tiles")
+        overlaps = [overlap for overlap in (self.overlap, self.val_overlap) if overlap not in (None, "auto")]
+        if self.crop is None and (overlaps or self.crops_per_image > 1):
+            raise ValueError("overlap, val_overlap and crops_per_image belong to crop; with size there are no tiles")
         if self.crop is None and self.crop_sampling != "image":
             raise ValueError("crop_sampling belongs to crop; with size the network sees every image once in an epoch")
         if self.crop_sampling == "area" and self.crops_per_image == 1:
@@ -115,8 +120,8 @@ class DataConfig(Section):
                 "crop_sampling: area gives every image at least one window, so that crops_per_image: 1 leaves none to "
                 "share out; raise crops_per_image, such as to 4"
             )
-        if self.crop is not None and self.tile_overlap >= min(self.tile):
-            raise ValueError(f"overlap {self.overlap} must be smaller than the crop, {self.crop}")
+        if self.crop is not None and max(overlaps, default=0) >= min(self.tile):
+            raise ValueError(f"an overlap of {max(overlaps)} must be smaller than the crop, {self.crop}")
         return self
 
     @model_validator(mode="after")

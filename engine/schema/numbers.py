@@ -54,6 +54,13 @@ def _auto_or_number(least: int, most: int) -> BeforeValidator:
 
 Workers = Annotated[int | Literal["auto"], _auto_or_number(0, MOST_WORKERS)]
 Rhythm = Annotated[int | Literal["auto"], _auto_or_number(1, MOST)]
+Overlap = Annotated[int | Literal["auto"], _auto_or_number(0, MOST)]
+ValImages = Annotated[
+    int | Literal["auto"] | None,
+    _auto_or(
+        lambda value: value is None or (type(value) is int and 1 <= value <= MOST), "null, or a whole number from 1"
+    ),
+]
 Choice = Annotated[bool | Literal["auto"], _auto_or(lambda value: type(value) is bool, "true or false")]
 
 

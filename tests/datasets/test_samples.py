@@ -1,11 +1,13 @@
 """Splits, normalisation, augmentation and loaders: everything a function of (seed, epoch, sample)."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from sklearn.model_selection import train_test_split
 
-from datasets.augment import Augmentation
+from datasets.augment import Augmentation, albumentations
 from datasets.folder.data_folder import list_folder
 from datasets.loading.loaders import EpochBatches, scoring_loader, training_loader
 from datasets.samples import Samples
@@ -24,6 +26,21 @@ def test_the_classic_split_is_scikit_learns_on_sorted_ids():
         split = random_split(order, val_fraction=0.2, seed=41)
         assert {i for i, part in split.items() if part == "val"} == set(val)
     assert random_split(IDS, val_fraction=0.2, seed=40) != split
+
+
+def test_every_random_split_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        count, fraction, seed = int(rng.integers(2, 200)), float(rng.uniform(0.01, 0.99)), int(rng.integers(2**32))
+        ids = [f"{number:03d}" for number in range(count)]
+        try:
+            train, val = train_test_split(ids, test_size=fraction, random_state=seed)
+        except ValueError:
+            with pytest.raises(DataError, match="no training images would be left"):
+                random_split(ids, val_fraction=fraction, seed=seed)
+            continue
+        found = random_split(ids, val_fraction=fraction, seed=seed)
+        assert found == dict.fromkeys(train, "train") | dict.fromkeys(val, "val")
 
 
 def test_a_split_file_is_what_a_run_writes(tmp_path):
@@ -164,6 +181,13 @@ def test_the_parts_of_a_batch_do_not_depend_on_who_has_them(count):
     assert cut[1] == cut[2] == cut[3] == cut[6]
     assert sum(cut[1]) == count
     assert max(cut[1]) - min(cut[1]) <= 1
+
+
+def test_albumentations_is_imported_without_its_client_of_a_hub():
+    library = albumentations()
+    assert library.D4
+    assert not library.core.hub_mixin.is_huggingface_hub_available
+    assert sys.modules.get("huggingface_hub", "absent") is not None  # whoever needs it can import it
 
 
 def test_fewer_samples_than_parts_are_refused():

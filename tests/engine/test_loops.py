@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from datasets.loading.loaders import BatchesOfAnySize
 from engine.loops import evaluate, train_epoch
 from losses import DeepSupervisionLoss, build_loss
 from metrics import SegmentationCounts
@@ -63,6 +64,33 @@ def test_scoring_does_not_depend_on_the_batch_size_and_changes_nothing():
         assert torch.cat(seen).shape == (7, 1, 8, 8)
     assert results[0] == results[1] == results[2]
     torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+
+
+def test_lists_are_scored_image_by_image_in_their_order():
+    """A loss over a batch, such as Dice, would be another number for several images than the mean over them."""
+    model, criterion = network(), DeepSupervisionLoss(build_loss("DiceLoss"))
+    singles, results = DataLoader(data(), batch_size=1), []
+    for loader in (singles, BatchesOfAnySize(singles, pixels=3 * 64)):
+        counts, seen = SegmentationCounts(), []
+        several = lambda images: [model(image) for image in images]
+        loss = evaluate(
+            model if loader is singles else Lists(several),
+            loader,
+            counts,
+            criterion=criterion,
+            runtime=CPU,
+            decide=BINARY.decide,
+            on_logits=seen.append,
+        )
+        results.append((loss, counts.per_image().tolist(), torch.cat(seen).tolist()))
+    assert results[0] == results[1]
+    assert [len(images) for images, _ in loader] == [3, 3, 1]
+
+
+class Lists(nn.Module):
+    def __init__(self, compute):
+        super().__init__()
+        self.forward = compute
 
 
 def test_the_threshold_of_scoring():

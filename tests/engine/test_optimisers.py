@@ -138,3 +138,32 @@ def test_fused_where_the_device_has_it(name):
         for device in ("cpu", "meta")
     ]
     assert fused == [True, False]
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+        ("Adam", {}),
+        ("AdamW", {"weight_decay": 0.1}),
+    ],
+)
+def test_optimisers_give_the_bits_of_torchs_own(name, arguments, fused):
+    weights = [torch.nn.Parameter(torch.linspace(-1, 1, 12).view(3, 4)) for _ in range(2)]
+    ours = build_optimizer(name, weights[:1], lr=LR, fused=fused, **arguments)
+    theirs = getattr(torch.optim, name)(weights[1:], lr=LR, fused=fused, **arguments)
+    for number in range(4):
+        for weight, optimizer in zip(weights, (ours, theirs), strict=True):
+            optimizer.zero_grad()
+            (weight.exp() * weight).sum().backward()
+            optimizer.step()
+        assert torch.equal(*weights)
+        if number == 1:  # states are those of torch, in both directions
+            state = theirs.state_dict()
+            theirs.load_state_dict(ours.state_dict())
+            ours.load_state_dict(state)
+    assert weights[0].grad is not None
+    ours.zero_grad()
+    assert weights[0].grad is None
+    assert not torch.equal(weights[0], torch.linspace(-1, 1, 12).view(3, 4))

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from inference import tiling
 from inference.tiling import TiledModel, blending_weights, pad_to_tile, predict_strips, tile_starts
+from models.unet import UNet
 
 
 @pytest.mark.parametrize("length", [16, 17, 28, 29, 40, 100])
@@ -126,3 +128,42 @@ def test_a_source_of_rows_gives_the_same_bits_as_a_tensor(size, overlap):
     assert (asked[0][0], asked[-1][1]) == (0, size[0])
     assert all(before[1] == after[0] for before, after in pairwise(asked))  # each row once, in order
     assert max(bottom - top for top, bottom in asked) <= 16
+
+
+SIZES = [(16, 20), (50, 70), (16, 20), (5, 33), (30, 47)]  # in the first and the third, a single tile
+
+
+@torch.inference_mode()
+def test_a_list_gives_what_strips_give_for_each_image():
+    model = TiledModel(Local(), tile=(16, 20), overlap=5).eval()
+    images = [torch.randn(1, 2, *size) for size in SIZES]
+    for found, image in zip(model(images), images, strict=True):
+        torch.testing.assert_close(found[0], torch.cat(list(model.strips(image[0], device="cpu")), dim=1))
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@torch.inference_mode()
+def test_the_logits_of_an_image_do_not_depend_on_the_images_beside_it(precision, monkeypatch):
+    """So ranks, which have other images beside each other, count the same pixels."""
+    monkeypatch.setattr(tiling, "PIXELS_PER_BATCH_ON_CPU", 4 * 16 * 20)
+    torch.manual_seed(0)
+    model = TiledModel(UNet(filters=(4, 8), input_channels=2), tile=(16, 20), overlap=5).eval()
+    images = [torch.randn(1, 2, *size) for size in SIZES]
+    with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        together, pairs = model(images), model(images[:2]) + model(images[2:])
+        alone = [model([image])[0] for image in images]
+    for one, other, single in zip(together, pairs, alone, strict=True):
+        assert torch.equal(one, other)
+        assert torch.equal(one, single)
+
+
+@torch.inference_mode()
+def test_tiles_of_several_images_share_batches(monkeypatch):
+    monkeypatch.setattr(tiling, "PIXELS_PER_BATCH_ON_CPU", 4 * 16 * 20)
+    seen, layer = [], nn.Conv2d(2, 3, 1)
+    layer.register_forward_pre_hook(lambda module, given: seen.append(len(given[0])))
+    TiledModel(layer, tile=(16, 20), overlap=0)([torch.randn(1, 2, 32, 20) for _ in range(5)])
+    assert seen == [3, 3, 4]  # ten tiles
+    seen.clear()
+    TiledModel(layer, tile=(16, 20), overlap=0)([torch.randn(1, 2, 16, 20)])
+    assert seen == [2]  # twice the same tile, because kernels may compute a single one differently
