@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models import FILTERS
 from models.batch_norm import BatchNorm2d
+from models.convolution import Conv2d
 
 
 class Block(nn.Module):
@@ -16,9 +17,9 @@ class Block(nn.Module):
 
     def __init__(self, in_channels: int, mid_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, mid_channels, 3, padding=1)
+        self.conv1 = Conv2d(in_channels, mid_channels)
         self.bn1 = BatchNorm2d(mid_channels)
-        self.conv2 = nn.Conv2d(mid_channels, out_channels, 3, padding=1)
+        self.conv2 = Conv2d(mid_channels, out_channels)
         self.bn2 = BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
