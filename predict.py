@@ -21,6 +21,7 @@ from inference.exports.formats import HELP as EXPORT_HELP
 from inference.exports.formats import require_packages
 from system.command_line import fraction, micrometres
 from system.errors import DataError, leave, run_script
+from system.machine.process import settle_process
 
 if typing.TYPE_CHECKING:
     from engine.distributed import Ranks
@@ -193,4 +194,5 @@ def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, obje
 
 
 if __name__ == "__main__":
+    settle_process()  # before anything loads torch
     leave(run_script(main))

@@ -87,7 +87,11 @@ def cache_folder(config: Config, root: Path) -> Path | None:
 
 
 def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
-    """Returns the configuration with values in place of `data.on_device: auto` and `train.decode_every: auto`."""
+    """Returns the configuration with values in place of each `auto` that decides bits or random draws.
+
+    These are the keys that `assemble.continued` names; those of the kernels have the values of the runtime `where`.
+    """
+    config = config.with_kernels(layout=where.layout, weight_gradient=where.weight_gradient)
     wanted, window = config.data.on_device, config.data.window
     config = config.with_on_device(ranks.first(keep_on_device, wanted, data.train, window, where.device))
     if config.train.decode_every == "auto":

@@ -95,7 +95,7 @@ def gradient_by_products(x: Tensor, gradient: Tensor) -> Tensor:
     Args:
         x, gradient: as for `swapped_gradient`, both float32 in channels last.
     """
-    n, outputs, height, width = gradient.shape
+    _, outputs, height, width = gradient.shape
     sums = x.new_zeros(3, x.shape[1], 3 * outputs, 1, 1)
     weight = x.new_empty(sums.shape[1:])  # only its shape counts
     padded = x.new_zeros(height + 2, width + 2, outputs)
