@@ -24,6 +24,7 @@ from inference.other_tools.formats import require_packages
 from report.drawing import draw_page
 from system.command_line import fraction, micrometres, output_folder
 from system.errors import DataError, leave, run_script
+from system.machine.process import settle_process
 from system.names import shown
 
 if typing.TYPE_CHECKING:
@@ -244,4 +245,5 @@ def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, obje
 
 
 if __name__ == "__main__":
+    settle_process()  # before anything loads torch
     leave(run_script(main))

@@ -107,7 +107,11 @@ def open_run(
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # pydantic raises a ValueError
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path}: {name} is not a whole checkpoint of a run ({reason})") from error
-    where = choose_runtime(device or config.train.device, precision or config.train.precision)
+    where = choose_runtime(
+        device or config.train.device,
+        precision or config.train.precision,
+        layout=config.with_first_kernels().train.layout,
+    )
     if depth is not None:
         try:
             model = prune(model, depth)

@@ -19,6 +19,7 @@ from engine.schema.config import Config
 from engine.schema.config_file import dump_config, load_config
 from engine.schema.reference import reference
 from system.errors import leave, run_script
+from system.machine.process import settle_process
 from system.signals import StopSignals
 from system.yaml_file import read_yaml
 
@@ -139,4 +140,5 @@ def train(
 
 
 if __name__ == "__main__":
+    settle_process()  # before anything loads torch
     leave(run_script(main))

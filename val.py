@@ -20,6 +20,7 @@ from pathlib import Path
 from report.drawing import draw_page
 from system.command_line import fraction
 from system.errors import ConfigError, DataError, run_script
+from system.machine.process import settle_process
 
 if typing.TYPE_CHECKING:
     from torch.utils.data import DataLoader
@@ -249,4 +250,5 @@ def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader, dict[str, 
 
 
 if __name__ == "__main__":
+    settle_process()  # before anything loads torch
     sys.exit(run_script(main))

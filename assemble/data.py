@@ -102,7 +102,11 @@ def cache_folder(config: Config, root: Path) -> Path | None:
 
 
 def resolved(config: Config, data: TrainingData, where: Runtime, ranks: Ranks = ALONE) -> Config:
-    """Returns the configuration with values in place of those keys that are `auto`, and of `data.overlap: null`."""
+    """Returns the configuration with values in place of each `auto` that decides bits or random draws.
+
+    These are the keys that `assemble.continued` names; those of the kernels have the values of the runtime `where`.
+    """
+    config = config.with_kernels(layout=where.layout, weight_gradient=where.weight_gradient)
     wanted, window, tile = config.data.on_device, config.data.window, config.data.tile
     if wanted == "auto" and config.data.changes:
         wanted = False

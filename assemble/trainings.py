@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from torch import nn
 
@@ -27,7 +28,15 @@ from system.errors import CheckpointError, ConfigError
 
 def runtime(config: Config, ranks: Ranks = ALONE) -> Runtime:
     """Chooses the device and the precision of a run, and refuses settings that the ranks cannot train with."""
-    chosen = choose_runtime(config.train.device, config.train.precision, deterministic=config.train.deterministic)
+    chosen = choose_runtime(
+        config.train.device,
+        config.train.precision,
+        layout=config.train.layout,
+        weight_gradient=config.train.weight_gradient,
+        deterministic=config.train.deterministic,
+    )
+    layout, weight_gradient = ranks.first(lambda: (chosen.layout, chosen.weight_gradient))  # machines may differ
+    chosen = replace(chosen, layout=layout, weight_gradient=weight_gradient)
     ranks.check_settings(
         batch_size=config.train.batch_size,
         accumulate=config.train.accumulate,
@@ -41,8 +50,9 @@ def runtime(config: Config, ranks: Ranks = ALONE) -> Runtime:
 def continued(config: Config, state: Mapping | None, ranks: Ranks) -> Config:
     """Returns the configuration of a run that continues from the checkpoint `state`; `config` itself without a state.
 
-    `data.on_device: auto` keeps the value that it got when the run began, so that the random draws stay the same on
-    another device too. `data.overlap: null`, `data.val_overlap: auto` and `data.val_images: auto` keep theirs.
+    What is `auto` or null and decides bits or random draws keeps the value that it got when the run began, on another
+    machine too: `data.on_device`, `data.overlap`, `data.val_overlap`, `data.val_images`, `train.decode_every`,
+    `train.layout` and `train.weight_gradient`.
 
     Raises:
         ConfigError: a key differs that must stay the same.
@@ -63,6 +73,8 @@ def continued(config: Config, state: Mapping | None, ranks: Ranks) -> Config:
     half = begun.data.tile and begun.data.tile_overlap
     begun = begun.with_validation(half, "auto" if half is None else half, None)
     config = config.with_validation(begun.data.overlap, begun.data.val_overlap, begun.data.val_images)
+    begun = begun.with_first_kernels()
+    config = config.with_kernels(layout=begun.train.layout, weight_gradient=begun.train.weight_gradient)
     processes = state["machine"].get("processes", 1), ranks.count
     require_same_config(begun.model_dump(), config.model_dump(), processes=processes)
     return config

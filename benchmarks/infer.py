@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from benchmarks.plain import PlainNet
 from benchmarks.rows import Row, shares_of, timed_row
 from benchmarks.settings import Settings
 from benchmarks.step import random_batch
+from benchmarks.train import in_other_layout
 from engine.device import Runtime, choose_runtime
 from models import build_model, fold_batch_norm, prune
 
@@ -26,17 +28,20 @@ def infer_rows(settings: Settings, limits: Limits) -> list[Row]:
     images, _ = random_batch(settings.batch, settings.size)
     rows = []
     for name in ("NestedUNet", "UNet"):
-        networks = {"ours": runtime.place(fold_batch_norm(build_model(name)))}
+        folded, second = fold_batch_norm(build_model(name)), in_other_layout(runtime)
+        networks = {"ours": runtime.place(folded)}
         if name == "NestedUNet":
             networks["pruned"] = runtime.place(fold_batch_norm(prune(build_model(name, deep_supervision=True), 1)))
         answers = {label: predicting(network, runtime, images) for label, network in networks.items()}
+        answers[second.layout] = predicting(second.place(copy.deepcopy(folded)), second, images)
         if settings.compile:
             answers["compiled"], compile_seconds = compiled(networks["ours"], runtime, images)
         plain = PlainNet(name).to(settings.device).eval()
         answers["plain"] = no_grad(plain, images.to(settings.device))
         timing = take_turns(answers, **settings.timing)
         work = f"{name} inference, batch {settings.batch} at {settings.size}×{settings.size}, {settings.precision}"
-        kinds = {"ours": (", folded", ASKED), "pruned": (", pruned to depth 1", PRUNED_ASKED)}
+        kinds = {"ours": (f", folded, {runtime.layout}", ASKED), second.layout: (f", folded, {second.layout}", {})}
+        kinds |= {"pruned": (", pruned to depth 1", PRUNED_ASKED)}
         if settings.compile:
             kinds["compiled"] = (f", folded and compiled in {compile_seconds:.0f} s", ASKED)
         for kind in [kind for kind in kinds if kind in answers]:

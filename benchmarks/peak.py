@@ -64,11 +64,12 @@ def main() -> None:
     path, model, precision, batch, size = sys.argv[1:]
     from benchmarks.plain import PlainNet, plain_step
     from benchmarks.step import random_batch, step_on
+    from engine.device import choose_runtime
 
     before = resident_memory()
     batches, loss = itertools.repeat(random_batch(int(batch), int(size))).__next__, "LovaszHingeLoss"
     if path == "ours":
-        step = step_on(batches, model_name=model, loss_name=loss, precision=precision, device="cpu")
+        step = step_on(batches, model_name=model, loss_name=loss, runtime=choose_runtime("cpu", precision))
     else:
         step = plain_step(PlainNet(model), loss, batches, device="cpu")
     for _ in range(STEPS):

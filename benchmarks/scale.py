@@ -111,6 +111,7 @@ def start(arguments: argparse.Namespace, ranks: int, threads: int, *, port: int)
 def work(arguments: argparse.Namespace) -> None:
     """Is one rank: it takes a step for every line of its input."""
     from benchmarks.step import random_batch, step_on
+    from engine.device import choose_runtime
     from engine.distributed import Ranks
 
     answers, ranks = sys.stdout, Ranks.of_torchrun()
@@ -119,8 +120,13 @@ def work(arguments: argparse.Namespace) -> None:
 
         torch.set_num_threads(arguments.worker)
         fixed = random_batch(arguments.batch // ranks.count, arguments.size)
-        settings = {"model_name": arguments.model, "loss_name": "LovaszHingeLoss", "precision": "fp32", "device": "cpu"}
-        step = step_on(lambda: fixed, **settings, ranks=ranks)
+        step = step_on(
+            lambda: fixed,
+            model_name=arguments.model,
+            loss_name="LovaszHingeLoss",
+            runtime=choose_runtime("cpu", "fp32"),
+            ranks=ranks,
+        )
         for _ in sys.stdin:
             step()
             print("done", file=answers, flush=True)

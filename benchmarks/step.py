@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from engine.device import choose_runtime
+from engine.device import Runtime, choose_runtime
 from engine.distributed import ALONE, Ranks
 from engine.optimisers import build_optimizer, build_schedule
 from engine.training import Training
@@ -37,15 +37,14 @@ def make_step(
         size: side of the images in pixels.
         device: cpu, cuda or mps; the loss stays on it.
     """
-    fixed = itertools.repeat(random_batch(batch, size))
-    return step_on(fixed.__next__, model_name=model_name, loss_name=loss_name, precision=precision, device=device)
+    fixed, runtime = itertools.repeat(random_batch(batch, size)), choose_runtime(device, precision)
+    return step_on(fixed.__next__, model_name=model_name, loss_name=loss_name, runtime=runtime)
 
 
 def step_on(
-    next_batch: Batches, *, model_name: str, loss_name: str, precision: str, device: str, ranks: Ranks = ALONE
+    next_batch: Batches, *, model_name: str, loss_name: str, runtime: Runtime, ranks: Ranks = ALONE
 ) -> Callable[[], Tensor]:
-    """Returns what `make_step` returns, but for the batches of `next_batch`, as one of `ranks`."""
-    runtime = choose_runtime(device, precision)
+    """Returns what `make_step` returns, but for the batches of `next_batch`, on `runtime` and as one of `ranks`."""
     model = runtime.place(build_model(model_name)).train()
     optimizer = build_optimizer("AdamW", model.parameters(), lr=1e-3)
     schedule = build_schedule("constant", optimizer, epochs=1, steps_per_epoch=1)

@@ -16,6 +16,8 @@ from benchmarks.plain import PlainNet, plain_step
 from benchmarks.rows import Row, shares_of, timed_row
 from benchmarks.settings import Settings
 from benchmarks.step import random_batch, step_on
+from engine.device import Runtime, choose_runtime
+from system.machine.hardware import LAYOUTS
 
 ASKED = {
     ("NestedUNet", "fp32"): "≥ 1.25, stretch 1.6",
@@ -29,9 +31,13 @@ def train_rows(settings: Settings, limits: Limits) -> list[Row]:
     rows = []
     for name in ("NestedUNet", "UNet"):
         ours_from, plain_from = _sources(settings)
-        shared = {"model_name": name, "loss_name": LOSS, "precision": settings.precision, "device": settings.device}
-        plain = plain_step(PlainNet(name), LOSS, plain_from, device=settings.device)
-        steps = {"ours": step_on(ours_from, **shared), "plain": plain}
+        runtime = choose_runtime(settings.device, settings.precision)
+        second = in_other_layout(runtime)
+        steps = {
+            "ours": step_on(ours_from, model_name=name, loss_name=LOSS, runtime=runtime),
+            second.layout: step_on(ours_from, model_name=name, loss_name=LOSS, runtime=second),
+            "plain": plain_step(PlainNet(name), LOSS, plain_from, device=settings.device),
+        }
         if name == "NestedUNet":
             for label, network in other_networks().items():
                 steps[label] = plain_step(network, LOSS, plain_from, device=settings.device)
@@ -41,11 +47,18 @@ def train_rows(settings: Settings, limits: Limits) -> list[Row]:
         work += ", without data" if settings.no_data else ", with its data"
         asked = {"plain": ASKED.get((name, settings.precision), ""), **PEERS_ASKED}
         rows += [
-            timed_row(work, timing, other=other, asked=asked[other], shares=shares)
+            timed_row(f"{work}, {runtime.layout}", timing, other=other, asked=asked[other], shares=shares)
             for other in steps
-            if other != "ours"
+            if other not in ("ours", second.layout)
         ]
+        rows.append(timed_row(f"{work}, {second.layout}", timing, ours=second.layout, other="plain", asked=""))
     return rows + (memory_rows(settings) if settings.device == "cpu" else [])
+
+
+def in_other_layout(runtime: Runtime) -> Runtime:
+    """Returns the same device and precision with the layout that `auto` does not choose there."""
+    (layout,) = set(LAYOUTS) - {runtime.layout}
+    return choose_runtime(runtime.device.type, runtime.precision, layout=layout)
 
 
 def _sources(settings: Settings) -> tuple[Callable, Callable]:
@@ -62,15 +75,22 @@ def other_networks() -> dict[str, nn.Module]:
     """Builds networks of other libraries, if these are installed. Each is [N, 3, H, W] → [N, 1, H, W]."""
     found = {}
     if importlib.util.find_spec("monai"):
-        from monai.networks.nets import BasicUNetPlusPlus
-
-        # The widths are the same; the sixth is the width of the last up-sampled map.
-        found[MONAI] = _First(BasicUNetPlusPlus(2, 3, 1, features=(32, 64, 128, 256, 512, 32)))
+        found[MONAI] = monai_network("NestedUNet")
     if importlib.util.find_spec("segmentation_models_pytorch"):
         from segmentation_models_pytorch import UnetPlusPlus
 
         found[SMP] = UnetPlusPlus("resnet34", encoder_weights=None, in_channels=3, classes=1)
     return found
+
+
+def monai_network(name: str) -> nn.Module:
+    """Builds MONAI's UNet or NestedUNet of the same widths; the sixth is the width of the last up-sampled map."""
+    from monai.networks.nets import BasicUNet, BasicUNetPlusPlus
+
+    features = (32, 64, 128, 256, 512, 32)
+    if name == "NestedUNet":
+        return _First(BasicUNetPlusPlus(2, 3, 1, features=features))
+    return BasicUNet(2, 3, 1, features=features)
 
 
 class _First(nn.Module):

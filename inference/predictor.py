@@ -208,7 +208,7 @@ class Predictor(ImagePredictor):
         model: [N, C, h, w] → logits. If the run was trained on crops, the model takes one image of any size and works
             in tiles. val.py scores with it, as train.py does; masks come from `folded`.
         reader, normalise, size: the steps from a file to the network's input; `size` is None after training on crops.
-        runtime: where the network computes, and in which precision.
+        runtime: where the network computes, in which precision, and in the layout of the training.
         epoch: the epoch after which the weights were saved.
         statistics: of the training images; None if the run has none.
     """
@@ -228,9 +228,14 @@ class Predictor(ImagePredictor):
         return (self,)
 
     @cached_property
+    def fastest(self) -> Runtime:
+        """Where `folded` computes: as `runtime`, in the layout that predicts fastest."""
+        return self.runtime.for_prediction()
+
+    @cached_property
     def folded(self) -> nn.Module:
         """`model` with its batch norm folded into the convolutions; it computes the same function faster."""
-        return fold_batch_norm(self.model)
+        return self.fastest.place(fold_batch_norm(self.model))
 
     @property
     def network(self) -> nn.Module:
@@ -239,7 +244,7 @@ class Predictor(ImagePredictor):
 
     @torch.inference_mode()
     def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
-        prepare = lambda tiles: self.normalise.planes(self.runtime.move_images(tiles))
+        prepare = lambda tiles: self.normalise.planes(self.fastest.move_images(tiles))
         with self.runtime.autocast(), ExitStack() as opened:
             if not isinstance(image, np.ndarray):
                 pixels = opened.enter_context(open_rows(image, self.reader))
@@ -251,7 +256,7 @@ class Predictor(ImagePredictor):
                 yield from self.folded.strips(pixels, device=self.runtime.device, prepare=prepare)
             else:
                 images = self.normalise(resize_image(image, self.size))[None]
-                logits = self.folded(self.runtime.move_images(images))[0].float()
+                logits = self.folded(self.fastest.move_images(images))[0].float()
                 yield resize_logits(logits, image.shape[:2])
 
     def input_of(self, image: np.ndarray) -> Tensor | None:
@@ -265,7 +270,7 @@ class Predictor(ImagePredictor):
 
     @torch.inference_mode()
     def logits_together(self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
-        images = self.runtime.move_images(torch.stack([planes for (planes,) in inputs]))
+        images = self.fastest.move_images(torch.stack([planes for (planes,) in inputs]))
         with self.runtime.autocast():
             found = self.network(self.normalise.planes(images)).float()
         if self.size is not None:

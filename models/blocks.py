@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import ENCODERS, FILTERS, depth_of
+from models.convolution import Conv2d
 from models.norms import norm_of
 
 
@@ -19,9 +20,9 @@ class Block(nn.Module):
 
     def __init__(self, in_channels: int, mid_channels: int, out_channels: int, norm: str = "batch") -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, mid_channels, 3, padding=1)
+        self.conv1 = Conv2d(in_channels, mid_channels)
         self.bn1 = norm_of(norm, mid_channels)
-        self.conv2 = nn.Conv2d(mid_channels, out_channels, 3, padding=1)
+        self.conv2 = Conv2d(mid_channels, out_channels)
         self.bn2 = norm_of(norm, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -38,6 +38,8 @@ class TrainConfig(Section):
     early_stopping: Count | None = None  # stop after this many epochs without a better score
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16 is for GPUs without bf16
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    layout: Literal["auto", "channels_last", "contiguous"] = "auto"  # of images and weights in memory
+    weight_gradient: Literal["auto", "direct", "swapped", "products"] = "auto"  # how convolutions compute it
     workers: Workers = "auto"  # number of processes that read and augment
     log_to: Logs = Field(default=["csv"])  # csv, and tensorboard, which needs the package of this name
     save_every_minutes: PositiveFloat = 10.0  # an epoch that takes longer is saved within, too
@@ -96,6 +98,16 @@ class Config(Section):
 
     def _with(self, section: str, **values: object) -> Config:
         return self.model_copy(update={section: getattr(self, section).model_copy(update=values)})
+
+    def with_kernels(self, *, layout: str, weight_gradient: str) -> Config:
+        """Returns the configuration with these values of `train`, which decide last bits, in place of `auto`."""
+        given = {"layout": layout, "weight_gradient": weight_gradient}
+        update = {key: value for key, value in given.items() if getattr(self.train, key) == "auto"}
+        return self.model_copy(update={"train": self.train.model_copy(update=update)})
+
+    def with_first_kernels(self) -> Config:
+        """Returns the configuration of a run that has begun; one that is older than the keys of kernels gets them."""
+        return self.with_kernels(layout="channels_last", weight_gradient="direct")
 
     @model_validator(mode="after")
     def _loss_fits_task(self) -> Config:

@@ -15,6 +15,39 @@ CPU_FEATURES = {
     "AMX": "_is_amx_tile_supported",
 }
 
+# The memory layouts of images and weights that a configuration can name.
+LAYOUTS = ("channels_last", "contiguous")
+# What PyTorch's kernels for the CPU use → the way in which the gradient of a convolution's weights takes the least time
+# in fp32 and channels last; see models/convolution.py. Docs/results.md has the figures.
+WEIGHT_GRADIENTS = {"AVX2": "products", "AVX512": "swapped"}
+
+
+def default_layout(device: str) -> str:
+    """The layout that `auto` means for training and for prediction on cuda, mps or cpu.
+
+    Channels last was never slower than "contiguous", PyTorch's own layout, in any precision on a processor with AVX2 or
+    AVX-512. Tensor cores of a GPU need it. Nothing was measured on MPS, which keeps PyTorch's own.
+    """
+    return "contiguous" if device == "mps" else "channels_last"
+
+
+def default_weight_gradient(device: str, precision: str, layout: str, capability: str) -> str:
+    """The way that `auto` means to compute the gradient of the weights: direct, swapped or products.
+
+    Args:
+        device, precision, layout: of the training.
+        capability: what PyTorch's kernels for the CPU use, in PyTorch's words, such as "AVX2"; see `cpu_capability`.
+    """
+    plain = device == "cpu" and precision == "fp32" and layout == "channels_last"
+    return WEIGHT_GRADIENTS.get(capability, "direct") if plain else "direct"
+
+
+def cpu_capability() -> str:
+    """What PyTorch's kernels for the CPU use, such as "AVX2", "AVX512" or "DEFAULT"."""
+    import torch
+
+    return torch.backends.cpu.get_cpu_capability()
+
 
 def default_device() -> str:
     """The device that `auto` means: cuda where PyTorch sees one, else cpu."""
