@@ -11,14 +11,15 @@ import argparse
 import json
 import sys
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from system.errors import ConfigError, DataError, run_script
 
 if typing.TYPE_CHECKING:
     from engine.schema.config import Config
-    from inference.files.model_card import ModelFacts
+    from inference.model_card.facts import ModelFacts
     from saved_run import SavedRun
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
@@ -26,6 +27,7 @@ PATHS = {
     "data": ("root", "split_file", "cache"),
     "model": ("weights", "encoder_weights"),
 }  # keys that may name private folders
+CARD = "MODEL.md"
 LARGE = 10_000_000  # bytes; a larger file does not belong into a repository
 
 
@@ -65,25 +67,33 @@ def release(
     from engine.runs.ready_model import write_ready_weights
     from engine.schema.config_file import dump_config
     from inference.cells.decode_file import NAME as DECODE
-    from inference.files.model_card import NAME, model_card
+    from inference.model_card.card import model_card
+    from inference.model_card.ready import scope_section, scores_section
     from saved_run import open_run
     from system.files import staged_folder, write_bytes, write_text
 
     saved = open_run(run, device="cpu")
     state, config = saved.folder.load("best"), without_private_paths(saved.config)
-    facts = facts_of(saved, state, config, name=out.resolve().name, licence=licence, half=half)
+    facts = published_facts(saved, config, name=out.resolve().name, licence=licence)
     shown = out if not out.is_absolute() else Path("pretrained") / out.name  # no path of this machine is published
-    use = f"    python predict.py --run {shown} --input FOLDER_OF_IMAGES --out outputs/new"
-    card = model_card(facts, read_scores(saved.folder.path, scores), use=use, notes=read_text(notes) if notes else "")
+    found, channels = read_scores(saved.folder.path, scores), facts.input.reader.channels
+    more = {
+        "Predict": f"    python predict.py --run {shown} --input FOLDER_OF_IMAGES --out outputs/new",
+        "Scores": scores_section(found, seal=facts.training.weights),
+        "Scope": "\n\n".join([scope_section(channels), *([read_text(notes).strip()] if notes else [])]),
+    }
+    precision = "float16" if half else "float32"
     with staged_folder(out) as folder:
         weights = write_ready_weights(folder, state | {"config": config.model_dump()}, half=half)
         write_text(folder / "config.yaml", dump_config(config))
-        write_text(folder / NAME, card)
+        write_text(folder / CARD, model_card(facts, more=more))
         if (tuned := saved.folder.path / DECODE).exists():
             write_bytes(folder / DECODE, tuned.read_bytes())
         open_run(folder, device="cpu")  # nothing is published that cannot be opened
         size, names = weights.stat().st_size, ", ".join(sorted(path.name for path in folder.iterdir()))
-    print(f"wrote   {out}: {names}\nweights {facts.parameters:,} parameters as {facts.precision}, {size / 1e6:.1f} MB")
+    print(
+        f"wrote   {out}: {names}\nweights {facts.training.parameters:,} parameters as {precision}, {size / 1e6:.1f} MB"
+    )
     if size > LARGE:
         print(f"large   more than {LARGE / 1e6:.0f} MB; --half takes half of it, and a narrower network less")
 
@@ -99,57 +109,20 @@ def without_private_paths(config: Config) -> Config:
     return config.model_copy(update=changes)
 
 
-def facts_of(saved: SavedRun, state: Mapping, config: Config, *, name: str, licence: str, half: bool) -> ModelFacts:
-    """Gathers what the model card says.
+def published_facts(saved: SavedRun, config: Config, *, name: str, licence: str) -> ModelFacts:
+    """Returns what the model card says, without paths that say something about a machine.
 
     Args:
-        state: the checkpoint of `saved`.
         config: as it is published.
     """
-    from datasets.earlier_start import EarlierStart
-    from engine.runs.checkpoint_file import seal_of
-    from inference.files.model_card import ModelFacts
+    from assemble.model_facts import model_facts
 
-    predictor, found = saved.predictor, EarlierStart.of_checkpoint(state)
-    sides = f"{'×'.join(map(str, config.data.window))} pixels"
-    described = description_of(ROOT / saved.config.data.root)
-    sizes = None if found is None else sorted({tuple(size) for size in found.sizes["train"].tolist()})
-    return ModelFacts(
-        name=name,
-        task=config.task,
-        classes=predictor.classes,
-        has_cells=predictor.decoding is not None,
-        network=network_of(config),
-        parameters=sum(tensor.numel() for tensor in predictor.model.parameters()),
-        precision="float16" if half else "float32",
-        epoch=predictor.epoch,
-        channels=predictor.reader.channels,
-        geometry=f"images are resized to {sides}" if config.data.size else f"tiles of {sides} at native scale",
-        intensity=predictor.reader.intensity,
-        data=described.get("name") or Path(config.data.root).name,
-        source=described.get("source"),
-        data_licence=described.get("licence"),
-        images=None if found is None else len(found.sizes["train"]),
-        sizes=None if not sizes else " to ".join(f"{h}×{w}" for h, w in dict.fromkeys((sizes[0], sizes[-1]))),
-        fingerprint=saved.data,
-        seal=seal_of(saved.folder.weights),
-        licence=licence,
-    )
-
-
-def network_of(config: Config) -> str:
-    """Returns the network in words, such as "UNet, filters 16, 32, 64"."""
-    encoder = f" with the encoder {config.model.encoder}" if config.model.encoder else ""
-    return f"{config.model.name}{encoder}, filters {', '.join(map(str, config.model.filters))}"
-
-
-def description_of(root: Path) -> dict[str, str]:
-    """Returns the texts of a data folder's dataset.yaml; none if it has none, or is gone."""
-    from system.yaml_file import read_yaml
-
-    path = root / "dataset.yaml"
-    content = read_yaml(path) if path.exists() else None
-    return {key: value for key, value in (content or {}).items() if isinstance(value, str)}
+    run, shown = saved.folder.path, f"outputs/{saved.folder.path.resolve().name}"
+    facts = model_facts(replace(saved, config=config), ROOT / saved.config.data.root, licence=licence)
+    public = lambda command: command.replace(str(run), shown)
+    training = replace(facts.training, command=public(facts.training.command))
+    scores = facts.scores and replace(facts.scores, command=public(facts.scores.command))
+    return replace(facts, name=name, training=training, scores=scores)
 
 
 def read_scores(run: Path, items: Sequence[str] | None) -> dict[str, dict]:

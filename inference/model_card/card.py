@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from images.image_reader import CONVERTIBLE
 from inference.model_card.facts import DataFacts, ModelFacts, Score, ScoreFacts
@@ -16,16 +16,20 @@ PARTS = {"val": "validation images", "train": "training images", "all": "images"
 UNKNOWN = "not stated"
 
 
-def model_card(facts: ModelFacts, checks: Sequence[str] = ()) -> str:
+def model_card(facts: ModelFacts, checks: Sequence[str] = (), *, more: Mapping[str, str] | None = None) -> str:
     """Returns the model card as Markdown. It depends on its arguments only, and has no date.
+
+    The sections follow Mitchell et al. 2019, "Model Cards for Model Reporting".
 
     Args:
         checks: lines about the files that are handed on with the card, such as how far their logits differ.
+        more: title → Markdown of further sections, which come before the data.
     """
     sections = [
         ("", _summary(facts)),
         ("What it is not for", _bullets(limits_of(facts))),
         ("How to use it", _usage(facts, checks)),
+        *(more or {}).items(),
         ("Data", _data(facts.data)),
         ("Validation", _validation(facts)),
         ("Training", _training(facts)),
@@ -110,7 +114,7 @@ def _data(data: DataFacts) -> str:
         ("fingerprint of the files", data.fingerprint or UNKNOWN),
         ("fingerprint of the split", data.split_fingerprint or UNKNOWN),
     ]
-    return _table(("what", "value"), rows)
+    return table(("what", "value"), rows)
 
 
 def _validation(facts: ModelFacts) -> str:
@@ -121,13 +125,11 @@ def _validation(facts: ModelFacts) -> str:
         f"{scores.images} {PARTS[scores.part]} were scored at their own size. An interval holds 95 % of {ROUNDS:,} "
         "bootstrap draws of these images; images of one field or patient resemble each other, which makes the true "
         "uncertainty larger. A score without an interval is pooled over pixels or has no numbers of each image.",
-        _table(
-            ("score", "value", "95 % interval"), [(one.name, _number(one), _interval(one)) for one in scores.scores]
-        ),
+        table(("score", "value", "95 % interval"), [(one.name, _number(one), _interval(one)) for one in scores.scores]),
     ]
     if scores.by_size:
         sizes = [(area, f"{cells:,}", f"{recall:.4f}" if cells else "–") for area, cells, recall in scores.by_size]
-        parts += ["By the area of the true cells in pixels:", _table(("area", "true cells", "recall"), sizes)]
+        parts += ["By the area of the true cells in pixels:", table(("area", "true cells", "recall"), sizes)]
     definitions = _bullets(f"{plain(one.name)}: {plain(one.definition)}" for one in scores.scores)
     return "\n\n".join([*parts, f"What the scores are:\n\n{definitions}", _commands(scores)])
 
@@ -141,7 +143,7 @@ def _training(facts: ModelFacts) -> str:
     rows = [*training.recipe.items(), ("epochs", f"{training.epochs}; the weights are those after {training.epoch}")]
     rows += [("chosen by", f"the highest {training.chosen_by}"), ("weights", training.weights)]
     rows += [(name, str(value)) for name, value in training.environment.items()]
-    return f"This command trains the model again:\n\n{code(training.command)}\n\n{_table(('what', 'value'), rows)}"
+    return f"This command trains the model again:\n\n{code(training.command)}\n\n{table(('what', 'value'), rows)}"
 
 
 def _credits(facts: ModelFacts) -> str:
@@ -161,7 +163,8 @@ def _interval(score: Score) -> str:
     return "–" if score.interval is None else f"{score.interval[0]:.4f} to {score.interval[1]:.4f}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Returns a table of foreign texts as Markdown."""
     lines = [[*map(plain, row)] for row in rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *lines])
 
