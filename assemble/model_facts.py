@@ -63,7 +63,7 @@ def model_facts(
         ),
         training=_training(saved, depth),
         data=data,
-        scores=None if depth is not None else _scores(saved.folder.path),
+        scores=None if depth is not None else _scores(saved.folder.path, seal_of(saved.folder.weights)),
         credits=Credits(tuple(authors), licence or data.licence, (entry.paper,)),
     )
 
@@ -72,9 +72,10 @@ def _training(saved: SavedRun, depth: int | None) -> TrainingFacts:
     config, run = saved.config, saved.folder.path
     words = ["python", "train.py", "--config", str(run / "config.yaml"), f"name={run.resolve().name}_again"]
     pruned = "" if depth is None else f" that is pruned to depth {depth}"
+    encoder = f" with the encoder {config.model.encoder}" if config.model.encoder else ""
     heads = " with deep supervision" if config.model.deep_supervision else ""
     return TrainingFacts(
-        network=f"{config.model.name}{heads}{pruned}",
+        network=f"{config.model.name}{encoder}{heads}{pruned}",
         parameters=sum(weight.numel() for weight in saved.predictor.model.parameters()),
         filters=tuple(config.model.filters),
         recipe=_recipe(config),
@@ -83,7 +84,7 @@ def _training(saved: SavedRun, depth: int | None) -> TrainingFacts:
         chosen_by=config.best,
         command=shlex.join(words),
         environment=saved.folder.load("best").get("machine", {}),
-        weights=seal_of(run / "best.pth"),
+        weights=seal_of(saved.folder.weights),
     )
 
 
@@ -126,12 +127,12 @@ def _data(saved: SavedRun, root: Path) -> DataFacts:
     )
 
 
-def _scores(run: Path, part: str = "val") -> ScoreFacts | None:
+def _scores(run: Path, seal: str, part: str = "val") -> ScoreFacts | None:
     """Returns the scores that val.py has written; None if there are none, or if they are those of other weights."""
     results = run / part
     try:
         summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
-        if summary["weights"] != seal_of(run / "best.pth"):
+        if summary["weights"] != seal:
             print(
                 f"scores  {results} is of other weights, and is left out of the model card: python val.py --run {run}"
             )
