@@ -80,7 +80,7 @@ def release(
     precision = "float16 (its convolutions)" if half else "float32"
     usage = (
         f"    python predict.py --run {shown} --input FOLDER_OF_IMAGES --out outputs/new\n\n"
-        f"`{WEIGHTS}` holds {facts.training.parameters:,} parameters as {precision}, and `config.yaml` how images are cut."
+        f"`{WEIGHTS}` holds {facts.training.parameters:,} parameters as {precision}."
     )
     card = model_card(facts, usage=usage, summaries=read_scores(scores or ()), notes=read_text(notes) if notes else "")
     with staged_folder(out) as folder:
