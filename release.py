@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import typing
 from collections.abc import Sequence
@@ -27,7 +28,6 @@ PATHS = {
     "data": ("root", "split_file", "cache"),
     "model": ("weights", "encoder_weights"),
 }  # keys that may name private folders
-CARD = "MODEL.md"
 LARGE = 10_000_000  # bytes; a larger file does not belong into a repository
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/nuclei")
     parser.add_argument("--out", type=Path, required=True, help="new folder, such as pretrained/nuclei")
     parser.add_argument("--licence", required=True, help="of the weights, such as CC0-1.0")
-    scores_help = "rows of the model card: NAME=FILE, a summary.json of val.py (default: that of the run, if any)"
+    scores_help = "more scores for the model card, such as those of folds: NAME=FILE, a summary.json of val.py"
     parser.add_argument("--scores", nargs="+", metavar="NAME=FILE", help=scores_help)
     parser.add_argument("--notes", type=Path, metavar="FILE", help="Markdown for the scope in the model card")
     parser.add_argument("--half", action="store_true", help="store the weights of the convolutions as float16")
@@ -64,36 +64,34 @@ def release(
         DataError: a file of `scores` or `notes` cannot be read.
         CheckpointError: the run cannot be opened.
     """
-    from engine.runs.ready_model import write_ready_weights
+    from engine.runs.ready_model import WEIGHTS, is_ready_model, write_ready_weights
     from engine.schema.config_file import dump_config
     from inference.cells.decode_file import NAME as DECODE
     from inference.model_card.card import model_card
-    from inference.model_card.ready import scope_section, scores_section
     from saved_run import open_run
     from system.files import staged_folder, write_bytes, write_text
 
     saved = open_run(run, device="cpu")
+    if is_ready_model(saved.folder.path):
+        raise ConfigError(f"{run} is a ready model already; give the run that it was made of, or copy the folder")
     state, config = saved.folder.load("best"), without_private_paths(saved.config)
-    facts = published_facts(saved, config, name=out.resolve().name, licence=licence)
-    shown = out if not out.is_absolute() else Path("pretrained") / out.name  # no path of this machine is published
-    found, channels = read_scores(saved.folder.path, scores), facts.input.reader.channels
-    more = {
-        "Predict": f"    python predict.py --run {shown} --input FOLDER_OF_IMAGES --out outputs/new",
-        "Scores": scores_section(found, seal=facts.training.weights),
-        "Scope": "\n\n".join([scope_section(channels), *([read_text(notes).strip()] if notes else [])]),
-    }
-    precision = "float16" if half else "float32"
+    shown = Path("pretrained") / out.resolve().name if out.is_absolute() else out
+    facts = facts_of(saved, config, shown=shown, licence=licence)
+    precision = "float16 (its convolutions)" if half else "float32"
+    usage = (
+        f"    python predict.py --run {shown} --input FOLDER_OF_IMAGES --out outputs/new\n\n"
+        f"`{WEIGHTS}` holds {facts.training.parameters:,} parameters as {precision}."
+    )
+    card = model_card(facts, usage=usage, summaries=read_scores(scores or ()), notes=read_text(notes) if notes else "")
     with staged_folder(out) as folder:
         weights = write_ready_weights(folder, state | {"config": config.model_dump()}, half=half)
         write_text(folder / "config.yaml", dump_config(config))
-        write_text(folder / CARD, model_card(facts, more=more))
+        write_text(folder / "MODEL.md", card)
         if (tuned := saved.folder.path / DECODE).exists():
             write_bytes(folder / DECODE, tuned.read_bytes())
         open_run(folder, device="cpu")  # nothing is published that cannot be opened
         size, names = weights.stat().st_size, ", ".join(sorted(path.name for path in folder.iterdir()))
-    print(
-        f"wrote   {out}: {names}\nweights {facts.training.parameters:,} parameters as {precision}, {size / 1e6:.1f} MB"
-    )
+    print(f"wrote   {out}: {names}\nweights {facts.training.parameters:,} parameters, {precision}, {size / 1e6:.1f} MB")
     if size > LARGE:
         print(f"large   more than {LARGE / 1e6:.0f} MB; --half takes half of it, and a narrower network less")
 
@@ -109,27 +107,34 @@ def without_private_paths(config: Config) -> Config:
     return config.model_copy(update=changes)
 
 
-def published_facts(saved: SavedRun, config: Config, *, name: str, licence: str) -> ModelFacts:
-    """Returns what the model card says, without paths that say something about a machine.
+def facts_of(saved: SavedRun, config: Config, *, shown: Path, licence: str) -> ModelFacts:
+    """Gathers what the model card says, without a path of this machine.
 
     Args:
         config: as it is published.
+        shown: the folder of the ready model, as the card names it.
     """
     from assemble.model_facts import model_facts
 
-    run, shown = saved.folder.path, f"outputs/{saved.folder.path.resolve().name}"
-    facts = model_facts(replace(saved, config=config), ROOT / saved.config.data.root, licence=licence)
-    public = lambda command: command.replace(str(run), shown)
-    training = replace(facts.training, command=public(facts.training.command))
-    scores = facts.scores and replace(facts.scores, command=public(facts.scores.command))
-    return replace(facts, name=name, training=training, scores=scores)
+    facts = model_facts(saved, ROOT, licence=licence)
+    data, scores = replace(facts.data, folder=config.data.root), facts.scores
+    if private := saved.config.data.split_file:
+        data = replace(data, split=data.split.replace(private, config.data.split_file))
+    training = replace(
+        facts.training,
+        recipe={**facts.training.recipe, "initial weights": config.model.weights or "random"},
+        command=f"python train.py --config {shown / 'config.yaml'} name={shown.name}_again",
+    )
+    if scores is not None:
+        words = [
+            f"outputs/{Path(word).name}" if Path(word).is_absolute() else word for word in shlex.split(scores.command)
+        ]
+        scores = replace(scores, command=shlex.join(words))
+    return replace(facts, name=shown.name, data=data, training=training, scores=scores)
 
 
-def read_scores(run: Path, items: Sequence[str] | None) -> dict[str, dict]:
-    """Returns name → the content of a summary.json. Without `items` it is that of the run's validation part, if any."""
-    if items is None:
-        own = run / "val" / "summary.json"
-        items = [f"validation part={own}"] if own.exists() else []
+def read_scores(items: Sequence[str]) -> dict[str, dict]:
+    """Returns name → the content of a summary.json, for items of the form NAME=FILE."""
     found = {}
     for item in items:
         name, equals, path = item.partition("=")

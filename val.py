@@ -27,8 +27,7 @@ if typing.TYPE_CHECKING:
 
     from datasets.samples import Samples
     from engine.device import Runtime
-    from inference.files.report import ScoreReport
-    from metrics import SegmentationCounts
+    from engine.schema.config import Config
     from saved_run import SavedRun
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
@@ -126,11 +125,7 @@ def validate(
     saved = open_run(run_path, tta=tta)
     run, predictor = saved.folder, saved.predictor
     print(f"run     {run.path}, {run.weights.name} of epoch {predictor.epoch}, on {predictor.runtime}")
-    as_trained = saved.config.data  # auto is that of runs which are older than these keys
-    if as_trained.val_overlap not in ("auto", as_trained.overlap) or as_trained.val_images not in ("auto", None):
-        images = "all" if as_trained.val_images in ("auto", None) else as_trained.val_images
-        tiles = f", in tiles that overlap by {as_trained.val_overlap} pixels" if as_trained.tile else ""
-        print(f"log     log.csv has the scores of {images} validation images{tiles}, which differ a little")
+    print_differences(saved.config)
     threshold = predictor.task.checked_threshold(threshold)
     part = part if data is None else "all"
     command = command_of(run.path, part=part, data=data, threshold=threshold, tta=tta)
@@ -157,7 +152,7 @@ def validate(
             environment=environment_of(predictor.runtime),
             command=command,
         )
-    print_scores(network_size, report)
+    print(report.described(network_size))
     if report.objects and decoding.tuned_on and part in (decoding.tuned_on, "all"):
         print("        the decoding was tuned on images that are scored here, so these scores are too high")
     print(f"wrote   {place.path / part}: {', '.join(report.contents)}", flush=True)
@@ -166,18 +161,13 @@ def validate(
     return place.path / part
 
 
-def print_scores(network_size: SegmentationCounts, report: ScoreReport) -> None:
-    """Prints the scores of the pixels at both sizes, and those of the cells."""
-    for name, counts in (("network size", network_size), ("image size", report.counts)):
-        scores = counts.compute()
-        print(
-            f"scores  at {name}: IoU {scores.iou:.4f}, Dice {scores.dice:.4f}; "
-            f"mean over images: IoU {scores.iou_per_image:.4f}, Dice {scores.dice_per_image:.4f}"
-        )
-        if len(scores.per_class) > 1:
-            print("        IoU of", ", ".join(f"{label} {own['iou']:.4f}" for label, own in scores.per_class.items()))
-    if report.objects:
-        print(report.cells_line())
+def print_differences(config: Config) -> None:
+    """Prints why the scores may differ a little from those of log.csv, if they may."""
+    as_trained = config.data  # auto is that of runs which are older than these keys
+    if as_trained.val_overlap not in ("auto", as_trained.overlap) or as_trained.val_images not in ("auto", None):
+        images = "all" if as_trained.val_images in ("auto", None) else as_trained.val_images
+        tiles = f", in tiles that overlap by {as_trained.val_overlap} pixels" if as_trained.tile else ""
+        print(f"log     log.csv has the scores of {images} validation images{tiles}, which differ a little")
 
 
 def run_page(run: Path, samples: Samples, part: str) -> tuple[Path, int]:

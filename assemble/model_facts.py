@@ -37,19 +37,19 @@ SCORES += ("pq", "aji", "count_error", "true_objects", "predicted_objects")
 
 
 def model_facts(
-    saved: SavedRun, folder: Path, *, authors: Sequence[str] = (), licence: str | None = None, depth: int | None = None
+    saved: SavedRun, root: Path, *, authors: Sequence[str] = (), licence: str | None = None, depth: int | None = None
 ) -> ModelFacts:
     """Returns the facts of a run.
 
     Args:
-        folder: the data folder, whose dataset.yaml says where the images come from.
+        root: the folder that paths in the configuration are relative to.
         authors, licence: see `Credits`. Without a licence, it is that of the data.
         depth: the network was pruned to this depth, see `saved_run.open_run`. Its scores are then not known.
     """
     config, predictor, entry = saved.config, saved.predictor, MODELS[saved.config.model.name]
     overlap = None if config.data.tile is None else config.data.tile_overlap
     task = predictor.task
-    data = _data(saved, folder)
+    data = _data(saved, root)
     return ModelFacts(
         name=saved.folder.path.resolve().name,
         input=InputFacts(predictor.reader, predictor.normalise, config.data.window, overlap),
@@ -63,7 +63,7 @@ def model_facts(
         ),
         training=_training(saved, depth),
         data=data,
-        scores=None if depth is not None else _scores(saved.folder.path, saved.folder.weights),
+        scores=None if depth is not None else _scores(saved.folder.path, seal_of(saved.folder.weights)),
         credits=Credits(tuple(authors), licence or data.licence, (entry.paper,)),
     )
 
@@ -72,9 +72,10 @@ def _training(saved: SavedRun, depth: int | None) -> TrainingFacts:
     config, run = saved.config, saved.folder.path
     words = ["python", "train.py", "--config", str(run / "config.yaml"), f"name={run.resolve().name}_again"]
     pruned = "" if depth is None else f" that is pruned to depth {depth}"
+    encoder = f" with the encoder {config.model.encoder}" if config.model.encoder else ""
     heads = " with deep supervision" if config.model.deep_supervision else ""
     return TrainingFacts(
-        network=f"{config.model.name}{heads}{pruned}",
+        network=f"{config.model.name}{encoder}{heads}{pruned}",
         parameters=sum(weight.numel() for weight in saved.predictor.model.parameters()),
         filters=tuple(config.model.filters),
         recipe=_recipe(config),
@@ -100,9 +101,9 @@ def _recipe(config: Config) -> dict[str, str]:
     }
 
 
-def _data(saved: SavedRun, folder: Path) -> DataFacts:
+def _data(saved: SavedRun, root: Path) -> DataFacts:
     config, notes = saved.config, {}
-    path = folder / DESCRIPTION
+    path = root / config.data.root / DESCRIPTION
     try:
         notes = read_yaml(path) if path.is_file() else {}
     except (OSError, YamlError) as error:
@@ -126,12 +127,12 @@ def _data(saved: SavedRun, folder: Path) -> DataFacts:
     )
 
 
-def _scores(run: Path, weights: Path, part: str = "val") -> ScoreFacts | None:
+def _scores(run: Path, seal: str, part: str = "val") -> ScoreFacts | None:
     """Returns the scores that val.py has written; None if there are none, or if they are those of other weights."""
     results = run / part
     try:
         summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
-        if summary["weights"] != seal_of(weights):
+        if summary["weights"] != seal:
             print(
                 f"scores  {results} is of other weights, and is left out of the model card: python val.py --run {run}"
             )

@@ -33,7 +33,7 @@ def test_from_training_to_prediction(run_main, small_config, small_set, tmp_path
     run, out = tmp_path / "outputs" / "whole", tmp_path / "ready"
     assert run_main(val, "--run", run, "--no-report")[0] == 0
     assert run_main(release, "--run", run, "--out", out, "--licence", "MIT")[0] == 0
-    assert "| network | NestedUNet with the encoder resnet18, filters 2, 3 |" in (out / "MODEL.md").read_text()
+    assert "It is a NestedUNet with the encoder resnet18 with deep supervision with " in (out / "MODEL.md").read_text()
     image = cv2.imread(str(small_set / "images" / "cell_00.png"), 0)
     assert np.array_equal(load_run(run).maps(image), load_run(out).maps(image))
     shallow = ("--depth", "1", "--input", small_set / "images", "--out", tmp_path / "new")

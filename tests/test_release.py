@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_the_folder_has_weights_and_nothing_of_the_training(ready, nuclei):
     assert sorted(path.name for path in ready.iterdir()) == ["MODEL.md", "config.yaml", "weights.pth"]
     state, before = load_checkpoint(ready / "weights.pth"), load_checkpoint(nuclei / "best.pth")
-    assert {"config", "classes", "model"} < set(state) <= {"format", *KEPT}
+    assert set(state) == {"format", *KEPT}
     assert not {"optimizer", "history", "machine", "timing"} & set(state)
     for name, tensor in before["model"].items():
         assert torch.equal(state["model"][name], tensor)
@@ -47,6 +47,7 @@ def test_float16_halves_the_file_and_keeps_the_statistics(nuclei, run_main, tmp_
         assert run_main(release, "--run", nuclei, "--out", tmp_path / name, "--licence", "MIT", *words)[0] == 0
     full, half = (tmp_path / name / "weights.pth" for name in ("full", "half"))
     assert half.stat().st_size < 0.7 * full.stat().st_size
+    assert "as float16 (its convolutions)" in (tmp_path / "half" / "MODEL.md").read_text()
     tensors = load_checkpoint(half)["model"]
     kinds = {name.rsplit(".", 1)[1]: tensor.dtype for name, tensor in tensors.items() if ".conv" in name}
     assert kinds == {"weight": torch.float16, "bias": torch.float32}
@@ -86,18 +87,15 @@ def test_the_card_states_what_is_known(nuclei, run_main, tmp_path):
     assert code == 0, err
     network = load_run(tmp_path / "out").model
     parameters = sum(tensor.numel() for tensor in network.parameters())
-    assert f"weights {parameters:,} parameters as float32, 0.0 MB" in out
+    assert f"weights {parameters:,} parameters, float32, 0.0 MB" in out
     card = (tmp_path / "out" / "MODEL.md").read_text()
-    assert f"with {parameters:,} parameters" in card
+    assert f"holds {parameters:,} parameters as float32" in card
     assert "| fold 0 | fold_0, epoch 3 | others | 7 | 0.912 | 0.800 |" in card
-    for line in (
-        "| source | a \\| microscope |",
-        "| licence | CC0-1.0 |",
-        f"| fingerprint of the files | {'d' * 32} |",
-    ):
+    fingerprint = f"| fingerprint of the files | {'d' * 32} |"
+    for line in ("| source | a \\| microscope |", "| licence | CC0-1.0 |", fingerprint, "model: CC0-1.0. Authors"):
         assert line in card
     assert "Measured on grey images of 8 bits only." in card
-    assert "in scope only if a row above was measured" in card
+    assert "A kind of image is in scope only if scores below were measured" in card
     assert "/home/x" not in card
     assert load_run(tmp_path / "out").decoding.how.min_area == 7
 
@@ -112,6 +110,8 @@ def test_refusals(ready, nuclei, run_main, tmp_path):
         release, "--run", nuclei, "--out", tmp_path / "o", "--licence", "MIT", "--scores", f"a={tmp_path}/x.json"
     )
     assert (code, "not a summary.json of val.py" in err) == (3, True)
+    code, _, err = run_main(release, "--run", ready, "--out", tmp_path / "o", "--licence", "MIT")
+    assert (code, "is a ready model already; give the run that it was made of" in err) == (2, True)
     code, _, err = run_main(release, "--run", tmp_path / "none", "--out", tmp_path / "o", "--licence", "MIT")
     assert (code, "no such run folder" in err) == (3, True)
     assert not (tmp_path / "o").exists()

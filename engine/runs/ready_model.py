@@ -3,7 +3,7 @@
 weights.pth   a sealed checkpoint (engine.runs.checkpoint_file) with the keys of `KEPT`
 config.yaml   the complete configuration of the training
 decode.yaml   how maps become cells, if this was tuned; see inference.cells.decode_file
-MODEL.md      the model card, see inference.model_card
+MODEL.md      the model card, see inference.model_card.card
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.runs.checkpoint_file import require_finite, save_checkpoint
 from system.errors import CheckpointError
 
 WEIGHTS = "weights.pth"
-KEPT = ("config", "classes", "truth", "reader", "normalisation", "data", "split", "epoch", "model", "statistics")
+KEPT = ("config", "classes", "truth", "reader", "normalisation", "data", "split", "statistics", "epoch", "model")
 LARGEST_HALF = torch.finfo(torch.float16).max
 
 

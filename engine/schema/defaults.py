@@ -21,7 +21,7 @@ LARGE = {"filters": [16, 32, 64, 128, 256], "lr": 2e-3}
 BATCH = 8
 TRAINED = 0.8  # the share of the images that trains, by default
 SIDE_STEP, LEAST_SIDE = 16, 32
-ARCHITECTURE = ("name", "filters", "encoder", "deep_supervision")  # keys of the section model that the weights fix
+ARCHITECTURE = ("name", "filters", "encoder", "deep_supervision", "norm")  # keys of the model that weights fix
 LOSSES = {"mask": "BCEDiceLoss", "masks": "BCEDiceLoss", "indices": "MultiClassDiceLoss"}  # for each kind of target
 
 

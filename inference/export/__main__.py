@@ -67,8 +67,8 @@ def export(
     from system.progress_bar import progress_bar
 
     saved = open_run(run, device="cpu", precision="fp32", depth=depth)
-    facts = model_facts(saved, ROOT / saved.config.data.root, authors=authors, licence=licence, depth=depth)
-    print(f"run     {run}, best.pth of epoch {saved.predictor.epoch}, on {saved.predictor.runtime}")
+    facts = model_facts(saved, ROOT, authors=authors, licence=licence, depth=depth)
+    print(f"run     {run}, {saved.folder.weights.name} of epoch {saved.predictor.epoch}, on {saved.predictor.runtime}")
     images = images_of(saved)
     with progress_bar(title="compare", total=len(images), keep=True) as bar:
         sentences = export_model(

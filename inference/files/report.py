@@ -22,7 +22,7 @@ from inference.files.image_counts import NAME as COUNTS
 from inference.files.image_counts import write_counts
 from inference.files.overlays import Overlay, contact_sheet
 from inference.files.summary import summary_of
-from metrics import Calibration, InstanceCounts, match_labels, object_errors
+from metrics import Calibration, InstanceCounts, SegmentationCounts, match_labels, object_errors
 from system.csv_text import guarded
 from system.files import write_bytes, write_text
 from tasks.task import Task
@@ -169,6 +169,20 @@ class ScoreReport:
         """Names of what the folder holds, for a terminal."""
         cells = ["labels/", "cells.csv", "images.csv"] if self.decoding is not None else []
         return ["summary.json", "scores.csv", "masks/", *cells, "overlays/contact_sheet.png"]
+
+    def described(self, network_size: SegmentationCounts) -> str:
+        """Returns the scores of the pixels, which `network_size` counts at another size, and of cells, in lines."""
+        lines = []
+        for name, counts in (("network size", network_size), ("image size", self.counts)):
+            scores = counts.compute()
+            lines.append(
+                f"scores  at {name}: IoU {scores.iou:.4f}, Dice {scores.dice:.4f}; "
+                f"mean over images: IoU {scores.iou_per_image:.4f}, Dice {scores.dice_per_image:.4f}"
+            )
+            if len(scores.per_class) > 1:
+                own = ", ".join(f"{label} {one['iou']:.4f}" for label, one in scores.per_class.items())
+                lines.append(f"        IoU of {own}")
+        return "\n".join([*lines, *([self.cells_line()] if self.objects else [])])
 
     def cells_line(self) -> str:
         """Returns the scores of the cells as two lines for a terminal."""

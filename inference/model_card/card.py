@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 
 from images.image_reader import CONVERTIBLE
 from inference.model_card.facts import DataFacts, ModelFacts, Score, ScoreFacts
@@ -14,24 +15,38 @@ from system.names import shown
 SPECIAL = re.compile(r"[\\`*<>|#~]|(?<=\])\(|(?<!\w)_|_(?!\w)")  # characters with a meaning in Markdown
 PARTS = {"val": "validation images", "train": "training images", "all": "images"}
 UNKNOWN = "not stated"
+COLUMNS = {"iou": "IoU", "ap_50": "AP@.5", "ap_70": "AP@.7", "ap_90": "AP@.9", "pq": "PQ", "count_error": "count error"}
+SCOPE = (
+    "That an image can be read does not mean that its cells are found. A kind of image is in scope only if scores "
+    "below were measured on images of this kind: of this stain or contrast, grey or in colour, of this bit depth, and "
+    "of this size of a pixel (such as 0.25 to 1 µm). For all other kinds the quality is not known."
+)
 
 
-def model_card(facts: ModelFacts, checks: Sequence[str] = (), *, more: Mapping[str, str] | None = None) -> str:
+def model_card(
+    facts: ModelFacts,
+    checks: Sequence[str] = (),
+    *,
+    usage: str | None = None,
+    summaries: Mapping[str, Mapping] | None = None,
+    notes: str = "",
+) -> str:
     """Returns the model card as Markdown. It depends on its arguments only, and has no date.
-
-    The sections follow Mitchell et al. 2019, "Model Cards for Model Reporting".
 
     Args:
         checks: lines about the files that are handed on with the card, such as how far their logits differ.
-        more: title → Markdown of further sections, which come before the data.
+        usage: Markdown that says how the files are used; None describes the input and the output of the network.
+        summaries: what was scored → the content of its summary.json. The weights may be those of other trainings.
+        notes: Markdown that is added to what the model is not for, such as which kinds of images were measured.
     """
+    limits = _bullets([*limits_of(facts, scored_elsewhere=bool(summaries)), SCOPE])
+    scored = [_validation(facts)] if facts.scores or not summaries else []
     sections = [
         ("", _summary(facts)),
-        ("What it is not for", _bullets(limits_of(facts))),
-        ("How to use it", _usage(facts, checks)),
-        *(more or {}).items(),
+        ("What it is not for", "\n\n".join([limits, *filter(None, [notes.strip()])])),
+        ("How to use it", usage or _usage(facts, checks)),
         ("Data", _data(facts.data)),
-        ("Validation", _validation(facts)),
+        ("Validation", "\n\n".join([*scored, *([_summaries(summaries, facts.training.weights)] if summaries else [])])),
         ("Training", _training(facts)),
         ("Licence and citation", _credits(facts)),
     ]
@@ -48,8 +63,12 @@ def code(text: str) -> str:
     return f"    {shown(' '.join(text.split()))}"
 
 
-def limits_of(facts: ModelFacts) -> list[str]:
-    """Returns what the model is not for, and how far its scores can be trusted, as sentences."""
+def limits_of(facts: ModelFacts, *, scored_elsewhere: bool = False) -> list[str]:
+    """Returns what the model is not for, and how far its scores can be trusted, as sentences.
+
+    Args:
+        scored_elsewhere: whether the card has scores of other trainings.
+    """
     reader, scores = facts.input.reader, facts.scores
     kind = {1: "grey images", 3: "grey or RGB images"} if reader.select is None else {}
     seen = kind.get(reader.channels, f"images of {reader.channels} channel{'s' * (reader.channels > 1)}")
@@ -63,7 +82,9 @@ def limits_of(facts: ModelFacts) -> list[str]:
         found.append("The channels must be the stains of the training, in their order.")
     if facts.output.decoding is None:
         found.append("It says where the classes are. It does not separate cells that touch.")
-    if scores is None:
+    if scores is None and scored_elsewhere:
+        found.append("Its own weights may not have been scored: see the column weights of the scores.")
+    elif scores is None:
         found.append("Nobody has scored it yet.")
     elif scores.part == "val":
         found.append(
@@ -114,7 +135,7 @@ def _data(data: DataFacts) -> str:
         ("fingerprint of the files", data.fingerprint or UNKNOWN),
         ("fingerprint of the split", data.split_fingerprint or UNKNOWN),
     ]
-    return table(("what", "value"), rows)
+    return _table(("what", "value"), rows)
 
 
 def _validation(facts: ModelFacts) -> str:
@@ -125,13 +146,32 @@ def _validation(facts: ModelFacts) -> str:
         f"{scores.images} {PARTS[scores.part]} were scored at their own size. An interval holds 95 % of {ROUNDS:,} "
         "bootstrap draws of these images; images of one field or patient resemble each other, which makes the true "
         "uncertainty larger. A score without an interval is pooled over pixels or has no numbers of each image.",
-        table(("score", "value", "95 % interval"), [(one.name, _number(one), _interval(one)) for one in scores.scores]),
+        _table(
+            ("score", "value", "95 % interval"), [(one.name, _number(one), _interval(one)) for one in scores.scores]
+        ),
     ]
     if scores.by_size:
         sizes = [(area, f"{cells:,}", f"{recall:.4f}" if cells else "–") for area, cells, recall in scores.by_size]
-        parts += ["By the area of the true cells in pixels:", table(("area", "true cells", "recall"), sizes)]
+        parts += ["By the area of the true cells in pixels:", _table(("area", "true cells", "recall"), sizes)]
     definitions = _bullets(f"{plain(one.name)}: {plain(one.definition)}" for one in scores.scores)
     return "\n\n".join([*parts, f"What the scores are:\n\n{definitions}", _commands(scores)])
+
+
+def _summaries(summaries: Mapping[str, Mapping], seal: str) -> str:
+    """Returns a row for each summary.json; `seal` is that of the checkpoint that the model was made of."""
+    known = lambda summary, key: isinstance(summary.get(key), int | float)
+    columns = [key for key in COLUMNS if any(known(summary, key) for summary in summaries.values())]
+    rows = []
+    for what, summary in summaries.items():
+        run = f"{PurePath(str(summary.get('run', UNKNOWN))).name}, epoch {summary.get('epoch', UNKNOWN)}"
+        weights = "these" if summary.get("weights") == seal else "others"
+        found = [f"{summary[key]:.3f}" if known(summary, key) else "–" for key in columns]
+        rows.append((what, run, weights, str(summary.get("images", UNKNOWN)), *found))
+    table = _table(("what", "run", "weights", "images", *(COLUMNS[key] for key in columns)), rows)
+    return (
+        "Rows with other weights are of other trainings, such as those that left a part of the images out. All scores "
+        f"are at the images' own size.\n\n{table}"
+    )
 
 
 def _commands(scores: ScoreFacts) -> str:
@@ -143,7 +183,7 @@ def _training(facts: ModelFacts) -> str:
     rows = [*training.recipe.items(), ("epochs", f"{training.epochs}; the weights are those after {training.epoch}")]
     rows += [("chosen by", f"the highest {training.chosen_by}"), ("weights", training.weights)]
     rows += [(name, str(value)) for name, value in training.environment.items()]
-    return f"This command trains the model again:\n\n{code(training.command)}\n\n{table(('what', 'value'), rows)}"
+    return f"This command trains the model again:\n\n{code(training.command)}\n\n{_table(('what', 'value'), rows)}"
 
 
 def _credits(facts: ModelFacts) -> str:
@@ -163,8 +203,7 @@ def _interval(score: Score) -> str:
     return "–" if score.interval is None else f"{score.interval[0]:.4f} to {score.interval[1]:.4f}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a table of foreign texts as Markdown."""
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [[*map(plain, row)] for row in rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *lines])
 

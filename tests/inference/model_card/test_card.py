@@ -97,3 +97,28 @@ def test_a_card_without_texts():
 )
 def test_steps_before_and_after(facts, expected):
     assert expected in model_card(facts)
+
+
+def test_scores_of_other_trainings():
+    own = {"run": "outputs/a", "epoch": 7, "images": 9, "iou": 0.5, "weights": FACTS.training.weights}
+    other = {"run": "/secret/b", "epoch": 3, "images": 8, "iou": 0.25, "ap_50": 0.1, "pq": "high", "weights": "crc32 0"}
+    card = model_card(
+        replace(FACTS, scores=None), summaries={"val": own, EVIL: other}, notes="Measured on grey images."
+    )
+    assert "| what | run | weights | images | IoU | AP@.5 |" in card
+    assert "| val | a, epoch 7 | these | 9 | 0.500 | – |" in card
+    assert "| b, epoch 3 | others | 8 | 0.250 | 0.100 |" in card
+    assert "secret" not in card
+    assert "Nobody has scored it yet" not in card
+    assert "makes them" not in card
+    assert "\n\nMeasured on grey images.\n\n## How to use it" in card
+    assert "(such as 0.25 to 1 µm). For all other kinds the quality is not known." in card
+    both = model_card(FACTS, summaries={"fold 1": other})
+    assert "| ap_50 | 0.7500 | 0.7011 to 0.8022 |" in both
+    assert "| fold 1 | b, epoch 3 | others |" in both
+
+
+def test_another_way_of_use_stands_in_place_of_the_tensors():
+    card = model_card(FACTS, usage="    python predict.py")
+    assert "## How to use it\n\n    python predict.py\n\n## Data" in card
+    assert "Input `pixels`" not in card
