@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from torch.utils.data import DataLoader
 
 from datasets.draws.changes import Changes
-from datasets.draws.looks import kind_of
 from datasets.draws.shares import Shares, UnequalShares, balanced_shares, shares_by_area
 from datasets.earlier_start import EarlierStart
 from datasets.folder.data_folder import DataFolder, list_folder
 from datasets.folder.recognition import spread
+from datasets.grouping.views import kind_of
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import scoring_loader, training_loader
 from datasets.prepare.synthetic import write_synthetic
@@ -138,7 +138,7 @@ def shares(config: Config, data: TrainingData) -> Shares:
         )
     if config.data.crop_sampling == "balanced":
         kinds = in_threads(lambda number: kind_of(data.train[number][0]), numbers, "kinds")
-        listed = ", ".join(f"{count} of {kind}" for kind, count in Counter(kinds).most_common())
+        listed = "; ".join(f"{count} of {kind}" for kind, count in Counter(kinds).most_common())
         print(f"kinds   {listed}")
         return UnequalShares(balanced_shares(kinds, windows), seed=config.seed)
     return Shares(windows)

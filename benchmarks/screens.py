@@ -17,7 +17,7 @@ import torch
 
 from assemble import data_folder
 from benchmarks.cells import ROOT
-from datasets.draws.looks import kind_of
+from datasets.grouping.views import kind_of
 from datasets.split import read_split, select
 from images.reading import decode_labels, read_bytes
 from inference.cells.decoding import decode
@@ -59,8 +59,8 @@ def rows_of(path: Path, *, tta: bool) -> list[list[str]]:
 
 
 def look_of(image: np.ndarray) -> str:
-    """Returns the kind of an image without its size, such as "dark, grey"."""
-    return kind_of(image).split(", ", 1)[1]
+    """Returns the kind of an image without its size, such as "grey on dark"."""
+    return kind_of(image).rsplit(", ", 1)[0]
 
 
 def row_of(run: str, epoch: int, look: str, pixels: SegmentationCounts, objects: InstanceCounts) -> list[str]:

@@ -68,7 +68,8 @@ def test_image_and_target_are_magnified_alike(task, scale, size):
         rim = np.concatenate([bright[[0, -1]].ravel(), bright[:, [0, -1]].ravel()])
         if bright.any() and not rim.any():  # the disc and its mirror images are not cut by the window
             whole += 1
-            assert centroid(bright) == pytest.approx(centroid(foreground), abs=0.1)
+            # The rim of a mask is rounded to whole pixels. A mask shifted by half a pixel would differ by 0.5.
+            assert centroid(bright) == pytest.approx(centroid(foreground), abs=0.25)
             assert np.abs(bright / bright.max() - foreground).mean() < 0.01
     assert whole
 

@@ -121,7 +121,8 @@ def test_they_train_or_are_refused(run_main, small_cells, tmp_path, trials, tell
         except Exception as error:
             code, err = "crash", repr(error)
         codes[code] += 1
-        if code not in (0, 2, 4):
+        empty = code == 3 and "check that these are the masks" in err  # the discs vanish in images of 2×2 pixels
+        if code not in (0, 2, 4) and not empty:
             crashes.append((config, err))
         if codes[0] + codes[4] >= count:
             break

@@ -5,7 +5,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from datasets.draws.looks import kind_of
 from datasets.draws.shares import Shares, UnequalShares, balanced_shares, shares_by_area
 
 
@@ -55,11 +54,3 @@ def test_the_draw_is_a_function_of_seed_and_epoch_and_no_image_is_left_out_by_ar
         assert counted(first, epoch, 12) == counted(second, epoch, 12)
         assert set(counted(first, epoch, 12)) == {0, 1, 2, 3}
     assert any(counted(first, epoch, 12) != counted(other, epoch, 12) for epoch in range(1, 20))
-
-
-def test_kinds_of_images():
-    dark, colour = np.full((256, 256, 3), 10, np.uint8), np.full((256, 320, 3), (200, 150, 220), np.uint8)
-    assert kind_of(dark) == kind_of(dark[..., :1]) == "2^16 pixels, dark, grey"
-    assert kind_of(255 - dark) == "2^16 pixels, bright, grey"
-    assert kind_of(colour) == "2^16 pixels, bright, colour"
-    assert kind_of(np.zeros((1040, 1388, 1), np.uint8)) == "2^20 pixels, dark, grey"
