@@ -72,7 +72,7 @@ def files_of(out):
 
 
 def test_warnings_of_a_run_and_an_older_one_that_is_completed(trained, photos, run_main, tmp_path):
-    run, _words = trained
+    run, _ = trained
     code, out, err = run_main(predict, "--run", run, "--input", photos, "--out", tmp_path / "new")
     assert code == 0, err
     found = rows_of(tmp_path / "new")

@@ -5,15 +5,16 @@ import numpy as np
 
 
 def drawn_cells(seed, *, size=128, radius=7, colours=False):
-    """Bright discs with soft edges on dark noise: image [H, W, 1 or 3] uint8 and label map [H, W] int32."""
+    """Bright discs on a dark ground, with noise and blur: image [H, W, 1 or 3] uint8, label map [H, W] int32."""
     rng = np.random.default_rng(seed)
     labels = np.zeros((size, size), np.int32)
     for number in range(1, 15):
         y, x = (int(value) for value in rng.integers(radius, size - radius, 2))
         cv2.circle(labels, (x, y), int(radius * rng.uniform(0.8, 1.2)), number, -1)
-    light = cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), 1.0) * rng.uniform(100, 140)
+    light = (labels > 0) * rng.uniform(100, 140) + rng.normal(0, 12, labels.shape)
+    light = cv2.GaussianBlur(light.astype(np.float32), (0, 0), rng.uniform(1.0, 1.6))
     planes = light[..., None] * ((1.0, 0.5, 0.8) if colours else (1.0,))
-    return np.clip(20 + planes + rng.normal(0, 5, planes.shape), 0, 255).astype(np.uint8), labels
+    return np.clip(20 + planes + rng.normal(0, 0.5, planes.shape), 0, 255).astype(np.uint8), labels
 
 
 def twice_as_large(image):
