@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # The validation while training, which should take a quarter of an epoch at most; docs/results.md has the figures.
 VAL_OVERLAP = 0  # pixels by which tiles overlap
-VALIDATED = 0.8  # pixels that are scored for each pixel that is trained on, at most …
+VALIDATED = 0.6  # pixels that are scored for each pixel that is trained on, at most …
 LEAST_VALIDATED = 20  # … but so many images at least
 DEMO = "inputs/demo"  # this data folder is drawn if it is absent
 
