@@ -89,7 +89,10 @@ def _of_objects(part: Callable[[object], float], whole: Callable[[object], float
 
 
 def by_area(low: float, high: float) -> Column:
-    """Returns AP at .5 of the objects of at least `low` and below `high` pixels, see `InstanceCounts.by_area`."""
+    """Returns AP at .5 of the objects of at least `low` and below `high` pixels, see `InstanceCounts.by_area`.
+
+    It is NaN for images without such an object.
+    """
 
     def within(areas: np.ndarray) -> np.ndarray:
         return (areas >= low) & (areas < high)
@@ -98,7 +101,7 @@ def by_area(low: float, high: float) -> Column:
         return int(within(one.true_areas).sum() + within(one.areas[~one.matched]).sum())
 
     hits = lambda one: int((one.found & within(one.true_areas)).sum())
-    return Column("AP .5", _of_objects(hits, either), of_objects=True)
+    return Column("AP .5", _of_objects(hits, either), of_objects=True, empty=np.nan)
 
 
 _BOTH = lambda one: one.true + one.predicted

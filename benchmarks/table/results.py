@@ -71,4 +71,5 @@ class Images:
             ratio, number = column.ratio(images), [place[self.groups[one]] for one in images.ids]
             found.append(float(column.score(ratio, np.ones(len(images.ids)))))
             drawn.append(column.of_sums(*(draws @ sums for sums in sums_of_groups(ratio, number, len(names)))))
-        return Score(tuple(found), *interval(np.mean(drawn, axis=0)))
+        means = np.mean(drawn, axis=0)
+        return None if np.isnan(found).any() else Score(tuple(found), *interval(means[~np.isnan(means)]))

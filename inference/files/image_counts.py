@@ -62,7 +62,7 @@ def read_counts(path: Path) -> ScoredImages:
         FileError: the file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             arrays = dict(file)
         state = {name[8:]: torch.from_numpy(array) for name, array in arrays.items() if name.startswith("objects_")}
         objects = None

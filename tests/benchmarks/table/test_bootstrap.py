@@ -1,5 +1,7 @@
 """Intervals and tests by hand counts and properties."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -82,6 +84,7 @@ def test_kinds_and_scores_that_are_not_there():
     assert images.of_kind("x").score(COLUMNS["iou"]).mean == 0.35
     assert images.of_kind("z").score(COLUMNS["iou"]) is None
     assert images.score(COLUMNS["ap_50"]) is None
+    assert images.score(replace(COLUMNS["iou"], ratio=lambda _: (np.zeros((3, 1)),) * 2, empty=np.nan)) is None
 
 
 def test_paired_permutations_by_hand():

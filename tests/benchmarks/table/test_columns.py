@@ -10,7 +10,7 @@ from metrics import InstanceCounts, SegmentationCounts
 from system.errors import FileError
 
 RNG = np.random.default_rng(0)
-AREAS = (10, 30)
+AREAS = (20, 60)  # pixels; a block has 16
 
 
 def some_labels():
@@ -48,7 +48,9 @@ def test_scores_by_area_are_those_of_metrics(scored):
     images, _, objects = scored
     expected = [one["ap_50"] for one in objects.by_area(AREAS).values()]
     limits = ((0, AREAS[0]), AREAS, (AREAS[1], np.inf))
+    assert not np.isnan(expected).any()
     assert [score(by_area(*pair), images) for pair in limits] == pytest.approx(expected)
+    assert np.isnan(score(by_area(0, 16), images))  # there is no such object
 
 
 def test_a_weight_is_a_repetition(scored):
