@@ -97,7 +97,8 @@ def _recipe(config: Config) -> dict[str, str]:
         "schedule": config.scheduler.name,
         "batch": str(config.train.batch_size),
         "seed": str(config.seed),
-        "initial weights": config.model.weights or "random",
+        "norm": config.model.norm,
+        "initial weights": config.model.weights or config.model.encoder_weights or "random",
     }
 
 
@@ -111,9 +112,6 @@ def _data(saved: SavedRun, root: Path) -> DataFacts:
     notes = notes if isinstance(notes, Mapping) else {}
     text = lambda key: None if notes.get(key) is None else str(notes[key])
     parts = [row.get("split") for row in read_rows(saved.folder.path / "split.csv")]
-    split = f"{config.data.val_fraction:.0%} of the images, drawn with the seed {config.data.split_seed}, validate."
-    if config.data.split_file:
-        split = f"The file {config.data.split_file} says which images validate."
     return DataFacts(
         folder=config.data.root,
         name=text("name"),
@@ -123,12 +121,28 @@ def _data(saved: SavedRun, root: Path) -> DataFacts:
         val=parts.count("val"),
         fingerprint=saved.data,
         split_fingerprint=saved.split,
-        split=split,
+        split=_split(config),
+        test=parts.count("test"),
     )
 
 
-def _scores(run: Path, seal: str, part: str = "val") -> ScoreFacts | None:
-    """Returns the scores that val.py has written; None if there are none, or if they are those of other weights."""
+def _split(config: Config) -> str:
+    """Returns a sentence that says how the images were divided."""
+    data = config.data
+    if data.split_file:
+        return f"The file {data.split_file} says which images train, validate and test."
+    drawn = "groups of images that belong together" if data.split == "grouped" else "images"
+    share = f"{data.val_fraction:.0%}" if data.folds is None else f"fold {data.fold} of {data.folds} (from 0)"
+    test = f"; before that, {data.test_fraction:.0%} were drawn for a test" if data.test_fraction else ""
+    return f"Of the {drawn}, {share} validate, drawn with the seed {data.split_seed}{test}."
+
+
+def _scores(run: Path, seal: str) -> ScoreFacts | None:
+    """Returns the scores that val.py has written; None if there are none, or if they are those of other weights.
+
+    Those of a test part come before those of the validation part, because no choice has used it.
+    """
+    part = "test" if (run / "test" / "summary.json").is_file() else "val"
     results = run / part
     try:
         summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))

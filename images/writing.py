@@ -32,10 +32,8 @@ def encode_indexed_png(indices: np.ndarray, colours: Sequence[tuple[int, int, in
 
     Pillow writes it, because OpenCV writes no palettes. Up to 16 colours take 1, 2 or 4 bits per pixel.
     """
-    from PIL import Image  # only for writing: `images.reading` is the one reader
-
     assert indices.max() < len(colours) <= 256, "an index without a colour"
-    image = Image.fromarray(indices)
+    image = _as_image(indices)
     image.putpalette(bytes(value for colour in colours for value in colour))
     encoded = io.BytesIO()
     image.save(encoded, "PNG")
@@ -44,9 +42,13 @@ def encode_indexed_png(indices: np.ndarray, colours: Sequence[tuple[int, int, in
 
 def encode_tiff(planes: np.ndarray) -> bytes:
     """TIFF bytes of [C, H, W] uint8 or float32; each plane is a page. Not for large images."""
-    from PIL import Image  # only for writing: `images.reading` is the one reader
-
-    first, *others = [Image.fromarray(plane) for plane in planes]
+    first, *others = [_as_image(plane) for plane in planes]
     encoded = io.BytesIO()
     first.save(encoded, "TIFF", save_all=True, append_images=others)
     return encoded.getvalue()
+
+
+def _as_image(plane: np.ndarray) -> object:
+    from PIL import Image  # only for writing: `images.reading` is the one reader
+
+    return Image.fromarray(plane)

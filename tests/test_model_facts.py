@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from assemble.model_facts import interval_of
+from assemble.model_facts import _split, interval_of
+from engine.schema.config_file import load_config
 from metrics.intervals import ratio_interval
 
 RNG = np.random.default_rng(5)
@@ -44,3 +45,17 @@ def test_scores_without_an_interval():
     assert interval_of("ap_50", [{"iou_image_size": "0.5"}] * 3) is None
     assert interval_of("ap_50", rows()[:1]) is None
     assert interval_of("ap_50", rows()[:2]) is not None  # the control
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ([], "Of the images, 20% validate, drawn with the seed 41."),
+        (["data.split=grouped", "data.test_fraction=0.1"], "before that, 10% were drawn for a test."),
+        (["data.split=grouped"], "Of the groups of images that belong together, 20% validate"),
+        (["data.folds=5", "data.fold=2"], "fold 2 of 5 (from 0) validate"),
+        (["data.split_file=inputs/x.csv"], "The file inputs/x.csv says which images train, validate and test."),
+    ],
+)
+def test_how_the_images_were_divided(changes, sentence, small_config):
+    assert sentence in _split(load_config(small_config, changes))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from inference.export.formats import FORMATS, HELP, require_packages
 from system.errors import ConfigError, ReportedError, run_script
+from system.machine.process import settle_process
 
 if TYPE_CHECKING:
     from saved_run import SavedRun
@@ -100,4 +101,5 @@ def images_of(saved: SavedRun) -> list[Path]:
 
 
 if __name__ == "__main__":
+    settle_process()  # before anything loads torch
     sys.exit(run_script(main))

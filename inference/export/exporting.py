@@ -63,12 +63,12 @@ def export_model(
         sentences = [comparison.sentence(name) for name, comparison in found.items()] + sentences
         if "bioimageio" in formats:
             from inference.export.package import write_package
-            from inference.export.package_check import tested
+            from inference.export.package_check import check_package
 
             path, card = folder / FORMATS["bioimageio"].file, model_card(facts, sentences)
             sample = sample_of(tiles[0], model, predictor.task, stretch_of(seen.reader))
             write_package(path, facts, onnx=paths["onnx"], card=card, sample=sample)
-            sentences.append(tested(path))
+            sentences.append(check_package(path))
         for path in set(paths.values()) - {folder / FORMATS[name].file for name in formats}:
             path.unlink()  # it lies in the package
         write_text(folder / CARD, model_card(facts, sentences))

@@ -16,6 +16,7 @@ from system.files import write_bytes
 OPSET = 18  # of 2022; ONNX Runtime reads it since 1.14
 
 
+@torch.no_grad()
 def write_onnx(
     path: Path, model: PortableModel, *, shape: tuple[int, int, int], metadata: Mapping[str, object]
 ) -> None:

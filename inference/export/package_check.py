@@ -16,7 +16,7 @@ PACKAGES = ("bioimageio.core", "onnxruntime")
 ADVICE = 'python -m pip install bioimageio.core onnxruntime "pydantic<2.14"'
 
 
-def tested(path: Path) -> str:
+def check_package(path: Path) -> str:
     """Tests a package, and returns a sentence about it, which may say that the test could not be made.
 
     Raises:

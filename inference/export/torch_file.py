@@ -16,6 +16,7 @@ from system.files import atomic_file
 EXTRA = "model.json"  # the name of the metadata in the file
 
 
+@torch.no_grad()
 def write_torch(
     path: Path, model: PortableModel, *, shape: tuple[int, int, int], metadata: Mapping[str, object]
 ) -> None:

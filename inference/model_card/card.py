@@ -13,7 +13,7 @@ from metrics.intervals import ROUNDS
 from system.names import shown
 
 SPECIAL = re.compile(r"[\\`*<>|#~]|(?<=\])\(|(?<!\w)_|_(?!\w)")  # characters with a meaning in Markdown
-PARTS = {"val": "validation images", "train": "training images", "all": "images"}
+PARTS = {"test": "test images", "val": "validation images", "train": "training images", "all": "images"}
 UNKNOWN = "not stated"
 COLUMNS = {"iou": "IoU", "ap_50": "AP@.5", "ap_70": "AP@.7", "ap_90": "AP@.9", "pq": "PQ", "count_error": "count error"}
 SCOPE = (
@@ -87,11 +87,12 @@ def limits_of(facts: ModelFacts, *, scored_elsewhere: bool = False) -> list[str]
     elif scores is None:
         found.append("Nobody has scored it yet.")
     elif scores.part == "val":
+        held_back = f"{facts.data.test} test images were held back: val.py --split test scores them."
         found.append(
             "The validation images have chosen the epoch of the weights, so its scores are a little too high for new "
-            "images. No further images were held back."
+            f"images. {held_back if facts.data.test else 'No further images were held back.'}"
         )
-    else:
+    elif scores.part != "test":
         found.append("Its scores include images that it has learned from. They say nothing about new images.")
     if scores is not None and scores.tuned_here:
         found.append("The parameters of decoding were chosen by these scores, too.")
@@ -130,7 +131,7 @@ def _data(data: DataFacts) -> str:
         ("source", data.source or UNKNOWN),
         ("licence", data.licence or UNKNOWN),
         ("folder", data.folder),
-        ("images", f"{data.train} train, {data.val} validation"),
+        ("images", f"{data.train} train, {data.val} validation{f', {data.test} test' if data.test else ''}"),
         ("split", data.split),
         ("fingerprint of the files", data.fingerprint or UNKNOWN),
         ("fingerprint of the split", data.split_fingerprint or UNKNOWN),

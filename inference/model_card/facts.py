@@ -70,7 +70,7 @@ class ScoreFacts:
     """What val.py has found.
 
     Attributes:
-        part: of the data: "val", "train" or "all".
+        part: of the data: "test", "val", "train" or "all".
         images: the number of scored images.
         by_size: (areas in pixels, true cells, recall at an IoU above 0.5) of each class of sizes; it may be empty.
         tuned_here: whether the parameters of decoding were chosen by these scores.
@@ -92,7 +92,7 @@ class DataFacts:
     Attributes:
         folder: the data folder, as the configuration names it.
         name, source, licence: from its dataset.yaml.
-        train, val: the numbers of images.
+        train, val, test: the numbers of images.
         fingerprint, split_fingerprint: digests of the names and sizes of all files, and of the split.
         split: a sentence that says how the images were divided.
     """
@@ -106,6 +106,7 @@ class DataFacts:
     fingerprint: str | None
     split_fingerprint: str | None
     split: str
+    test: int = 0
 
 
 @dataclass(frozen=True)

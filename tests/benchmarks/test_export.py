@@ -7,7 +7,8 @@ import pytest
 from support.networks import NARROW
 from support.predictors import pixels_of, predictor_of
 
-from benchmarks.export import HEAD, rows_of, timing_cells, untrained
+from benchmarks.export import HEAD
+from benchmarks.exported import rows_of, timing_cells, untrained
 from inference.export.formats import NETWORKS
 
 GIVEN = Namespace(pixels=2 * 20 * 28, rounds=2, seconds=5, threads=1)
@@ -25,7 +26,7 @@ def test_times_of_a_row():
 
 @pytest.mark.slow
 def test_the_table_has_all_columns(monkeypatch):
-    monkeypatch.setattr("benchmarks.export.NETWORKS", {"torch": NETWORKS["torch"]})
+    monkeypatch.setattr("benchmarks.exported.NETWORKS", {"torch": NETWORKS["torch"]})
     (row,) = rows_of(predictor_of("binary", name="UNet", filters=NARROW[:2]), [], GIVEN)
     assert f"| UNet {row}".count("|") == HEAD.count("|")
     assert row.startswith("| torch | 0.")

@@ -19,7 +19,7 @@ from images.image_reader import ImageReader
 from inference.export import package_check
 from inference.export.onnx_file import write_onnx
 from inference.export.package import name_of, write_package
-from inference.export.package_check import tested, why_untestable
+from inference.export.package_check import check_package, why_untestable
 from inference.export.portable import portable_model
 from inference.export.sample import sample_of
 from inference.export.stretch import stretch_of
@@ -35,16 +35,15 @@ READERS = {
 }
 
 
-@pytest.fixture(params=READERS)
-def package(request, tmp_path):
+@pytest.fixture(scope="module", params=READERS)
+def package(request, tmp_path_factory):
     """(path of a package, its facts, the predictor that it came from)"""
     if not find_spec("onnx") or not find_spec("onnxscript"):
         pytest.skip("onnx or onnxscript is missing")
-    reader, task = READERS[request.param], request.param
+    reader, task, tmp_path = READERS[request.param], request.param, tmp_path_factory.mktemp("package")
     overlap = 8 if task == "distance" else None
-    predictor = replace_reader(
-        predictor_of(task, name="UNet", filters=NARROW[:2], overlap=overlap, channels=reader.channels), reader
-    )
+    network = {"name": "UNet", "filters": NARROW[:2], "channels": reader.channels}
+    predictor = replace(predictor_of(task, overlap=overlap, **network), reader=reader)
     output = replace(
         FACTS.output, channels=predictor.task.channels, classes=predictor.task.classes, decoding=None, threshold=None
     )
@@ -60,35 +59,31 @@ def package(request, tmp_path):
     return path, facts, predictor
 
 
-def replace_reader(predictor, reader):
-    return replace(predictor, reader=reader)
-
-
 def content_of(path):
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_test_of_bioimageio_passes_without_a_network(package, monkeypatch):
-    path, _, _ = package
+def test_the_test_of_bioimageio_passes_without_a_network(package, monkeypatch, tmp_path):
+    path = package[0]
     refuse = lambda *arguments: pytest.fail("something asks for the network")
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     if problem := why_untestable():
-        assert f"it was not tested, because {problem}: python -m pip install bioimageio.core" in tested(path)
+        assert f"it was not tested, because {problem}: python -m pip install bioimageio.core" in check_package(path)
         pytest.skip(problem)
-    assert "it passed the test of bioimageio.core" in tested(path)
+    assert "it passed the test of bioimageio.core" in check_package(path)
     files = content_of(path)
     maps = np.load(io.BytesIO(files["test_output.npy"]))
     files["test_output.npy"] = npy(maps + 0.01)  # the control: other maps do not pass
     described = yaml.safe_load(files["rdf.yaml"])
     described["outputs"][0]["test_tensor"]["sha256"] = hashlib.sha256(files["test_output.npy"]).hexdigest()
     files["rdf.yaml"] = yaml.safe_dump(described).encode()
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(tmp_path / "wrong.zip", "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     with pytest.raises(DataError, match=r"does not pass the test of bioimageio\.core"):
-        tested(path)
+        check_package(tmp_path / "wrong.zip")
 
 
 def npy(array):
@@ -141,5 +136,5 @@ def test_a_licence_of_ones_own_is_a_file(tmp_path):
 
 def test_a_missing_package_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(package_check, "is_installed", lambda package: package != "bioimageio.core")
-    text = tested(tmp_path / "bioimageio.zip")
+    text = check_package(tmp_path / "bioimageio.zip")
     assert "it was not tested, because bioimageio.core is missing: python -m pip install bioimageio.core" in text

@@ -59,6 +59,7 @@ def test_text_of_others_stays_text():
     [
         (FACTS, "validation images have chosen the epoch"),
         (replace(FACTS, scores=None), "Nobody has scored it yet."),
+        (changed("data", test=7), "7 test images were held back: val.py --split test scores them."),
         (changed("scores", part="all"), "include images that it has learned from"),
         (changed("scores", tuned_here=True), "decoding were chosen by these scores, too"),
         (changed("output", decoding=None), "does not separate cells that touch"),
@@ -122,3 +123,10 @@ def test_another_way_of_use_stands_in_place_of_the_tensors():
     card = model_card(FACTS, usage="    python predict.py")
     assert "## How to use it\n\n    python predict.py\n\n## Data" in card
     assert "Input `pixels`" not in card
+
+
+def test_scores_of_a_test_part_have_no_reservation():
+    card = model_card(changed("scores", part="test"))
+    assert "133 test images were scored" in card
+    assert "have chosen the epoch" not in card
+    assert "have chosen the epoch" in model_card(FACTS)  # the control
