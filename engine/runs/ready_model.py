@@ -18,7 +18,7 @@ from engine.runs.checkpoint_file import require_finite, save_checkpoint
 from system.errors import CheckpointError
 
 WEIGHTS = "weights.pth"
-KEPT = ("config", "classes", "truth", "reader", "normalisation", "data", "split", "epoch", "model")
+KEPT = ("config", "classes", "truth", "reader", "normalisation", "data", "split", "statistics", "epoch", "model")
 LARGEST_HALF = torch.finfo(torch.float16).max
 
 
