@@ -55,14 +55,13 @@ def small_set(tmp_path):
     return write_set(tmp_path / "inputs" / "small")
 
 
-@pytest.fixture
-def small_config(tmp_path, small_set):
-    """A configuration that trains a narrow network on `small_set` in about a second."""
-    path = tmp_path / "small.yaml"
+def write_config(folder, root):
+    """A configuration that trains a narrow network on the data folder `root` in about a second."""
+    path = folder / "small.yaml"
     path.write_text(
         f"""
 task: binary
-data: {{root: {small_set}, size: 32, val_fraction: 0.2}}
+data: {{root: {root}, size: 32, val_fraction: 0.2}}
 model: {{name: UNet, filters: [4, 4, 8, 8, 8]}}
 loss: {{name: BCEDiceLoss}}
 optimizer: {{name: AdamW, lr: 1e-2}}
@@ -71,6 +70,11 @@ train: {{epochs: 1, batch_size: 4, precision: fp32}}
 """
     )
     return path
+
+
+@pytest.fixture
+def small_config(tmp_path, small_set):
+    return write_config(tmp_path, small_set)
 
 
 @pytest.fixture

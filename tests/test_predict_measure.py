@@ -7,6 +7,7 @@ import pytest
 import tifffile
 import yaml
 from skimage.measure import regionprops_table
+from support.measured_maps import PIXEL_SIZES, write_image
 
 import predict
 import train
@@ -20,8 +21,8 @@ def predicted(run_main, small_config, small_set, tmp_path):
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
     for number, path in enumerate(sorted((small_set / "images").iterdir())[:3]):
-        pixels = cv2.imread(str(path))[..., ::-1].astype(np.uint16) * 200
-        tifffile.imwrite(photos / f"={number}.tif", pixels, resolution=(20_000, 20_000), resolutionunit=3)
+        pixels = cv2.imread(str(path))[..., :1].astype(np.uint16) * 200
+        write_image(photos / f"={number}.tif", pixels, list(PIXEL_SIZES)[number])
     assert run_main(train, "--config", small_config, "train.epochs=10")[0] == 0
     arguments = ("--run", tmp_path / "outputs" / "small", "--input", photos, "--out", out)
     return lambda *more: run_main(predict, *arguments, *more), out
@@ -41,11 +42,14 @@ def test_cells_are_measured_in_pixels_as_read(predicted, tmp_path):
         )
         properties = ("label", "area", "perimeter", "solidity", "intensity_mean", "intensity_max", "intensity_std")
         for name, values in regionprops_table(labels, pixels, properties=properties).items():
-            np.testing.assert_allclose(own[name], values, rtol=1e-9)
-        np.testing.assert_allclose(own["area_um2"], own["area"] / 4)
+            np.testing.assert_allclose(own[f"{name}-0" if name.startswith("intensity") else name], values, rtol=1e-9)
+        height, width = list(PIXEL_SIZES.values())[number]
+        np.testing.assert_allclose(own["area_um2"], own["area"] * height * width)
     assert found["intensity_max-0"].max() > 255  # 16 bits, not stretched
     images = pd.read_csv(out / "images.csv")
-    np.testing.assert_allclose(images["cells_per_mm2"], images["cells"] / (32 * 32 * 0.25e-6))
+    assert images["pixel_size_from"].tolist() == list(PIXEL_SIZES)
+    areas = [32 * 32 * height * width * 1e-6 for height, width in PIXEL_SIZES.values()]
+    np.testing.assert_allclose(images["cells_per_mm2"], images["cells"] / areas)
 
 
 def test_a_folder_without_measurements_is_completed(predicted):

@@ -1,27 +1,34 @@
 """predict.py draws the page of its folder at the end: once, anew in a rerun, and never at the cost of the results."""
 
 import os
+import shutil
 import sys
 from types import SimpleNamespace
 
 import pytest
 import yaml
 from support.pages import Page, faults_of
+from support.short_runs import short_run
 
 import predict
-import train
 from engine.distributed import Ranks
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return short_run(tmp_path_factory.mktemp("trained"))
+
+
 @pytest.fixture
-def predicted(run_main, small_config, small_set, tmp_path):
-    """Returns a function that predicts the images of the set with a short run, and the folders."""
-    assert run_main(train, "--config", small_config)[0] == 0
-    run, out = tmp_path / "outputs" / "small", tmp_path / "out"
-    words = ("--run", run, "--input", small_set / "images", "--out")
-    return SimpleNamespace(call=lambda *more, out=out: run_main(predict, *words, out, *more), out=out, run=run)
+def predicted(trained, run_main, tmp_path):
+    """Returns a function that predicts the images of the set with a copy of a short run, and the folders."""
+    run, out, images = tmp_path / "run", tmp_path / "out", tmp_path / "images"
+    shutil.copytree(trained, run)
+    shutil.copytree(trained.parents[1] / "inputs" / "small" / "images", images)
+    call = lambda *more, out=out: run_main(predict, "--run", run, "--input", images, "--out", out, *more)
+    return SimpleNamespace(call=call, out=out, run=run, images=images)
 
 
 def test_the_page_is_drawn_at_the_end_and_again_in_a_rerun(predicted):
@@ -60,8 +67,8 @@ def test_the_last_of_several_processes_draws_it(predicted, monkeypatch):
         assert ("page    " in text) == (predicted.out / "report.html").exists() == (rank == 1)
 
 
-def test_images_that_failed_stand_on_the_page(predicted, small_set):
-    (small_set / "images" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+def test_images_that_failed_stand_on_the_page(predicted):
+    (predicted.images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     assert predicted.call()[0] == 3
     page = Page((predicted.out / "report.html").read_text("utf-8"))
     assert "1 image without results: they could not be read, or the prediction was stopped: broken." in page.text

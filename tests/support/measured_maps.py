@@ -4,9 +4,12 @@ The maps have touching, cut, hollow, scattered and one-pixel cells, and ids with
 """
 
 import numpy as np
+import tifffile
 from skimage.measure import regionprops_table
 
 LARGEST = 2**31 - 1
+# What says the size of a pixel in a TIFF → µm between rows, and between columns.
+PIXEL_SIZES = {"TIFF tags": (0.5, 0.5), "OME-XML": (0.65, 0.325), "ImageJ": (0.2, 0.2)}
 PROPERTIES = (
     "label",
     "area",
@@ -80,3 +83,21 @@ def compare(found, expected, rtol=1e-9):
             assert np.array_equal(found[name], values), name
         else:
             np.testing.assert_allclose(found[name], values, rtol=rtol, atol=1e-12, err_msg=name)
+
+
+def write_image(path, pixels, kind):
+    """Writes [H, W, C] as a TIFF whose metadata of one kind state the size of a pixel."""
+    height, width = PIXEL_SIZES[kind]
+    if kind == "TIFF tags":  # pixels per centimetre
+        tifffile.imwrite(path, pixels[..., 0], resolution=(1e4 / width, 1e4 / height), resolutionunit="CENTIMETER")
+    elif kind == "OME-XML":
+        sizes = {"PhysicalSizeX": width, "PhysicalSizeY": height}
+        tifffile.imwrite(path, np.moveaxis(pixels, 2, 0), ome=True, metadata={"axes": "CYX"} | sizes)
+    else:
+        tifffile.imwrite(
+            path,
+            np.moveaxis(pixels, 2, 0),
+            imagej=True,
+            resolution=(1 / width, 1 / height),
+            metadata={"axes": "CYX", "unit": "micron"},
+        )

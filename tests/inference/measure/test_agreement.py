@@ -4,39 +4,29 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from support.measured_maps import OF_SPACING, by_scikit_image, compare, random_labels, random_pixels
+from support.measured_maps import (
+    OF_SPACING,
+    PIXEL_SIZES,
+    by_scikit_image,
+    compare,
+    random_labels,
+    random_pixels,
+    write_image,
+)
 
 import inference.measure.__main__ as measure
 
 DIGITS = 2e-9  # cells.csv has ten digits
-SIZES = {"TIFF tags": (0.5, 0.5), "OME-XML": (0.65, 0.325), "ImageJ": (0.2, 0.2)}  # µm between rows and columns
-
-
-def write_image(path, pixels, kind):
-    """Writes [H, W, C] as a TIFF whose metadata of one kind state the size of a pixel."""
-    height, width = SIZES[kind]
-    if kind == "TIFF tags":  # pixels per centimetre
-        tifffile.imwrite(path, pixels[..., 0], resolution=(1e4 / width, 1e4 / height), resolutionunit="CENTIMETER")
-    elif kind == "OME-XML":
-        sizes = {"PhysicalSizeX": width, "PhysicalSizeY": height}
-        tifffile.imwrite(path, np.moveaxis(pixels, 2, 0), ome=True, metadata={"axes": "CYX"} | sizes)
-    else:
-        tifffile.imwrite(
-            path,
-            np.moveaxis(pixels, 2, 0),
-            imagej=True,
-            resolution=(1 / width, 1 / height),
-            metadata={"axes": "CYX", "unit": "micron"},
-        )
 
 
 @pytest.mark.slow
 def test_fifty_random_maps_in_files_agree_with_scikit_image(run_main, tmp_path):
     maps = {}
     for seed in range(50):
-        kind, name = list(SIZES)[seed % 3], f"map {seed:02d}"
+        kind, name = list(PIXEL_SIZES)[seed % 3], f"map {seed:02d}"
         labels = random_labels(seed).astype(np.uint32)
         pixels = random_pixels(seed, labels.shape)  # floats with tags, 8 bits in OME, 16 bits in ImageJ
+        pixels = pixels.astype(np.float32) if kind == "TIFF tags" else pixels  # as floats of 64 bits are read
         for folder in ("labels", "images"):
             (tmp_path / folder).mkdir(exist_ok=True)
         tifffile.imwrite(tmp_path / "labels" / f"{name}.tif", labels)
@@ -50,12 +40,12 @@ def test_fifty_random_maps_in_files_agree_with_scikit_image(run_main, tmp_path):
     for name, (kind, labels, pixels) in maps.items():
         own = table[table["image"] == name].dropna(axis=1, how="all")
         found = {column: own[column].to_numpy() for column in own}
-        expected = by_scikit_image(labels, pixels)
+        expected = by_scikit_image(labels, pixels.astype(np.float64))
         compare(found, expected, DIGITS)
-        compare_micrometres(found, labels, SIZES[kind])
+        compare_micrometres(found, labels, PIXEL_SIZES[kind])
         row = images.loc[name]
         assert (row["pixel_size_from"], row["cells"]) == (kind, len(own))
-        assert (row["pixel_size_um-0"], row["pixel_size_um-1"]) == pytest.approx(SIZES[kind], rel=1e-6)
+        assert (row["pixel_size_um-0"], row["pixel_size_um-1"]) == pytest.approx(PIXEL_SIZES[kind], rel=1e-6)
 
 
 def compare_micrometres(found, labels, size):
