@@ -89,6 +89,7 @@ def train(
     from engine.runs.bad_steps import BadSteps
     from engine.runs.checkpoints import Checkpoints
     from engine.runs.resume import restore
+    from system.machine.crowding import Courtesy
 
     state = ranks.first(run.open, resume=resume, fresh=fresh)
     config = assemble.continued(config, state, ranks)
@@ -113,7 +114,7 @@ def train(
     print(f"run     {run.path}\n{EXPLAINED}", flush=True)
 
     epochs, patience = config.train.epochs, config.train.early_stopping
-    with train_loader, assemble.memory_advice(config, ranks):
+    with train_loader, assemble.memory_advice(config, ranks), Courtesy():
         while not training.history.is_over(epochs=epochs, patience=patience):
             losses = train_epoch(training, train_loader, after_step=checkpoints.after_step)
             counts, objects = data.task.counts(), assemble.object_scores(config, data, training.progress.epoch, ranks)

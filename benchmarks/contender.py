@@ -12,17 +12,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from system.machine.process import ALLOCATING, WAITING, settle_process
+from system.machine.crowding import WAITING, Courtesy
+from system.machine.process import ALLOCATING, settle_process
 
 if TYPE_CHECKING:
     from torch import nn
 
 ROOT = Path(__file__).resolve().parent.parent
 LOSS = "LovaszHingeLoss"
+SECONDS = 0.7  # of a turn before it is timed, and while it is
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Job:
         model: UNet or NestedUNet; of MONAI, its network of the same name and widths.
         work: train (one step) or infer (one batch, without gradients).
         precision, layout, weight_gradient: of ours; the others compute in fp32 and PyTorch's layout.
-        settled: whether `settle_process` is called, as our scripts do.
+        settled: whether the memory and the threads are settled as our scripts do it (`settle_process`, `Courtesy`).
     """
 
     path: str
@@ -49,7 +52,7 @@ class Job:
 
 
 class Contender:
-    """A process that does a job once in each turn. The first turn is not timed."""
+    """A process that does a job for a while in each turn. The first turn, in which memory grows, does not count."""
 
     def __init__(self, job: Job) -> None:
         chosen = {*ALLOCATING, *WAITING, "GLIBC_TUNABLES"}
@@ -60,7 +63,7 @@ class Contender:
         self.turn()
 
     def turn(self) -> float:
-        """Does the job once and returns the seconds that it took."""
+        """Does the job for a while, then again while it is timed, and returns the mean seconds that it took once."""
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         if not (line := self._process.stdout.readline()):
@@ -78,10 +81,19 @@ def main() -> None:
     if job.settled:
         settle_process()
     function = working(job)
-    for _ in sys.stdin:
-        before = time.perf_counter()
+    with Courtesy() if job.settled else nullcontext():
+        for _ in sys.stdin:
+            timed(function)  # meanwhile the machine is as it will be, and is noticed as such
+            print(timed(function), flush=True)
+
+
+def timed(function: Callable[[], object]) -> float:
+    """Returns the mean seconds of as many calls as begin within `SECONDS`."""
+    calls, before = 0, time.perf_counter()
+    while not calls or time.perf_counter() - before < SECONDS:
         function()
-        print(time.perf_counter() - before, flush=True)
+        calls += 1
+    return (time.perf_counter() - before) / calls
 
 
 def working(job: Job) -> Callable[[], object]:

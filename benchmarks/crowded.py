@@ -4,9 +4,9 @@
     python -m benchmarks.crowded train --model UNet --batch 4 --beside
     python -m benchmarks.crowded infer --model UNet --precision bf16
 
-Each contender is a process of its own, and they take turns. "as our scripts" has called `settle_process` (see
-system/machine/process.py), as train.py, val.py and predict.py do; "as Python starts" has not. Ratios are to the plain
-path of benchmarks/plain.py, once as Python starts and once with the same settings of memory and threads. With
+Each contender is a process of its own, and they take turns. "as our scripts" keeps memory and lets threads wait as
+train.py, val.py and predict.py do (see system/machine/process.py and crowding.py); "as Python starts" does not. Ratios
+are to the plain path of benchmarks/plain.py, once as Python starts and once settled like our scripts. With
 `--beside`, each turn is repeated while as many processes as there are cores compute at the same priority. Limit the
 kernels with ONEDNN_MAX_CPU_ISA and ATEN_CPU_CAPABILITY, such as AVX2 and avx2, to see what an older processor would do.
 """

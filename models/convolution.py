@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 # Where the two other ways pay, by measurement: see "The gradient of the weights" in docs/results.md.
-SWAPPED_OUTPUTS = 32  # output channels at least
-PRODUCTS_SIDE, PRODUCTS_SIZE = 48, 40_000  # side of the image, and side · input channels · output channels, at least
+SIDE = 48  # of the image, in pixels, at least
+SWAPPED_OUTPUTS, PRODUCTS_SIZE = 32, 40_000  # output channels; side · input channels · output channels, at least
 
 
 class Conv2d(nn.Conv2d):
@@ -33,9 +33,11 @@ class Conv2d(nn.Conv2d):
 
     def _pays(self, side: int) -> bool:
         """Whether another way than the direct one is asked for and pays for images of this side."""
+        if self.weight_gradient == "direct" or side < SIDE:
+            return False
         if self.weight_gradient == "products":
-            return side >= PRODUCTS_SIDE and side * self.in_channels * self.out_channels >= PRODUCTS_SIZE
-        return self.weight_gradient == "swapped" and self.out_channels >= SWAPPED_OUTPUTS
+            return side * self.in_channels * self.out_channels >= PRODUCTS_SIZE
+        return self.out_channels >= SWAPPED_OUTPUTS
 
 
 def _is_plain_float32(x: Tensor) -> bool:

@@ -183,6 +183,50 @@ def test_auto_is_what_it_was_when_the_run_began(small_config, run_main, whole):
     assert continued(config, state, ALONE).data.on_device is False
 
 
+def test_a_run_keeps_its_kernels(small_config, run_main, tmp_path, monkeypatch):
+    words = ("--config", small_config, "data.size=48", "model.filters=[32,32]", "train.workers=0", "data.augment=false")
+    begin = (*words, "name=run", "train.epochs=1")
+    last = tmp_path / "outputs" / "run" / "last.pth"
+
+    def log_after(*begun, change=lambda keys: None, capability="AVX512"):
+        """The log of a run that began in one way and was resumed where PyTorch's kernels use something else."""
+        monkeypatch.setattr("engine.device.cpu_capability", lambda: "AVX2")
+        assert run_main(train, *begin, *begun, "--fresh")[0] == 0
+        state = load_checkpoint(last)
+        change(state["config"]["train"])
+        save_checkpoint(last, state)
+        monkeypatch.setattr("engine.device.cpu_capability", lambda: capability)
+        code, _, err = run_main(train, *words, "name=run", "train.epochs=2", "--resume")
+        assert code == 0, err
+        return (last.parent / "log.csv").read_bytes(), load_checkpoint(last)["config"]["train"]
+
+    def without_keys(keys):
+        for name in ("layout", "weight_gradient"):
+            keys.pop(name)
+        (last.parent / "config.yaml").write_text(yaml_without("layout:", "weight_gradient:"))
+
+    def yaml_without(*starts):
+        lines = (last.parent / "config.yaml").read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not line.strip().startswith(starts)]
+        assert len(kept) == len(lines) - len(starts)
+        return "".join(kept)
+
+    products, keys = log_after()
+    assert (keys["layout"], keys["weight_gradient"]) == ("channels_last", "products")
+    assert products == log_after(capability="AVX2")[0]
+    direct, keys = log_after("train.weight_gradient=direct")
+    assert (keys["layout"], keys["weight_gradient"]) == ("channels_last", "direct")
+    older, keys = log_after("train.weight_gradient=direct", change=without_keys)
+    assert (keys["layout"], keys["weight_gradient"]) == ("channels_last", "direct")
+    assert older == direct != products
+    contiguous, keys = log_after("train.layout=contiguous")
+    assert (keys["layout"], keys["weight_gradient"]) == ("contiguous", "direct")
+    assert contiguous not in (direct, products)
+    code, _, err = run_main(train, *words, "name=run", "train.epochs=2", "train.layout=channels_last", "--resume")
+    assert code == 2
+    assert "train.layout: 'contiguous' → 'channels_last'" in err
+
+
 @pytest.mark.parametrize("scheduler", ["constant", "cosine", "one_cycle", "plateau"])
 def test_epochs_may_grow(small_config, run_main, tmp_path, scheduler):
     words = ("--config", small_config, f"scheduler={{name: {scheduler}}}")

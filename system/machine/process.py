@@ -8,11 +8,6 @@ from collections.abc import MutableMapping
 from system.machine.control_groups import CGROUPS, MEMBERSHIP
 from system.machine.cores import cgroup_limit, usable_cores
 
-# The spins of a thread of libgomp that waits for another one, before it sleeps: some ten microseconds in place of three
-# milliseconds. Where a process has the cores for itself, the other thread comes as soon; where it has not, a thread
-# that spins keeps the core from the very thread that it waits for.
-SPINS = "1000"
-WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 # Numbers of mallopt (malloc.h) → values. glibc then keeps the memory of a step for the next one. By default it gives
 # the memory back to the system, and gets it again page by page.
 ALLOCATOR = {-4: 0, -1: -1, -2: 64 * 2**20}  # M_MMAP_MAX: none; M_TRIM_THRESHOLD: never; M_TOP_PAD: 64 MiB
@@ -20,7 +15,7 @@ ALLOCATING = ("MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHO
 
 
 def settle_process(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Settles how threads wait, how many there are, and how memory is kept. Call it before torch is imported.
+    """Settles how many threads there are, and how memory is kept. Call it before torch is imported.
 
     What the user has set in the environment stays as it is.
     """
@@ -29,12 +24,9 @@ def settle_process(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def settle_threads(environment: MutableMapping[str, str]) -> None:
-    """Sets what libgomp reads from the environment when torch loads it; other libraries do not know these names."""
-    if not any(name in environment for name in WAITING):
-        environment["GOMP_SPINCOUNT"] = SPINS
-    limit = cgroup_limit(CGROUPS, MEMBERSHIP)
-    if limit is not None and "OMP_NUM_THREADS" not in environment:
-        environment["OMP_NUM_THREADS"] = str(usable_cores())  # torch itself counts cores that the limit does not leave
+    """Sets as many threads as a control group leaves cores; torch itself would count all cores."""
+    if "OMP_NUM_THREADS" not in environment and cgroup_limit(CGROUPS, MEMBERSHIP) is not None:
+        environment["OMP_NUM_THREADS"] = str(usable_cores())
 
 
 def settle_allocator(environment: MutableMapping[str, str]) -> bool:

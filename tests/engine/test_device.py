@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from engine.device import choose_runtime
+from models import build_model
 from system.errors import ConfigError
 
 
@@ -45,9 +46,26 @@ def test_mps_that_is_present_runs_in_fp32_and_without_float64(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     runtime = choose_runtime("mps")
     assert (runtime.device.type, runtime.precision) == ("mps", "fp32")
-    assert runtime.layout == torch.contiguous_format
-    cpu = choose_runtime("cpu")
-    assert cpu.layout == torch.channels_last
+    assert runtime.layout == "contiguous"
+    assert choose_runtime("cpu").layout == "channels_last"
+
+
+def test_a_layout_that_is_asked_for_holds_for_images_and_weights():
+    runtime = choose_runtime("cpu", "fp32", layout="contiguous")
+    assert (runtime.layout, runtime.weight_gradient) == ("contiguous", "direct")
+    model = runtime.place(torch.nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last))
+    images = runtime.move_images(torch.zeros(2, 3, 8, 8).to(memory_format=torch.channels_last))
+    assert model.weight.is_contiguous()
+    assert images.is_contiguous()
+    assert runtime.for_prediction().layout == "channels_last"
+
+
+def test_a_network_computes_its_gradients_in_the_way_of_the_runtime():
+    model = build_model("UNet", filters=(4, 8))
+    ways = lambda: {module.weight_gradient for module in model.modules() if hasattr(module, "weight_gradient")}
+    assert ways() == {"direct"}
+    choose_runtime("cpu", "fp32", weight_gradient="products").place(model)
+    assert ways() == {"products"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,15 @@ import sys
 import pytest
 import torch
 
-from system.machine.hardware import CPU_FEATURES, cpu_features, default_precision, describe_device
+from system.machine.hardware import (
+    CPU_FEATURES,
+    cpu_capability,
+    cpu_features,
+    default_layout,
+    default_precision,
+    default_weight_gradient,
+    describe_device,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +41,31 @@ def test_devices_have_names(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     names = [describe_device(torch.device(name)) for name in ("cuda:1", "mps", "cpu")]
     assert names == ["GPU 1", "Apple GPU", "CPU with 3 threads"]
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "layout", "capability", "expected"),
+    [
+        ("cpu", "fp32", "channels_last", "AVX512", "swapped"),
+        ("cpu", "fp32", "channels_last", "AVX2", "products"),
+        ("cpu", "fp32", "channels_last", "DEFAULT", "direct"),  # an older processor, or another kind
+        ("cpu", "fp32", "contiguous", "AVX2", "direct"),
+        ("cpu", "bf16", "channels_last", "AVX512", "direct"),
+        ("cuda", "fp32", "channels_last", "AVX512", "direct"),
+        ("mps", "fp32", "contiguous", "DEFAULT", "direct"),
+    ],
+)
+def test_the_rule_of_the_weight_gradient(device, precision, layout, capability, expected):
+    assert default_weight_gradient(device, precision, layout, capability) == expected
+
+
+def test_the_rule_of_the_layout():
+    assert [default_layout(name) for name in ("cpu", "cuda", "mps")] == ["channels_last", "channels_last", "contiguous"]
+
+
+def test_the_capability_is_that_of_pytorchs_kernels(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert cpu_capability() == "AVX2"
 
 
 def test_pytorch_is_not_imported_with_the_module():
