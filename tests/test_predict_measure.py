@@ -96,4 +96,4 @@ def test_a_task_without_cells_cannot_be_measured(run_main, small_config, small_s
     assert "masks but no cells" in err
     code, _, err = run_main(predict, *arguments)
     assert code == 0, err
-    assert not (tmp_path / "out" / "images.csv").exists()
+    assert not (tmp_path / "out" / "cells.csv").exists()
