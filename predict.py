@@ -30,7 +30,11 @@ from system.names import shown
 if typing.TYPE_CHECKING:
     from engine.distributed import Ranks
     from images.image_reader import ImageFile
+    from inference.files.inputs import FoundImages
+    from inference.files.outputs import PredictionFolder
     from inference.files.prediction_exports import PredictionExports
+    from inference.pipeline.prediction_stages import PredictionStages
+    from inference.pipeline.shares import Share
     from inference.predictor import ImagePredictor
     from inference.warnings.comparing import Comparison
 
@@ -112,14 +116,11 @@ def predict(
     from engine.distributed import Ranks
     from images.planes import parse_plane
     from inference.files.inputs import find_images
-    from inference.files.outputs import PredictionFolder
     from inference.files.planes import images_of
     from inference.files.prediction_exports import PredictionExports
-    from inference.pipeline.pipeline import Pipeline
     from inference.pipeline.prediction_stages import PredictionStages
-    from inference.pipeline.shares import Share, own_cores, use_own_device
+    from inference.pipeline.shares import Share, use_own_device
     from saved_run import load_run
-    from system.progress_bar import progress_bar
 
     ranks = Ranks.of_torchrun()
     require_packages(export)
@@ -129,18 +130,14 @@ def predict(
     use_own_device(ranks)
     predictor = load_run(*runs, depth=depth, tta=tta)
     images = images_of(found.images, predictor.reader, plane)
-    threshold = predictor.task.checked_threshold(threshold)
+    threshold, comparison = predictor.task.checked_threshold(threshold), comparison_of(predictor)
     if measure:
         predictor.require_cells()
-    cells = predictor.decoding is not None
-    comparison = comparison_of(predictor)
-    measures, warns = measure is not False, comparison is not None
-    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
+    options = {"depth": depth, "tta": tta or None, "plane": plane, "pixel_size": pixel_size}
+    given = {name: value for name, value in options.items() if value is not None}
+    origin = origin_of(runs, predictor) | {"threshold": threshold} | given
+    folder = folder_for(predictor, out, origin=origin, measures=measure is not False, warns=comparison is not None)
     exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
-    options = ({} if depth is None else {"depth": depth}) | ({"tta": True} if tta else {})
-    options |= {} if plane is None else {"plane": plane}
-    options |= {} if pixel_size is None else {"pixel_size": pixel_size}
-    folder.require_same(**origin_of(runs, predictor), threshold=threshold, **options)
     folder.note(exports=export, command=shown(command))
     folder.claim(images)
     share = Share(images, folder, ranks, is_finished=exports.is_done)
@@ -149,10 +146,7 @@ def predict(
         print(f"images  {share}", flush=True)
 
     stages = PredictionStages(predictor, folder, threshold=threshold, pixel_size=pixel_size, comparison=comparison)
-    with progress_bar(title="predict", total=len(share.missing), keep=True, hidden=not ranks.is_first) as bar:
-        threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
-        pipeline = Pipeline(stages, threads, advance=bar.update)
-        failures = {image: str(error) for image, error in pipeline.run(share.missing)}
+    failures = run_stages(stages, share, ranks)
     cells = folder.write_summary([image.id for image in images])
     for sentence in predictor.reader.conversions(len(share.missing) - len(failures)):
         print(f"read    {sentence}")
@@ -166,16 +160,45 @@ def predict(
     unwritten = exports.write_whole([image for image in images if image not in everyones])
     if cells is not None:
         print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {shown(str(out / 'images.csv'))}")
-    print_warned(out / "images.csv" if warns else None, runs[0])
+    print_warned(out / "images.csv" if comparison is not None else None, runs[0])
+    if page:
+        draw_page(out, partial(prediction_page, out))
+    print_left_out(found)
+    if problems := [*map(str, found.refused), *everyones.values(), *unwritten]:
+        named = len(images) + len(found.refused)
+        raise DataError("\n  ".join([f"{len(problems)} of {named} images could not be used:", *problems]))
+
+
+def folder_for(
+    predictor: ImagePredictor, out: Path, *, origin: dict[str, object], measures: bool, warns: bool
+) -> PredictionFolder:
+    """Returns the folder of the results, if what it holds already is of the same `origin`."""
+    from inference.files.outputs import PredictionFolder
+
+    cells = predictor.decoding is not None
+    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
+    folder.require_same(**origin)
+    return folder
+
+
+def run_stages(stages: PredictionStages, share: Share, ranks: Ranks) -> dict[ImageFile, str]:
+    """Predicts the images of this process that lack results, and returns why that failed, for each such image."""
+    from inference.pipeline.pipeline import Pipeline
+    from inference.pipeline.shares import own_cores
+    from system.progress_bar import progress_bar
+
+    with progress_bar(title="predict", total=len(share.missing), keep=True, hidden=not ranks.is_first) as bar:
+        threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
+        pipeline = Pipeline(stages, threads, advance=bar.update)
+        return {image: str(error) for image, error in pipeline.run(share.missing)}
+
+
+def print_left_out(found: FoundImages) -> None:
+    """Prints which files of the input are no images, or are truth that lies beside its image."""
     if found.truth:
         print(found.truth_line(), flush=True)
     if found.skipped:
         print(found.skipped_line(), flush=True)
-    if page:
-        draw_page(out, partial(prediction_page, out))
-    if problems := [*map(str, found.refused), *everyones.values(), *unwritten]:
-        named = len(images) + len(found.refused)
-        raise DataError("\n  ".join([f"{len(problems)} of {named} images could not be used:", *problems]))
 
 
 def prediction_page(out: Path) -> tuple[Path, int]:

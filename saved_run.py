@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from assemble import decoding, scoring_network, task_options, task_type, untrained_network
 from engine.device import choose_runtime
 from engine.runs.checkpoint_file import require_finite
@@ -112,12 +114,7 @@ def open_run(
         precision or config.train.precision,
         layout=config.with_first_kernels().train.layout,
     )
-    if depth is not None:
-        try:
-            model = prune(model, depth)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(str(error)) from error
-    network = where.place(model).eval()
+    network = where.place(model if depth is None else pruned(model, depth)).eval()
     predictor = Predictor(
         model=scoring_network(config, SymmetricModel(network, task) if tta else network),
         task=task,
@@ -130,6 +127,13 @@ def open_run(
         statistics=ImageTable.from_dict(state.get("statistics")),
     )
     return SavedRun(folder, config, predictor, batch_size, data, split)
+
+
+def pruned(model: nn.Module, depth: int) -> nn.Module:
+    try:
+        return prune(model, depth)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(str(error)) from error
 
 
 def located(path: Path | str) -> Path:

@@ -132,12 +132,7 @@ def training_loader(
     """
     device, (height, width) = torch.device(device), samples.size or crop
     square, colour = height == width, samples.reader.is_rgb
-    changes = Changes() if changes is None else changes
-    if changes.needing_colour and not colour:
-        raise ConfigError(
-            f"data.augment: {' and '.join(changes.needing_colour)} need RGB images, and these are read with "
-            f"{samples.reader.channels} channel(s); leave these keys out"
-        )
+    changes = _possible(changes, samples)
     on_host = Augmentation(square=square, colour=colour, more=changes) if augment and not on_device else None
     dataset = TrainingSet(
         samples,
@@ -159,6 +154,17 @@ def training_loader(
         batch_bytes = pixels * (samples.reader.channels * torch.float32.itemsize + of_target.nbytes)
         workers = choose_workers(on_gpu=device.type != "cpu", batch_bytes=batch_bytes)
     return TrainingLoader(dataset, batches, workers=workers, pin_memory=pin_memory)
+
+
+def _possible(changes: Changes | None, samples: Samples) -> Changes:
+    """Returns the changes, unless they need colours that the samples lack."""
+    changes = Changes() if changes is None else changes
+    if changes.needing_colour and not samples.reader.is_rgb:
+        raise ConfigError(
+            f"data.augment: {' and '.join(changes.needing_colour)} need RGB images, and these are read with "
+            f"{samples.reader.channels} channel(s); leave these keys out"
+        )
+    return changes
 
 
 class BatchesOfAnySize:
