@@ -21,10 +21,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m datasets.statistics", description=__doc__.split("\n")[0])
     parser.add_argument("--run", type=Path, required=True, help="run folder, such as outputs/demo")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    add_statistics(parser.parse_args().run)
+    complete(parser.parse_args().run)
 
 
-def add_statistics(path: Path) -> None:
+def complete(path: Path) -> None:
     """Measures the training images of a run, and writes their statistics into its checkpoints.
 
     Raises:
@@ -33,10 +33,11 @@ def add_statistics(path: Path) -> None:
         LockedError: a training works in the folder.
         DiskError: a checkpoint cannot be written. It is still there, unchanged.
     """
+    from engine.runs.added_statistics import add_statistics
     from engine.runs.run_folder import RunFolder
 
     with RunFolder(path) as run:
-        changed = run.add_statistics(lambda state: measured(state, path))
+        changed = add_statistics(run, lambda state: measured(state, path))
     if changed:
         print(f"added   the statistics of the training images to {', '.join(changed)} of {path}")
     else:

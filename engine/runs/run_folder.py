@@ -13,8 +13,7 @@ val/          what val.py writes: scores.csv, masks/<class>/<id>.png, overlays/
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.history import History, to_csv
@@ -193,33 +192,6 @@ class RunFolder:
             if history.newest_is_best:
                 save_checkpoint(self.path / "best.pth", state)
             self._write_tables(history)
-
-    def add_statistics(self, measure: Callable[[dict], Mapping[str, object]]) -> list[str]:
-        """Adds the statistics of the training images to the checkpoints that lack them. All else in them stays.
-
-        A damaged last.pth or previous.pth is left as it is.
-
-        Args:
-            measure: the state of best.pth → the statistics. It is not called if nothing is lacking.
-
-        Returns:
-            The names of the changed files.
-
-        Raises:
-            LockedError: a live process works in the folder.
-            CheckpointError: there is no such run, or best.pth is absent or damaged.
-        """
-        states = {"best": self.load("best")}
-        self.lock.claim()
-        for which in ("last", "previous"):
-            with contextlib.suppress(CheckpointError):
-                states[which] = self.load(which)
-        lacking = {which: state for which, state in states.items() if not state.get("statistics")}
-        statistics = measure(states["best"]) if lacking else {}
-        for which, state in lacking.items():
-            state.pop("format")
-            save_checkpoint(self.path / f"{which}.pth", state | {"statistics": statistics})
-        return [f"{which}.pth" for which in lacking]
 
     def _require_own(self) -> None:
         """Raises LockedError if another process has the lock, or had it and has written a checkpoint."""
