@@ -5,16 +5,20 @@
     python train.py --config configs/dsb2018_cells.yaml name=fluorescence data.root=inputs/fluorescence \\
         data.val_fraction=0.3 train.epochs=4 train.workers=0
     python -m benchmarks.warned measure --run outputs/fluorescence
+    python -m benchmarks.warned kinds
 
 `set` copies images of one kind: grey ones of fluorescence with 256×256 or 520×696 pixels. `measure` predicts the
 validation images of a run as they are and with each change, and H&E images, and prints a table. The limits of the
 warnings come from the training images alone. The last line is the share of the processor time that the warnings take.
+`kinds` trains no network: for each kind of images, 70 % of them are the training images, and the others are compared
+with them by their pixels alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import random
 import shutil
 import time
 from collections import Counter
@@ -28,11 +32,14 @@ import cv2
 import numpy as np
 
 from images.choosing import has_colour
+from images.image_reader import ImageReader
 from images.reading import decode_labels, read_bytes, read_image
+from images.statistics.features import colour_statistics, pixel_statistics, windows_of
+from images.statistics.table import ImageTable
 from images.writing import encode_png
 from inference.warnings.comparing import Comparison
 from inference.warnings.counting import SEPARATOR
-from inference.warnings.judging import BLURRED, CHANNELS, COLOURS, INVERTED, KINDS, MAGNIFICATION
+from inference.warnings.judging import BLURRED, CHANNELS, COLOURS, INVERTED, KINDS, MAGNIFICATION, Judge
 from predict import predict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,19 +62,29 @@ CHANGES = {
     "inverted": (lambda image: 255 - image, (INVERTED,)),
 }
 OF_H_AND_E = (CHANNELS, COLOURS)
+GREY, RGB = ImageReader(1, "image"), ImageReader(3)  # as configs/dsb2018_cells.yaml reads grey sets, and as it is
+# Name of a kind → which images it has, and how a run on them reads them.
+OF_ONE_KIND = {
+    "fluorescence 256×256": (lambda image: image.shape[:2] == (256, 256) and not has_colour(image), GREY),
+    "fluorescence 360×360": (lambda image: image.shape[:2] == (360, 360) and not has_colour(image), GREY),
+    "fluorescence 520×696": (lambda image: image.shape[:2] == (520, 696) and not has_colour(image), GREY),
+    "H&E": (has_colour, RGB),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("set", "measure"))
+    parser.add_argument("what", choices=("set", "measure", "kinds"))
     parser.add_argument("--source", type=Path, default=ROOT / "inputs" / "dsb2018", help="default: inputs/dsb2018")
     parser.add_argument("--out", type=Path, help="set: new data folder")
     parser.add_argument("--run", type=Path, help="measure: run folder")
     parser.add_argument("--images", type=int, default=1000, help="measure: most images of each row (default: all)")
     given = parser.parse_args()
-    if (given.out if given.what == "set" else given.run) is None:
+    if {"set": given.out, "measure": given.run}.get(given.what, True) is None:
         parser.error("set needs --out, and measure needs --run")
-    if given.what == "set":
+    if given.what == "kinds":
+        print(kinds_table(given.source, most=given.images))
+    elif given.what == "set":
         print(f"{write_set(given.source, given.out)} images in {given.out}")
     else:
         print(measured(given.run, given.source, most=given.images))
@@ -105,6 +122,30 @@ def measured(run: Path, source: Path, *, most: int) -> str:
         lines.append(row_of("H&E", run, others, CHANGES["as they are"][0], OF_H_AND_E, clock))
     share = f"The comparison took {clock.share:.1%} of the processor time of predict.py."
     return "\n".join([*lines, "", share])
+
+
+def kinds_table(source: Path, *, most: int) -> str:
+    """Returns the table of all kinds, without a network."""
+    images = {path: read_image(path) for path in sorted((source / "images").iterdir())}
+    names = list(CHANGES)
+    lines = ["| training images | compared | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
+    for title, (fits, reader) in OF_ONE_KIND.items():
+        paths = [path for path, image in images.items() if fits(image)]
+        random.Random(7).shuffle(paths)
+        known, others = paths[: round(0.7 * len(paths))], paths[round(0.7 * len(paths)) :][:most]
+        judge = Judge(ImageTable.of_rows([described(images[path], reader) for path in known]))
+        shares = []
+        for change, _ in CHANGES.values():
+            found = [judge.warnings(described(change(images[path]), reader)) for path in others]
+            shares.append(f"{sum(map(bool, found)) / len(found):.0%}")
+        lines.append(f"| {len(known)} {title} | {len(others)} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
+def described(stored: np.ndarray, reader: ImageReader) -> dict[str, float]:
+    """Returns the statistics of the pixels of an image."""
+    image, windows = reader.convert(stored), windows_of(stored.shape[:2])
+    return pixel_statistics([image[window] for window in windows]) | colour_statistics([stored[one] for one in windows])
 
 
 def row_of(

@@ -41,11 +41,11 @@ class Judge:
     def __init__(self, table: ImageTable) -> None:
         self.table = table
         self._ranges: dict[str, tuple[float, float]] = {}
-        column = lambda name: table.columns.get(name, np.full(len(table.values), np.nan, np.float32))
-        self._column = column
-        self._textures = [self._neighbours(_texture, shift) for shift in (0, 1)]
+        rows = [dict(zip(table.names, row, strict=True)) for row in table.values.tolist()]
+        textures = [np.array([_texture(row, shift) for row in rows]) for shift in (0, 1)]
+        self._textures = [Neighbours(values, quantile=TEXTURE_QUANTILE) for values in textures]
         self._intensity_names = [name for name in table.names if name.startswith("intensity_q")]
-        levels = np.array([column(name) for name in self._intensity_names]).T / 255
+        levels = np.array([self._column(name) for name in self._intensity_names]).T / 255
         self._intensities = Neighbours(levels, quantile=INTENSITY_QUANTILE)
 
     def warnings(self, values: Mapping[str, float]) -> list[str]:
@@ -69,9 +69,8 @@ class Judge:
             first.setdefault(text.partition(":")[0], text)
         return list(first.values())
 
-    def _neighbours(self, space: object, shift: int) -> Neighbours:
-        rows = [space(dict(zip(self.table.names, row.tolist(), strict=True)), shift) for row in self.table.values]
-        return Neighbours(np.array(rows), quantile=TEXTURE_QUANTILE)
+    def _column(self, name: str) -> np.ndarray:
+        return self.table.columns.get(name, np.full(len(self.table.values), np.nan, np.float32))
 
     def _usual(self, name: str) -> tuple[float, float]:
         """The range of a number among the training images; NaN if it is not known."""
