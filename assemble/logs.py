@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from report.pictures import Scene
 
 FOLLOWED = 4  # validation images
-MIDDLE = 512  # pixels: of a larger image the middle is shown
+MIDDLE = 384  # pixels: of a larger image the middle is shown
 
 
 def logs(

@@ -96,4 +96,6 @@ def test_a_task_without_cells_cannot_be_measured(run_main, small_config, small_s
     assert "masks but no cells" in err
     code, _, err = run_main(predict, *arguments)
     assert code == 0, err
+    with (tmp_path / "out" / "images.csv").open() as table:
+        assert next(table) == "image,height,width,warnings\n"
     assert not (tmp_path / "out" / "cells.csv").exists()

@@ -94,7 +94,7 @@ def test_a_grey_image_is_named_where_the_training_had_colours():
     grey = image[..., [0, 0, 0]]
     found = judge.warnings(colour_statistics([grey]) | pixel_statistics([grey]))
     assert found[0].startswith("other channels: the file is grey")
-    other = image[..., ::-1].copy()  # red for blue
+    other = image + np.array([0, 60, 0], np.uint8)  # a green ground
     found = judge.warnings(colour_statistics([other]) | pixel_statistics([other]))
     assert any(text.startswith("other colours: saturation") for text in found)
 
