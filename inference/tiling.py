@@ -33,7 +33,7 @@ class RowSource(Protocol):
 
 def usual_overlap(tile: tuple[int, int]) -> int:
     """Returns the overlap that runs get by default, in pixels; docs/results.md has the scores of others."""
-    return min(tile) // 8
+    return min(tile) // 4
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:

@@ -21,20 +21,20 @@ def overlaps_of(run):
     return data["overlap"], data["val_overlap"], open_run(run).predictor.model.overlap
 
 
-def test_a_new_run_keeps_an_eighth_and_validates_with_none(small_config, run_main, tmp_path):
+def test_a_new_run_keeps_a_quarter_and_validates_with_none(small_config, run_main, tmp_path):
     code, out, _ = run_main(train, "--config", small_config, *CROP)
     assert code == 0
     assert (
         "score   2 of 2 validation images in every epoch, in tiles that overlap by 0 pixels; val.py scores all" in out
     )
-    assert overlaps_of(tmp_path / "outputs" / "small") == (2, 0, 2)
+    assert overlaps_of(tmp_path / "outputs" / "small") == (4, 0, 4)
     code, out, _ = run_main(val, "--run", tmp_path / "outputs" / "small", "--no-report")
     assert "log.csv has the scores of all validation images, in tiles that overlap by 0 pixels, which" in out
 
 
 def test_val_gives_the_scores_of_the_log_if_both_overlap_alike(small_config, run_main, tmp_path):
     run = tmp_path / "outputs" / "small"
-    assert run_main(train, "--config", small_config, *CROP, "data.val_overlap=2")[0] == 0
+    assert run_main(train, "--config", small_config, *CROP, "data.val_overlap=4")[0] == 0
     (row,) = csv.DictReader((run / "log.csv").read_text().splitlines())
     code, out, _ = run_main(val, "--run", run, "--no-report")
     assert code == 0
