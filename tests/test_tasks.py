@@ -58,7 +58,7 @@ def trained(request, run_main, small_config, tmp_path):
             write_class_maps(root)
         changes = [f"task={task}", f"data.root={root}", f"loss={{name: {LOSS[task]}}}", "train.epochs=2"]
         if request.param != "size":
-            changes += [f"data={{root: {root}, crop: 16, overlap: 4}}", "model.name=NestedUNet"]
+            changes += [f"data={{root: {root}, crop: 16, overlap: 4, val_overlap: 4}}", "model.name=NestedUNet"]
             changes += ["model.deep_supervision=true"]
         code, _, err = run_main(train, "--config", small_config, *changes)
         assert code == 0, err
