@@ -6,12 +6,6 @@
 # make lint           checks format and style
 # make setup          installs the packages of requirements.txt into .venv, and keeps a torch that is there already
 
-# Without these settings glibc gives the memory of a step back to the system, and gets it again, page by page, in the
-# next step. With them it keeps the memory. They change nothing but the time. For your own training on a CPU under
-# Linux, put the same line before the command:
-#   MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=67108864 python train.py --config …
-ALLOCATOR := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=67108864
-
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -19,7 +13,7 @@ RUN := $(VENV)/bin/python
 .PHONY: demo test test-fast test-faults mutants lint setup setup-dev
 
 demo: setup
-	$(ALLOCATOR) $(RUN) train.py --config configs/demo.yaml --fresh
+	$(RUN) train.py --config configs/demo.yaml --fresh
 	$(RUN) val.py --run outputs/demo
 
 test: setup-dev

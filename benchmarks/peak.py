@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# As in the Makefile: glibc then keeps the memory that it got from the system and does not give it back after each step.
+# As `settle_allocator` in system/machine/process.py: glibc keeps memory, and does not give it back after each step.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000", "MALLOC_TOP_PAD_": "67108864"}
 STEPS = 3
 

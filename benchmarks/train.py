@@ -113,7 +113,7 @@ def memory_rows(settings: Settings) -> list[Row]:
         kept = peak_of("ours", name, settings.precision, **shape, environment=ALLOCATOR)
         work = f"{name} step, {settings.precision}: peak memory above import"
         asked = "≤ 0.6, stretch 0.5" if settings.precision == "bf16" and name == "NestedUNet" else ""
-        for label, measured in (("", ours), (", with the Makefile's allocator line", kept)):
+        for label, measured in (("", ours), (", with memory kept as in train.py", kept)):
             ratio, peak = f"{measured['peak'] / plain['peak']:.2f}", f"{measured['peak']:,.0f} MiB"
             remark = f"{measured['faults']:,.0f} page faults a step, plain {plain['faults']:,.0f}"
             rows.append(Row(work + label, asked, ratio, peak, f"plain: {plain['peak']:,.0f} MiB", remark=remark))
