@@ -64,7 +64,7 @@ def measure(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], floa
         for process in processes:
             process.stdin.close()
         for process in processes:
-            process.wait(timeout=60)
+            process.wait(timeout=300)
             process.stdout.close()
     return seconds, max(0.0, others)
 
