@@ -52,5 +52,7 @@ def open_onnx(path: Path, *, threads: int) -> Callable[[np.ndarray], np.ndarray]
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # Waiting threads sleep. By default they spin, and would keep the cores from torch in the same process.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda pixels: session.run([LOGITS], {PIXELS: pixels})[0]

@@ -29,7 +29,13 @@ KINDS = {
         "deep_supervision": True,
         "depth": 1,
     },
-    "multilabel of five stains": {"task": "multilabel", "name": "UNet", "filters": NARROW[:2], "channels": 5},
+    "multilabel of five stains, group norm": {
+        "task": "multilabel",
+        "name": "UNet",
+        "filters": (4, 8),
+        "channels": 5,
+        "norm": "group",
+    },
 }
 METADATA = {"name": "ä", "classes": ["a"], "overlap": None}
 NEEDS_ONNX = pytest.mark.skipif(
