@@ -31,7 +31,6 @@ if typing.TYPE_CHECKING:
     from engine.distributed import Ranks
     from images.image_reader import ImageFile
     from inference.files.inputs import FoundImages
-    from inference.files.outputs import PredictionFolder
     from inference.files.prediction_exports import PredictionExports
     from inference.pipeline.prediction_stages import PredictionStages
     from inference.pipeline.shares import Share
@@ -116,6 +115,7 @@ def predict(
     from engine.distributed import Ranks
     from images.planes import parse_plane
     from inference.files.inputs import find_images
+    from inference.files.outputs import PredictionFolder
     from inference.files.planes import images_of
     from inference.files.prediction_exports import PredictionExports
     from inference.pipeline.prediction_stages import PredictionStages
@@ -135,9 +135,10 @@ def predict(
         predictor.require_cells()
     options = {"depth": depth, "tta": tta or None, "plane": plane, "pixel_size": pixel_size}
     given = {name: value for name, value in options.items() if value is not None}
-    origin = origin_of(runs, predictor) | {"threshold": threshold} | given
-    folder = folder_for(predictor, out, origin=origin, measures=measure is not False, warns=comparison is not None)
+    measures, warns, cells = measure is not False, comparison is not None, predictor.decoding is not None
+    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
     exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
+    folder.require_same(**origin_of(runs, predictor), threshold=threshold, **given)
     folder.note(exports=export, command=shown(command))
     folder.claim(images)
     share = Share(images, folder, ranks, is_finished=exports.is_done)
@@ -167,18 +168,6 @@ def predict(
     if problems := [*map(str, found.refused), *everyones.values(), *unwritten]:
         named = len(images) + len(found.refused)
         raise DataError("\n  ".join([f"{len(problems)} of {named} images could not be used:", *problems]))
-
-
-def folder_for(
-    predictor: ImagePredictor, out: Path, *, origin: dict[str, object], measures: bool, warns: bool
-) -> PredictionFolder:
-    """Returns the folder of the results, if what it holds already is of the same `origin`."""
-    from inference.files.outputs import PredictionFolder
-
-    cells = predictor.decoding is not None
-    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
-    folder.require_same(**origin)
-    return folder
 
 
 def run_stages(stages: PredictionStages, share: Share, ranks: Ranks) -> dict[ImageFile, str]:
