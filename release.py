@@ -92,6 +92,8 @@ def release(
         open_run(folder, device="cpu")  # nothing is published that cannot be opened
         size, names = weights.stat().st_size, ", ".join(sorted(path.name for path in folder.iterdir()))
     print(f"wrote   {out}: {names}\nweights {facts.training.parameters:,} parameters, {precision}, {size / 1e6:.1f} MB")
+    if not state.get("statistics"):
+        print(f"lacks   statistics of its training images; python -m datasets.statistics --run {run} adds them before")
     if size > LARGE:
         print(f"large   more than {LARGE / 1e6:.0f} MB; --half takes half of it, and a narrower network less")
 

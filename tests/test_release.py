@@ -13,7 +13,7 @@ from support.ready_models import drawn, write_run
 
 import predict
 import release
-from engine.runs.checkpoint_file import load_checkpoint
+from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
 from engine.runs.ready_model import KEPT
 from inference.cells.decode_file import ChosenDecoding, write_decoding
 from inference.cells.decoding import decoding_by
@@ -27,6 +27,7 @@ def test_the_folder_has_weights_and_nothing_of_the_training(ready, nuclei):
     state, before = load_checkpoint(ready / "weights.pth"), load_checkpoint(nuclei / "best.pth")
     assert set(state) - {"format"} == set(KEPT) & set(before)
     assert not {"optimizer", "history", "machine", "timing"} & set(state)
+    assert torch.equal(state["statistics"]["values"], before["statistics"]["values"])
     for name, tensor in before["model"].items():
         assert torch.equal(state["model"][name], tensor)
     assert (ready / "config.yaml").read_text() == (nuclei / "config.yaml").read_text()
@@ -98,6 +99,13 @@ def test_the_card_states_what_is_known(nuclei, run_main, tmp_path):
     assert "A kind of image is in scope only if scores below were measured" in card
     assert "/home/x" not in card
     assert load_run(tmp_path / "out").decoding.how.min_area == 7
+
+
+def test_a_run_without_statistics_of_its_images_is_released_with_a_word(nuclei, run_main, tmp_path):
+    state = load_checkpoint(nuclei / "best.pth")
+    save_checkpoint(nuclei / "best.pth", {key: state[key] for key in state if key not in ("format", "statistics")})
+    code, out, _ = run_main(release, "--run", nuclei, "--out", tmp_path / "out", "--licence", "MIT")
+    assert (code, f"python -m datasets.statistics --run {nuclei} adds them" in out) == (0, True)
 
 
 def test_refusals(ready, nuclei, run_main, tmp_path):

@@ -49,6 +49,7 @@ train: {{epochs: 2, batch_size: 4, precision: fp32, device: cpu}}
         "normalisation": {"mean": [0.3] * channels, "std": [0.25] * channels},
         "data": "d" * 32,
         "split": "e" * 32,
+        "statistics": {"names": ["brightness"], "values": torch.full((8, 1), 0.5)},
         "epoch": 2,
         "history": [{"epoch": 1, "loss": 0.5}],
         "timing": [],
