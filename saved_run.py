@@ -19,6 +19,7 @@ from engine.schema.config import Config
 from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from inference.cells.decode_file import NAME, ChosenDecoding, read_decoding
+from inference.engines import require_engine
 from inference.ensemble import ensemble
 from inference.predictor import ImagePredictor, Predictor
 from inference.symmetries import SymmetricModel
@@ -52,6 +53,7 @@ def load_run(
     precision: str | None = None,
     depth: int | None = None,
     tta: bool = False,
+    engine: str = "torch",
 ) -> ImagePredictor:
     """Loads the `best.pth` of a run, ready to predict; several runs of one task predict together, see `Ensemble`.
 
@@ -60,7 +62,8 @@ def load_run(
     Raises:
         ConfigError: the runs differ in their task or in their classes.
     """
-    members = [open_run(path, device=device, precision=precision, depth=depth, tta=tta).predictor for path in paths]
+    opened = (open_run(path, device=device, precision=precision, depth=depth, tta=tta, engine=engine) for path in paths)
+    members = [saved.predictor for saved in opened]
     return ensemble(members, [str(path) for path in paths])
 
 
@@ -71,6 +74,7 @@ def open_run(
     precision: str | None = None,
     depth: int | None = None,
     tta: bool = False,
+    engine: str = "torch",
 ) -> SavedRun:
     """Opens a run with the network of its `best.pth`.
 
@@ -80,9 +84,11 @@ def open_run(
         depth: prunes a UNet++ that was trained with deep supervision to 1 … 4 levels below the first; see
             `models.prune`.
         tta: averages over the symmetries of the network's input, see `inference.symmetries`.
+        engine: what computes masks and cells, torch or openvino; see `inference.engines`.
 
     Raises:
-        ConfigError: the network cannot be pruned to this depth, or the run's decode.yaml cannot be used.
+        ConfigError: the network cannot be pruned to this depth, the run's decode.yaml cannot be used, or the engine
+            cannot compute the run here.
         CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, has weights that are not
             finite numbers, or names classes that no folder can have.
     """
@@ -108,6 +114,7 @@ def open_run(
         precision or config.train.precision,
         layout=config.with_first_kernels().train.layout,
     )
+    require_engine(engine, where)
     if depth is not None:
         try:
             model = prune(model, depth)
@@ -123,6 +130,7 @@ def open_run(
         runtime=where,
         epoch=epoch,
         decoding=chosen_decoding(config, folder.path),
+        engine=engine,
     )
     return SavedRun(folder, config, predictor, batch_size, data, split)
 

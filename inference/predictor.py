@@ -20,6 +20,7 @@ from images.regions import open_rows, size_of_regions
 from images.resize import resize_image, resize_logits
 from inference.cells.decode_file import ChosenDecoding
 from inference.cells.decoding import Objects, decode
+from inference.engines import in_openvino
 from inference.inputs import ImageLike, image_of
 from inference.prediction import Computed, Inputs, Prediction
 from inference.tiling import pad_to_tile
@@ -209,6 +210,7 @@ class Predictor(ImagePredictor):
         reader, normalise, size: the steps from a file to the network's input; `size` is None after training on crops.
         runtime: where the network computes, in which precision, and in the layout of the training.
         epoch: the epoch after which the weights were saved.
+        engine: what computes `folded`; see `inference.engines`.
     """
 
     model: nn.Module
@@ -219,6 +221,7 @@ class Predictor(ImagePredictor):
     runtime: Runtime
     epoch: int
     decoding: ChosenDecoding | None = None
+    engine: str = "torch"
 
     @property
     def members(self) -> tuple[Predictor, ...]:
@@ -232,7 +235,11 @@ class Predictor(ImagePredictor):
     @cached_property
     def folded(self) -> nn.Module:
         """`model` with its batch norm folded into the convolutions; it computes the same function faster."""
-        return self.fastest.place(fold_batch_norm(self.model))
+        folded = fold_batch_norm(self.model)
+        if self.engine == "torch":
+            return self.fastest.place(folded)
+        height, width = self.size or self.model.tile
+        return in_openvino(folded, (self.reader.channels, height, width), self.runtime.precision)
 
     @torch.inference_mode()
     def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
