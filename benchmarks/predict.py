@@ -26,9 +26,11 @@ import numpy as np
 from benchmarks.measure import Load
 from datasets.prepare.drawing import make_sample
 from images.image_reader import ImageFile
+from images.pixel_size import pixel_size_of
 from images.reading import read_image
 from images.writing import encode_png
 from inference.files.outputs import PredictionFolder
+from inference.measurements.measuring import MeasuredImage
 from inference.pipeline.pipeline import Pipeline
 from inference.pipeline.prediction_stages import PredictionStages
 from inference.pipeline.stages import Threads
@@ -123,7 +125,8 @@ def plain_loop(predictor: ImagePredictor, folder: PredictionFolder, paths: list[
         marks.append(time.perf_counter())
         prediction = predictor.decoded(computed)
         marks.append(time.perf_counter())
-        folder.write(path.stem, predictor.reader.convert(image), prediction)
+        measured = None if folder.cells is None else MeasuredImage.of_array(image, *pixel_size_of(path, given=None))
+        folder.write(path.stem, predictor.reader.convert(image), prediction, measured=measured)
         marks.append(time.perf_counter())
         for stage, began, ended in zip(STAGES, marks[:-1], marks[1:], strict=True):
             spent[stage] += ended - began
