@@ -41,7 +41,7 @@ def test_all_writes_the_rows_of_every_work(small, run_main, tmp_path):
     header, rule, *table = cells_of(out)
     assert header == list(HEADER)
     assert set(rule) == {"---"}
-    assert len(table) == 15  # six of training, three of inference, two of the loss, two of data, two of tiling
+    assert len(table) == 19  # eight of training, five of inference, two of the loss, two of data, two of tiling
     assert all(len(cells) == len(HEADER) for cells in table)
     timed = [cells for cells in table if cells[3].endswith(" ms")]
     assert all(float(cells[2].split()[0]) > 0 for cells in timed)
