@@ -32,6 +32,7 @@ def load_run(
     precision: str | None = None,
     depth: int | None = None,
     tta: bool = False,
+    engine: str = "torch",
 ) -> ImagePredictor:
     """Loads one run or several, ready to predict. See `saved_run.load_run`, which has the same arguments and errors.
 
@@ -41,7 +42,7 @@ def load_run(
     with _own_modules():
         from saved_run import load_run as load
 
-        return load(*paths, device=device, precision=precision, depth=depth, tta=tta)
+        return load(*paths, device=device, precision=precision, depth=depth, tta=tta, engine=engine)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from images.statistics.table import ImageTable
 from inference.cells.decode_file import NAME, ChosenDecoding, read_decoding
+from inference.engines import require_engine
 from inference.ensemble import ensemble
 from inference.predictor import ImagePredictor, Predictor
 from inference.symmetries import SymmetricModel
@@ -58,6 +59,7 @@ def load_run(
     precision: str | None = None,
     depth: int | None = None,
     tta: bool = False,
+    engine: str = "torch",
 ) -> ImagePredictor:
     """Loads a run or a ready model, ready to predict; several of one task predict together, see `Ensemble`.
 
@@ -66,7 +68,8 @@ def load_run(
     Raises:
         ConfigError: the runs differ in their task or in their classes.
     """
-    members = [open_run(path, device=device, precision=precision, depth=depth, tta=tta).predictor for path in paths]
+    opened = (open_run(path, device=device, precision=precision, depth=depth, tta=tta, engine=engine) for path in paths)
+    members = [saved.predictor for saved in opened]
     return ensemble(members, [str(path) for path in paths])
 
 
@@ -77,6 +80,7 @@ def open_run(
     precision: str | None = None,
     depth: int | None = None,
     tta: bool = False,
+    engine: str = "torch",
 ) -> SavedRun:
     """Opens a run with the network of its `best.pth`, or a ready model.
 
@@ -86,9 +90,11 @@ def open_run(
         depth: prunes a UNet++ that was trained with deep supervision to 1 … 4 levels below the first; see
             `models.prune`.
         tta: averages over the symmetries of the network's input, see `inference.symmetries`.
+        engine: what computes masks and cells, torch or openvino; see `inference.engines`.
 
     Raises:
-        ConfigError: the network cannot be pruned to this depth, or the run's decode.yaml cannot be used.
+        ConfigError: the network cannot be pruned to this depth, the run's decode.yaml cannot be used, or the engine
+            cannot compute the run here.
         CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, has weights that are not
             finite numbers, or names classes that no folder can have.
     """
@@ -114,6 +120,7 @@ def open_run(
         precision or config.train.precision,
         layout=config.with_first_kernels().train.layout,
     )
+    require_engine(engine, where)
     network = where.place(model if depth is None else pruned(model, depth)).eval()
     predictor = Predictor(
         model=scoring_network(config, SymmetricModel(network, task) if tta else network),
@@ -125,6 +132,7 @@ def open_run(
         epoch=epoch,
         decoding=chosen_decoding(config, folder.path),
         statistics=ImageTable.from_dict(state.get("statistics")),
+        engine=engine,
     )
     return SavedRun(folder, config, predictor, batch_size, data, split)
 

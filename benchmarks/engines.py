@@ -12,6 +12,8 @@ no IoU.
 from __future__ import annotations
 
 import argparse
+import copy
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -29,10 +31,12 @@ from benchmarks.measure import take_turns
 from datasets.samples import Samples
 from datasets.split import read_split, select
 from engine.device import choose_runtime
+from inference.engines import PRECISIONS, OpenVinoModel
 from inference.predictor import Predictor
 from models import build_model, fold_batch_norm
 from saved_run import SavedRun, open_run
 from system.errors import ConfigError, run_script
+from system.machine.process import settle_allocator
 
 ROOT = Path(__file__).resolve().parent.parent
 HALF = (16, 32, 64, 128, 256)
@@ -49,6 +53,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=0, help="validation images that are scored; 0: none")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     given = parser.parse_args()
+    settle_allocator(os.environ)
     torch.set_num_threads(given.threads)
     saved = None if given.run is None else open_run(given.run, device="cpu", precision="fp32")
     if saved and saved.config.data.tile != (SIDE, SIDE):
@@ -78,15 +83,21 @@ def engines_of(network: nn.Module, tiles: list[np.ndarray], folder: Path, thread
     quantise(plain, whole, tiles)
     engines = {f"ours, {precision}": ours(network, precision) for precision in ("fp32", "bf16")}
     engines |= {"ONNX Runtime, fp32": onnx_runtime(plain, threads), "ONNX Runtime, int8": onnx_runtime(whole, threads)}
-    for precision, path, hint in (("fp32", plain, "f32"), ("bf16", plain, "bf16"), ("int8", whole, "f32")):
-        engines[f"OpenVINO, {precision}"] = openvino(path, threads, hint)
-    return engines
+    for precision in PRECISIONS:
+        engines[f"OpenVINO, {precision}"] = offered(network, tiles[0].shape[1:], precision)
+    return engines | {"OpenVINO, int8": openvino(whole, threads)}
 
 
 def ours(network: nn.Module, precision: str) -> Network:
     runtime = choose_runtime("cpu", precision)
     network = runtime.place(network)
     return lambda images: predicting(network, runtime, torch.from_numpy(images))().numpy()
+
+
+def offered(network: nn.Module, shape: tuple[int, int, int], precision: str) -> Network:
+    """The engine as `load_run(…, engine="openvino")` has it."""
+    model = OpenVinoModel(copy.deepcopy(network), shape, precision)
+    return lambda images: model(torch.from_numpy(images)).numpy()
 
 
 def export(network: nn.Module, images: np.ndarray, path: Path) -> None:
@@ -119,10 +130,10 @@ def onnx_runtime(path: Path, threads: int) -> Network:
     return lambda images: session.run(None, {"images": images})[0]
 
 
-def openvino(path: Path, threads: int, precision: str) -> Network:
+def openvino(path: Path, threads: int) -> Network:
     import openvino as ov
 
-    hints = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    hints = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     compiled = ov.Core().compile_model(path, "CPU", hints)
     return lambda images: compiled(images)[0]
 

@@ -21,6 +21,7 @@ from images.resize import resize_image, resize_logits
 from images.statistics.table import ImageTable
 from inference.cells.decode_file import ChosenDecoding
 from inference.cells.decoding import Objects, decode
+from inference.engines import in_openvino
 from inference.inputs import ImageLike, image_of
 from inference.prediction import Computed, Inputs, Prediction
 from inference.tiling import pad_to_tile
@@ -211,6 +212,7 @@ class Predictor(ImagePredictor):
         runtime: where the network computes, in which precision, and in the layout of the training.
         epoch: the epoch after which the weights were saved.
         statistics: of the training images; None if the run has none.
+        engine: what computes `folded`; see `inference.engines`.
     """
 
     model: nn.Module
@@ -222,6 +224,7 @@ class Predictor(ImagePredictor):
     epoch: int
     decoding: ChosenDecoding | None = None
     statistics: ImageTable | None = None
+    engine: str = "torch"
 
     @property
     def members(self) -> tuple[Predictor, ...]:
@@ -235,7 +238,11 @@ class Predictor(ImagePredictor):
     @cached_property
     def folded(self) -> nn.Module:
         """`model` with its batch norm folded into the convolutions; it computes the same function faster."""
-        return self.fastest.place(fold_batch_norm(self.model))
+        folded = fold_batch_norm(self.model)
+        if self.engine == "torch":
+            return self.fastest.place(folded)
+        height, width = self.size or self.model.tile
+        return in_openvino(folded, (self.reader.channels, height, width), self.runtime.precision)
 
     @property
     def network(self) -> nn.Module:

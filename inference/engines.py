@@ -1,0 +1,80 @@
+"""Another engine than PyTorch for the folded network: OpenVINO, which predicts faster on a CPU.
+
+docs/results.md has the measurements that decided which engines are offered.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor, nn
+
+from engine.device import Runtime
+from inference.symmetries import SymmetricModel
+from inference.tiling import TiledModel
+from system.errors import ConfigError
+
+ENGINES = ("torch", "openvino")
+PRECISIONS = {"fp32": "f32", "bf16": "bf16"}  # ours → OpenVINO's word
+
+
+def require_engine(name: str, runtime: Runtime) -> None:
+    """Looks for what an engine needs, without an import.
+
+    Raises:
+        ConfigError: there is no such engine, its package is missing, or it cannot compute on this device or in this
+            precision.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"engine: got {name!r}; allowed: {', '.join(ENGINES)}")
+    if name == "torch":
+        return
+    if runtime.device.type != "cpu" or runtime.precision not in PRECISIONS:
+        able = " or ".join(PRECISIONS)
+        raise ConfigError(
+            f"engine: openvino computes on the CPU in {able}, and the run on {runtime}; use engine: torch"
+        )
+    if find_spec("openvino") is None:
+        raise ConfigError("engine: openvino needs the package openvino: python -m pip install openvino")
+
+
+def in_openvino(model: nn.Module, shape: tuple[int, int, int], precision: str) -> nn.Module:
+    """Returns a folded model whose network computes in OpenVINO; tiles and symmetries stay as they are.
+
+    Args:
+        model: the network, or one in a `TiledModel` or a `SymmetricModel`; it is changed.
+        shape: (C, h, w) of an image as the network sees it.
+        precision: fp32 or bf16.
+    """
+    if isinstance(model, TiledModel | SymmetricModel):
+        model.model = in_openvino(model.model, shape, precision)
+        return model
+    return OpenVinoModel(model, shape, precision)
+
+
+class OpenVinoModel(nn.Module):
+    """A network in OpenVINO: [N, *shape] float32 on the CPU → logits [N, K, h, w] float32.
+
+    Args:
+        network: the folded network, in eval mode.
+        shape, precision: as for `in_openvino`.
+    """
+
+    def __init__(self, network: nn.Module, shape: tuple[int, int, int], precision: str) -> None:
+        super().__init__()
+        import openvino
+
+        batch = {0: torch.export.Dim("batch", max=2**20)}
+        with torch.inference_mode(False), torch.no_grad():
+            network = network.to("cpu", memory_format=torch.contiguous_format)
+            exported = torch.export.export(network, (torch.zeros(2, *shape),), dynamic_shapes=(batch,))
+        hints = {
+            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "PERFORMANCE_HINT": "LATENCY",  # one batch after the other, each with all threads
+        }
+        self._compiled = openvino.Core().compile_model(openvino.convert_model(exported), "CPU", hints)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.from_numpy(self._compiled(images.float().contiguous().numpy())[0])
