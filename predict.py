@@ -138,8 +138,8 @@ def predict(
     threshold, comparison = predictor.task.checked_threshold(threshold), comparison_of(predictor)
     if measure:
         predictor.require_cells()
-    options = {"depth": depth, "tta": tta or None, "plane": plane, "pixel_size": pixel_size}
-    options |= {"engine": None if engine == "torch" else engine}
+    other = None if engine == "torch" else engine
+    options = {"depth": depth, "tta": tta or None, "engine": other, "plane": plane, "pixel_size": pixel_size}
     given = {name: value for name, value in options.items() if value is not None}
     measures, warns, cells = measure is not False, comparison is not None, predictor.decoding is not None
     folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
