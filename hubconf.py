@@ -16,7 +16,7 @@ import sys
 import typing
 
 if typing.TYPE_CHECKING:
-    from inference.predictor import ImagePredictor
+    from inference.image_predictor import ImagePredictor
 
 # torch.hub imports none of them, but says which are missing.
 dependencies = ["torch", "numpy", "cv2", "PIL", "tifffile", "imagecodecs", "skimage", "scipy", "pandas"]

@@ -32,9 +32,9 @@ if typing.TYPE_CHECKING:
     from images.image_reader import ImageFile
     from inference.files.inputs import FoundImages
     from inference.files.prediction_exports import PredictionExports
+    from inference.image_predictor import ImagePredictor
     from inference.pipeline.prediction_stages import PredictionStages
     from inference.pipeline.shares import Share
-    from inference.predictor import ImagePredictor
     from inference.warnings.comparing import Comparison
 
 

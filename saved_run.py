@@ -25,7 +25,8 @@ from images.statistics.table import ImageTable
 from inference.cells.decode_file import NAME, ChosenDecoding, read_decoding
 from inference.engines import require_engine
 from inference.ensemble import ensemble
-from inference.predictor import ImagePredictor, Predictor
+from inference.image_predictor import ImagePredictor
+from inference.predictor import Predictor
 from inference.symmetries import SymmetricModel
 from models import prune
 from system.errors import CheckpointError, ConfigError

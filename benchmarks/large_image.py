@@ -31,8 +31,9 @@ from images.reading import decode_labels, read_bytes, read_image
 from inference.cells.decode_file import ChosenDecoding
 from inference.cells.decoding import decoding_by
 from inference.files.outputs import PredictionFolder
+from inference.image_predictor import ImagePredictor
 from inference.pipeline.large import predict_large
-from inference.predictor import ImagePredictor, Predictor
+from inference.predictor import Predictor
 from inference.tiling import TiledModel
 from metrics import match_labels
 from saved_run import load_run

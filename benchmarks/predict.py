@@ -30,11 +30,11 @@ from images.pixel_size import pixel_size_of
 from images.reading import read_image
 from images.writing import encode_png
 from inference.files.outputs import PredictionFolder
+from inference.image_predictor import ImagePredictor
 from inference.measurements.measuring import MeasuredImage
 from inference.pipeline.pipeline import Pipeline
 from inference.pipeline.prediction_stages import PredictionStages
 from inference.pipeline.stages import Threads
-from inference.predictor import ImagePredictor
 from saved_run import load_run
 from system.machine.cores import usable_cores
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from images.image_reader import ImageFile, ImageReader
 from inference.cells.decode_file import ChosenDecoding
+from inference.image_predictor import ImagePredictor
 from inference.prediction import Inputs
-from inference.predictor import ImagePredictor, Predictor
+from inference.predictor import Predictor
 from system.errors import ConfigError
 from tasks.task import Task
 

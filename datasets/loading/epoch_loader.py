@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.utils.data import Sampler
 
-from datasets.samples import TrainingSet
+from datasets.training_set import TrainingSet
 
 
 class EpochLoader:

@@ -16,7 +16,8 @@ from datasets.draws.changes import Changes
 from datasets.draws.shares import Shares
 from datasets.loading.device_loader import DeviceLoader
 from datasets.loading.workers import TrainingLoader, choose_workers
-from datasets.samples import Samples, TrainingSet
+from datasets.samples import Samples
+from datasets.training_set import TrainingSet
 from images.normalise import Normalisation
 from system.errors import ConfigError
 from system.seeding import epoch_order

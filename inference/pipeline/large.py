@@ -19,9 +19,9 @@ from images.regions import ImageRows, open_rows, open_stored_rows
 from inference.cells.blocks import decode_blocks
 from inference.cells.decoding import Objects
 from inference.files.outputs import PredictionFolder
+from inference.image_predictor import ImagePredictor
 from inference.measurements.measuring import MeasuredImage
 from inference.prediction import Prediction
-from inference.predictor import ImagePredictor
 from inference.warnings.comparing import Comparison
 from system.scratch import array_in_file
 

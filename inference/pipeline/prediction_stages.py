@@ -12,11 +12,11 @@ from images.image_reader import ImageFile
 from images.pixel_size import PixelSize, pixel_size_of
 from images.regions import size_of_regions
 from inference.files.outputs import PredictionFolder
+from inference.image_predictor import ImagePredictor
 from inference.measurements.measuring import MeasuredImage
 from inference.pipeline.large import predict_large
 from inference.pipeline.stages import Stages, Threads
 from inference.prediction import Computed, Inputs, Prediction
-from inference.predictor import ImagePredictor
 from inference.tiling import PIXELS_PER_BATCH
 from inference.warnings.comparing import Comparison, of_array
 
