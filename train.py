@@ -137,7 +137,8 @@ def train(
         print(f"stop    {config.best} has not risen for {patience} epochs")
     best = training.history.best
     where = run.where_best(epoch=best["epoch"])
-    print(f"best    {config.best} {best[config.best]:.4f}, epoch {best['epoch']}, {where}")
+    score = "" if config.best == "epoch" else f"{config.best} {best[config.best]:.4f}, "
+    print(f"best    {score}epoch {best['epoch']}, {where}")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def _training(saved: SavedRun, depth: int | None) -> TrainingFacts:
         recipe=_recipe(config),
         epoch=saved.predictor.epoch,
         epochs=config.train.epochs,
-        chosen_by=config.best,
+        chosen_by="the last epoch" if config.best == "epoch" else f"the highest {config.best}",
         command=shlex.join(words),
         environment=saved.folder.load("best").get("machine", {}),
         weights=seal_of(saved.folder.weights),

@@ -260,6 +260,22 @@ def test_early_stopping_waits_for_its_patience(small_config, run_main, tmp_path,
     assert torch.load(tmp_path / "outputs" / "small" / "best.pth", weights_only=True)["epoch"] == 2
 
 
+def test_the_last_epoch_can_be_the_one_that_is_kept(small_config, run_main, tmp_path, monkeypatch):
+    val_ious = iter([0.5, 0.2])
+
+    def scripted(model, loader, counts, **settings):
+        loss = evaluate(model, loader, counts, **settings)
+        scores, value = counts.compute().columns(), next(val_ious)
+        counts.compute = lambda: type("", (), {"columns": lambda self: scores | {"iou": value}})()
+        return loss
+
+    monkeypatch.setattr("engine.loops.evaluate", scripted)
+    code, out, _ = run_main(train, "--config", small_config, "train.epochs=2", "train.best=last")
+    assert code == 0
+    assert "best    epoch 2, " in out
+    assert torch.load(tmp_path / "outputs" / "small" / "best.pth", weights_only=True)["epoch"] == 2
+
+
 def test_weights_from_another_run(small_config, run_main, tmp_path):
     run_main(train, "--config", small_config, "name=first")
     weights = tmp_path / "outputs" / "first" / "best.pth"

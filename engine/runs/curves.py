@@ -67,7 +67,7 @@ def draw_curves(rows: Sequence[Mapping[str, float]], *, best: int, score: str) -
     Args:
         rows: one row for each epoch, as log.csv has them, at least one.
         best: the number of the best epoch.
-        score: the column by which it is the best.
+        score: the column by which it is the best; "epoch" if it is the last one.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells about its cache of fonts otherwise
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -81,7 +81,7 @@ def draw_curves(rows: Sequence[Mapping[str, float]], *, best: int, score: str) -
     _draw_lines(right, rows, SCORES)
     left.set(title="loss", ylabel="mean per image")
     right.set(
-        title=f"scores; {score} {rows[best - 1][score]:.4f} in epoch {best}",
+        title="scores" if score == "epoch" else f"scores; {score} {rows[best - 1][score]:.4f} in epoch {best}",
         ylabel="share, 1 is perfect",
         ylim=(-0.02, 1.02),
     )

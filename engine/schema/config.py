@@ -33,7 +33,7 @@ class TrainConfig(Section):
     norm_batches: Count | None = None  # batches that measure the statistics of batch norm before each validation
     ema: Fraction | None = None  # decay of a moving average of the weights, such as 0.999; it validates and predicts
     clip_norm: PositiveFloat | None = None  # largest allowed 2-norm of the whole gradient
-    best: Literal["auto", "val_iou", "val_dice", "val_ap_50", "val_ap"] = "auto"  # best.pth has its highest
+    best: Literal["auto", "val_iou", "val_dice", "val_ap_50", "val_ap", "last"] = "auto"  # which epoch is best.pth
     decode_every: Rhythm = "auto"  # score the cells of the validation part in every n-th epoch
     early_stopping: Count | None = None  # stop after this many epochs without a better score
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # fp16 is for GPUs without bf16
@@ -50,9 +50,11 @@ class TrainConfig(Section):
         return max(1, self.batch_size // (processes * self.accumulate))
 
     @model_validator(mode="after")
-    def _whole_micro_batches(self) -> TrainConfig:
+    def _fits_together(self) -> TrainConfig:
         if self.batch_size % self.accumulate:
             raise ValueError(f"batch_size {self.batch_size} is not divisible by accumulate {self.accumulate}")
+        if self.best == "last" and self.early_stopping is not None:
+            raise ValueError("early_stopping needs a score that may rise, and best: last has none; leave one out")
         return self
 
 
@@ -72,7 +74,9 @@ class Config(Section):
 
     @property
     def best(self) -> str:
-        """The column of log.csv whose highest value chooses best.pth."""
+        """The column of log.csv whose highest value chooses best.pth; "epoch" takes the last one."""
+        if self.train.best == "last":
+            return "epoch"
         if self.train.best != "auto":
             return self.train.best
         return "val_ap_50" if TASKS[self.task].instances else "val_iou"

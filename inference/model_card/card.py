@@ -182,7 +182,7 @@ def _commands(scores: ScoreFacts) -> str:
 def _training(facts: ModelFacts) -> str:
     training = facts.training
     rows = [*training.recipe.items(), ("epochs", f"{training.epochs}; the weights are those after {training.epoch}")]
-    rows += [("chosen by", f"the highest {training.chosen_by}"), ("weights", training.weights)]
+    rows += [("chosen by", training.chosen_by), ("weights", training.weights)]
     rows += [(name, str(value)) for name, value in training.environment.items()]
     return f"This command trains the model again:\n\n{code(training.command)}\n\n{_table(('what', 'value'), rows)}"
 

@@ -119,7 +119,7 @@ class TrainingFacts:
         filters: the width of each level, top first.
         recipe: what → value, such as "loss" → "BCEDiceLoss"; for people.
         epoch, epochs: after which epoch the weights were saved, and the configured number of epochs.
-        chosen_by: the column of log.csv whose highest value chose this epoch.
+        chosen_by: why this epoch, such as "the highest val_iou".
         command: trains the model again, as a new run.
         environment: name → version or device.
         weights: the seal of the checkpoint.

@@ -85,6 +85,7 @@ VALUES = [
     ("train.workers", -1, "greater than or equal to 0"),
     ("train.clip_norm", 0, "greater than 0"),
     ("train.early_stopping", 0, "greater than 0"),
+    ("train", {"epochs": 9, "best": "last", "early_stopping": 3}, "leave one out"),
     ("seed", "x", "expected a whole number"),
     ("seed", -1, "greater than or equal to 0"),
     ("task", "segmentation", "allowed: binary, multilabel"),

@@ -44,6 +44,7 @@ VALUES = {
     "train.precision": ["fp32", "bf16"],
     "train.decode_every": ["auto", 1, *LARGE],
     "train.early_stopping": [None, 1, *LARGE],
+    "train.best": ["auto", "last"],
     "train.workers": [0, MOST_WORKERS + 1, 10**30],
     "train.save_every_minutes": [10.0, 1e-308, 1e308],
 }

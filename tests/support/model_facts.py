@@ -27,7 +27,7 @@ FACTS = ModelFacts(
         recipe={"loss": "BCEDiceLoss"},
         epoch=3,
         epochs=5,
-        chosen_by="val_ap_50",
+        chosen_by="the highest val_ap_50",
         command="python train.py --config outputs/cells/config.yaml name=cells_again",
         environment={"torch": "2.6"},
         weights="crc32 0123abcd",
