@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 WORDS = ("cp_masks", "masks", "mask", "labelled", "labeled", "labels", "label", "segmentation", "seg", "gt")
 TRUTH_ENDINGS = tuple(mark + word for word in WORDS for mark in "_-")
 IMAGE_ENDINGS = ("", "_img", "_image", "-image")  # Cellpose's data sets have 000_img.png and 000_masks.png
+
+# What else Cellpose's programs write beside an image: flows, probabilities, outlines and a figure of all of them.
+SIDE_RESULT = re.compile(r"(?P<image>.+)_(?:flows|dP|cellprob|cp_output|outlines)(?:_cp_masks)?")
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,13 @@ def naming_within(names: Iterable[str]) -> Naming | None:
 
 def _rules(ending: str) -> list[Naming]:
     return [Naming(ending, image) for image in IMAGE_ENDINGS]
+
+
+def side_results_among(names: Iterable[str]) -> set[str]:
+    """Returns those of the ids whose files Cellpose wrote beside an image or its label map, and which are neither."""
+    names = set(names)
+    found = {name: match["image"] for name in names if (match := SIDE_RESULT.fullmatch(name))}
+    return {name for name, image in found.items() if names & {image, f"{image}_img", f"{image}_cp_masks"}}
 
 
 def truth_among(names: Iterable[str]) -> set[str]:

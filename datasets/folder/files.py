@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from datasets.folder.problems import Problem
-from images.naming import Naming
+from images.naming import Naming, side_results_among
 from images.reading import EXTENSIONS
 from system.names import fault_of_id, shown
 
 PICKLE = "_seg.npy"
+SIDE_RESULT = "a result of Cellpose beside an image; it is neither an image nor a label map"
 PICKLE_FIX = (
     "save the masks as PNG or TIFF in Cellpose (File, or --save_png, --save_tif); reading a .npy file of objects could "
     "run code that somebody hid in it"
@@ -46,6 +48,9 @@ def files_by_id(root: Path, folder: str, truth: str | None, problems: list[Probl
             problems.append(Problem("name", (written,), found, "rename it", truth))
         else:
             files.setdefault(sample_id, []).append(name)
+    for sample_id in side_results_among(files):
+        written = tuple(map(shown, files.pop(sample_id)))
+        problems.append(Problem("ignored file", written, SIDE_RESULT, "nothing: it is left out", truth))
     fix = "rename or remove all but one: images and masks belong together by their stem"
     problems += [
         Problem("duplicate stem", tuple(same), f"{len(same)} files of the same stem {stem}", fix, truth)
@@ -53,6 +58,19 @@ def files_by_id(root: Path, folder: str, truth: str | None, problems: list[Probl
         if len(same) > 1
     ]
     return {stem: files[stem][-1] for stem in sorted(files)}
+
+
+def without_need(problem: Problem, truth: Mapping[str, str]) -> Problem:
+    """Returns a problem, or, if it is a pickle of Cellpose whose image has a label map, that nothing is to be done.
+
+    Args:
+        truth: id of an image → its mask or label map.
+    """
+    if not problem.files[0].endswith(PICKLE):
+        return problem
+    path = problem.files[0].removesuffix(PICKLE)
+    read = truth.get(path) or truth.get(path.partition("/")[2])  # the id, or a folder such as images/ and the id
+    return replace(problem, fix=f"nothing: {read} is read instead") if read else problem
 
 
 def renamed(files: Mapping[str, str], naming: Naming) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.folder.description import NAME, Description, read_description
-from datasets.folder.files import files_by_id, folders_in, images_in, renamed
+from datasets.folder.files import files_by_id, folders_in, images_in, renamed, without_need
 from datasets.folder.problems import Problem
 from images.naming import SAME, Naming, naming_of, naming_within, truth_among
 from images.reading import EXTENSIONS
@@ -83,6 +83,8 @@ def list_files(root: Path) -> Listing:
             problems += _without_image(labels, images, "extra mask", None)
         else:
             problems += _without_image(labels, images, "labels", "labels")
+    truth = {sample_id: file for files in (*masks.values(), labels) for sample_id, file in files.items()}
+    problems = [without_need(problem, truth) for problem in problems]
     notes = [f"{folder}/ has files named {naming}" for folder, naming in namings.items() if naming != SAME]
     return Listing(root, images, masks, flat, labels, description, tuple(problems), tuple(notes))
 

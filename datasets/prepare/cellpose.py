@@ -17,12 +17,12 @@ from pathlib import Path
 from datasets.prepare.importer import Faults, Summary
 from datasets.prepare.pairs import Files, Pair, add_pair_options, is_image, pair_up, write_pairs
 from datasets.prepare.source import Source, visible
+from images.naming import SIDE_RESULT
 
 LABELS = re.compile(r"(?P<stem>.+?)(?:_cp_masks|_masks)\.[^./]+")
 IMAGE = re.compile(r"(?P<stem>.+?)(?:_img)?\.[^./]+")
 SEG = "_seg.npy"
 PART = re.compile(r"(?P<lead>(?:[^/]+/)*?)(?:train|test)/")
-OTHER_OUTPUT = re.compile(r".+_(?:flows|dP|cellprob|output|outlines)(?:_cp_masks)?\.[^./]+")  # of Cellpose's programs
 EXPECTED = "expected <stem>_img.png and <stem>_masks.png, or <stem>.tif and <stem>_cp_masks.png or <stem>_masks.tif"
 ADVICE = (
     f"{SEG} files are not read, because they are pickles, which can execute code: save the masks as PNG or TIFF, in "
@@ -40,7 +40,7 @@ def find_pairs(source: Source) -> list[Pair]:
     faults = Faults(source.path)
     images: Files = {}
     labels: Files = {}
-    usable = [name for name in names if is_image(name) and not OTHER_OUTPUT.fullmatch(name)]
+    usable = [name for name in names if is_image(name) and not SIDE_RESULT.fullmatch(Path(name).stem)]
     lead = _lead_of(usable, source)
     for name in usable:
         match = LABELS.fullmatch(name.removeprefix(lead))

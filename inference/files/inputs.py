@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from images import microscope
 from images.image_reader import ImageFile
 from images.microscope import is_image_folder
-from images.naming import truth_among
+from images.naming import side_results_among, truth_among
 from images.reading import EXTENSIONS
 from system.errors import ConfigError, FileError
 from system.names import fault_of_id, shown
@@ -29,7 +29,7 @@ class FoundImages:
     Attributes:
         images: the images, sorted by their ids, which all differ.
         refused: an error for each image whose name cannot name results, and for each folder that cannot be searched.
-        skipped: files that are no images, and links to folders, which are not followed.
+        skipped: files that are no images to predict, and links to folders, which are not followed.
         truth: masks and label maps that lie beside their images; they are no images to predict.
     """
 
@@ -101,9 +101,13 @@ class _Search:
                 elif file.name.lower() not in COMPANIONS:
                     others += 1
                     self.skipped.add(file)
-        truth = truth_among(image.id for image in images.values())
+        names = {image.id for image in images.values()}
+        side_results = side_results_among(names)
+        truth = truth_among(names - side_results)
         for file, image in images.items():
-            if image.id in truth:
+            if image.id in side_results:
+                self.skipped.add(file)
+            elif image.id in truth:
                 self.truth.add(file)
             else:
                 # Not `resolve`, because two links to one file are two images.

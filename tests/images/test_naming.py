@@ -2,7 +2,7 @@
 
 import pytest
 
-from images.naming import SAME, Naming, naming_of, naming_within
+from images.naming import SAME, Naming, naming_of, naming_within, side_results_among
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,17 @@ def test_the_two_names_follow_from_each_other():
 )
 def test_files_of_the_truth_are_found_among_their_images(names, expected):
     assert naming_within(names) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a", "a_cp_masks", "a_flows", "a_cp_output"], {"a_flows", "a_cp_output"}),
+        (["a_cp_masks", "a_outlines", "b_flows"], {"a_outlines"}),  # a folder of results; b is not there
+        (["w/a_img", "w/a_dP", "a_dP"], {"w/a_dP"}),
+        (["a", "a_flows_cp_masks"], {"a_flows_cp_masks"}),  # as newer versions name them
+        (["flows", "a_flow", "a_cp_masks", "a"], set()),
+    ],
+)
+def test_what_cellpose_writes_beside_an_image_is_neither_image_nor_label_map(names, expected):
+    assert side_results_among(names) == expected

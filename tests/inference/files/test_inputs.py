@@ -201,3 +201,12 @@ def test_masks_beside_their_images_are_not_predicted(root):
     assert list(ids("plate/A01/i0_cp_masks.png")) == ["i0_cp_masks"]  # asked for by itself
     (root / "A01/i0.png").unlink()
     assert "A01/i0_cp_masks" in ids("plate")  # a mask of no image there
+
+
+def test_what_cellpose_wrote_beside_an_image_is_skipped(root):
+    skipped = {path.name for path in find_images(["plate"], Path("out")).skipped}
+    for name in ("A01/i0_flows.tif", "A01/i0_cp_output.png"):
+        write(root / name)
+    found = find_images(["plate"], Path("out"))
+    assert [image.id for image in found.images] == list(EVERYTHING)
+    assert {path.name for path in found.skipped} - skipped == {"i0_flows.tif", "i0_cp_output.png"}
