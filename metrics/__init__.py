@@ -5,15 +5,18 @@ from metrics.confusion import ConfusionMatrix
 from metrics.counts import Scores, SegmentationCounts
 from metrics.dice import Dice
 from metrics.instances import InstanceCounts
+from metrics.label_doubts import KINDS, Doubt, label_doubts
 from metrics.matching import Overlap, match_labels
 from metrics.object_errors import ERRORS, ObjectErrors, object_errors
 from metrics.scores import dice_coef, iou_score
 
 __all__ = [
     "ERRORS",
+    "KINDS",
     "Calibration",
     "ConfusionMatrix",
     "Dice",
+    "Doubt",
     "InstanceCounts",
     "ObjectErrors",
     "Overlap",
@@ -21,6 +24,7 @@ __all__ = [
     "SegmentationCounts",
     "dice_coef",
     "iou_score",
+    "label_doubts",
     "match_labels",
     "object_errors",
 ]

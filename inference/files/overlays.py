@@ -94,13 +94,19 @@ def draw_cells(picture: np.ndarray, labels: np.ndarray, colours: Sequence[Colour
     picture[drawn] = np.array(colours, np.uint8)[labels[drawn] % len(colours)]
 
 
-def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]], classes: Sequence[str] = ()) -> np.ndarray:
+def contact_sheet(
+    rows: Sequence[tuple[str, Sequence[Overlay]]],
+    classes: Sequence[str] = (),
+    *,
+    names: tuple[str, str] = ("truth", "prediction"),
+) -> np.ndarray:
     """Draws a sheet with a legend on top and a row with a title for each group: [H, W, 3] uint8 RGB.
 
     Args:
         rows: title and images of each group.
         classes: names of the masks' channels. If there are several, truth and prediction are drawn side by side, with
             one colour per class.
+        names: what truth and prediction are called.
     """
     several = len(classes) > 1
     legend = list(zip(classes, class_colours(len(classes)), strict=True)) if several else []
@@ -110,7 +116,7 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[Overlay]]], classes: Sequen
     band = LINE + TILE + LINE + MARGIN
     sheet = np.full((LINE + MARGIN + len(rows) * band, MARGIN + columns * step, 3), BACKGROUND, np.uint8)
     left = MARGIN
-    for name, colour in legend or [("truth", TRUTH), ("prediction", PREDICTION)]:
+    for name, colour in legend or zip(names, (TRUTH, PREDICTION), strict=True):
         left = _write(sheet, name, left, LINE - 5, colour) + 2 * MARGIN
     for number, (title, tiles) in enumerate(groups):
         top = LINE + MARGIN + number * band

@@ -1,0 +1,70 @@
+"""Runs → what they predict for images that they have not learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inference.cells.decoding import METHODS, Decoding, decode
+from system.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """An image of the validation part of a run.
+
+    Attributes:
+        id: of the image.
+        run: the run that has not learnt from it.
+        image: [H, W, C] uint8, as the run reads it.
+        labels: [H, W] integers, its label map.
+        maps: [K, H, W] float32, what the run predicts.
+        how: how the run finds cells in them.
+    """
+
+    id: str
+    run: Path
+    image: np.ndarray
+    labels: np.ndarray
+    maps: np.ndarray
+    how: Decoding
+
+    @property
+    def prediction(self) -> np.ndarray:
+        """[H, W] int32, the cells that the run finds."""
+        return decode(self.maps, self.how).labels
+
+    @property
+    def depth(self) -> np.ndarray:
+        """[H, W] float32, high inside of single cells: what the decoding floods, or the probability of a cell."""
+        height = METHODS[self.how.method].landscape(self.maps, self.how).height
+        return self.maps[0] if height is None else -height
+
+
+def unseen_images(runs: Sequence[Path]) -> Iterator[Unseen]:
+    """Yields the validation images of some runs, such as the folds of one data folder.
+
+    Raises:
+        ConfigError: a run is a ready model or has no cells, or an image is in the validation parts of two runs.
+        DataError: the data folder has no label maps.
+    """
+    from saved_run import open_run
+    from val import part_of
+
+    known: dict[str, Path] = {}
+    for path in runs:
+        saved = open_run(path)
+        how = saved.predictor.require_cells().how
+        samples, _, _ = part_of(saved, "val")
+        for number, sample in enumerate(samples.samples):
+            if (other := known.setdefault(sample.id, path)) != path:
+                raise ConfigError(f"{path}: its image {sample.id} also validates {other}; give runs of different folds")
+            if sample.labels is None:
+                raise DataError(f"{saved.config.data.root}: this needs label maps, such as labels/{sample.id}.png")
+            image = saved.predictor.reader.open(sample.image)
+            labels = samples.labels(number, at_file_size=True)
+            shown = saved.predictor.reader.convert(image)
+            yield Unseen(sample.id, path, shown, labels, saved.predictor.maps(image), how)

@@ -1,0 +1,1 @@
+"""Labels that are worth a second look."""
