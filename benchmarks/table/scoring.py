@@ -14,6 +14,7 @@ from datasets.folder.given_groups import given_groups
 from datasets.grouping.groups import Grouping, group_images
 from datasets.listed_data import views_of
 from engine.runs.checkpoint_file import seal_of
+from engine.schema.config import Config
 from engine.schema.config_file import load_config
 from images.choosing import reader_for
 from inference.files.image_counts import NAME, ScoredImages, read_counts
@@ -60,7 +61,11 @@ def grouping_of(run: Path, root: Path) -> Grouping:
     Args:
         root: the folder that paths in a configuration are relative to.
     """
-    config = load_config(run / "config.yaml")
+    return grouping_of_data(load_config(run / "config.yaml"), root)
+
+
+def grouping_of_data(config: Config, root: Path) -> Grouping:
+    """Returns which images of a configuration's data folder belong together; see `grouping_of`."""
     data = config.data
     key = data.root, str(data.channels), data.plane
     if key not in _found:

@@ -1,38 +1,19 @@
 """A whole table: killed, resumed, not repeated, and compared."""
 
 import re
-import sys
 
 import pytest
 import yaml
 from conftest import small_config, small_set  # noqa: F401 fixtures
+from support.table_command import command
 
 import val
 from benchmarks.compare import comparison
 from benchmarks.table import scoring
-from benchmarks.table.__main__ import ROOT, table_of
+from benchmarks.table.__main__ import table_of
 from benchmarks.table.plan import all_runs, read_table
 from benchmarks.table.running import TrainingFailed, is_finished
 from system.errors import ConfigError
-
-TRAIN = """
-import os, signal, sys
-sys.path.insert(0, {code!r})
-from pathlib import Path
-import train
-from system.errors import run_script
-train.ROOT = Path({root!r})
-if {kill}:
-    from engine.runs.checkpoints import Checkpoints
-    after = Checkpoints.after_epoch
-    Checkpoints.after_epoch = lambda self: (after(self), os.kill(os.getpid(), signal.SIGKILL))
-sys.exit(run_script(train.main))
-"""
-
-
-def command(root, *, kill=False):
-    """Starts train.py with outputs/ below `root`; with `kill` it is killed after its first epoch."""
-    return [sys.executable, "-c", TRAIN.format(code=str(ROOT), root=str(root), kill=kill)]
 
 
 @pytest.fixture
