@@ -26,6 +26,7 @@ test-faults: setup-dev
 	FAULTS=full $(RUN) -m pytest tests/faults
 
 mutants: setup-dev
+	$(RUN) -m pip install -q -r requirements-formats.txt
 	OMP_NUM_THREADS=1 nice $(RUN) -m benchmarks.mutants
 
 lint: setup-dev
