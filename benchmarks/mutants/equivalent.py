@@ -10,6 +10,26 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "factors = [max(factor >> 4, factor & 15) for factor in content[7 : 7 + 3 * content[5] : 3]]",
     ): "Steps of 3 from 7 never reach 6 + 3 n.",
     (
+        "images/formats/headers.py",
+        'f"label ids as palette indices (up to {used[-1]}) or as their grey values (up to {shown[:, 0].max()}), "',
+        'f"label ids as palette indices (up to {used[-1]}) or as their grey values (up to {shown[:, 1].max()}), "',
+    ): "The palette is grey there: its three columns are equal.",
+    (
+        "images/formats/png.py",
+        "if colour == 3 and (len(palette) % 3 or not 0 < len(palette) <= 768):",
+        "if colour == 3 and (len(palette) % 3 or not 0 < len(palette) <= 769):",
+    ): "769 is no multiple of 3.",
+    (
+        "images/formats/tiff_volume.py",
+        "if len(self._parts) < self.layout.pages and self._image.dataoffset is None:",
+        "if len(self._parts) > self.layout.pages and self._image.dataoffset is None:",
+    ): "No file is known that gets here: tifffile gives a series without a place of its pixels all of its pages.",
+    (
+        "images/labels/label_file.py",
+        "PIXELS_AT_ONCE = 2**22",
+        "PIXELS_AT_ONCE = 2*22",
+    ): "Fewer rows are read at once, which is slower, with the same result.",
+    (
         "losses/lovasz.py",
         "bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)",
         "bits = bits ^ ((bits >> 32) & 0x7FFFFFFF)",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from images.pixel_size import PixelSize, pixel_size_of
+from images.pixel_size import MICROMETRES, PixelSize, pixel_size_of
 from images.reading import read_image
 
 PIXELS = np.arange(35, dtype=np.uint16).reshape(5, 7)
@@ -73,6 +73,13 @@ def test_resolution_tags(tmp_path, unit, per_unit, side):
     size, warning = pixel_size_of(write(tmp_path, resolution=(per_unit, 2 * per_unit), resolutionunit=unit))
     assert (size.width, size.height) == (pytest.approx(side, rel=1e-4), pytest.approx(side / 2, rel=1e-4))
     assert (size.source, warning) == ("TIFF tags", "")
+
+
+def test_an_inch_and_a_centimetre(tmp_path):
+    """25.4 mm and 10 mm; 5,080 pixels per inch are 5 µm."""
+    assert [MICROMETRES[unit] for unit in ("in", "inch", "inches", "cm")] == [25_400.0] * 3 + [10_000.0]
+    size, _ = pixel_size_of(write(tmp_path, resolution=(5080, 5080), resolutionunit=2))
+    assert size.width == 5.0
 
 
 @pytest.mark.parametrize("options", [{}, {"resolution": (1, 1)}, {"resolution": (20_000, 20_000), "resolutionunit": 1}])

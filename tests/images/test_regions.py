@@ -37,6 +37,7 @@ IN_PARTS = {
     "one strip": (GREY, {}),
     "strips": (RGB, STRIPS),
     "deep strips": (DEEP, STRIPS),
+    "dim strips": (GREY // 4 + 20, STRIPS),
     "deflated strips": (DEEP_RGB, STRIPS | {"compression": "zlib"}),
     "tiles": (RGB, TILES),
     "deflated tiles": (DEEP, TILES | {"compression": "zlib"}),

@@ -71,3 +71,12 @@ def test_maps_are_bilinear():
     centres = (np.arange(16) + 0.5) / 2 - 0.5  # of the new pixels, counted in old ones
     np.testing.assert_allclose(resize_image(ramp, (8, 16))[3], np.interp(centres, np.arange(8), ramp[0]), atol=1e-6)
     assert resize_image(ramp, (2, 4)).shape == (2, 4)
+
+
+@pytest.mark.parametrize("channels", [5, 7])
+def test_many_channels_are_resized_one_by_one(channels):
+    image = np.random.default_rng(0).integers(0, 256, (40, 30, channels)).astype(np.uint8)
+    resized = resize_image(image, (20, 15))
+    assert resized.shape == (20, 15, channels)
+    for channel in range(channels):
+        assert np.array_equal(resized[..., channel], resize_image(image[..., channel], (20, 15)))

@@ -10,10 +10,15 @@ import tifffile
 from support.image_files import GREY, pil, tif
 from support.stacks import OME, TZCYX, Z_STACKS, ZYX, axes
 
+from images.formats.tiff_volume import Layout, TiffVolume
 from images.opening import open_volume
 from images.planes import Selection
 from images.reading import decode_image
 from system.errors import FileError
+
+
+def open_of(data):
+    return TiffVolume(io.BytesIO(data), data, max_pixels=10**6)
 
 
 def test_pages_of_different_kinds_are_no_stack():
@@ -62,6 +67,26 @@ def test_volumes_of_files(tmp_path):
     assert open_volume(path, max_pixels=10**6) is None
     with pytest.raises(FileError, match="cannot be read"):
         open_volume(tmp_path / "none.tif", max_pixels=10**6)
+
+
+@pytest.mark.parametrize("kind", ["assocalpha", "unassalpha"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_alpha_of_both_kinds_is_no_channel(kind, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 20, channels + 1)).astype(np.uint8)
+    what = "rgb" if channels == 3 else "minisblack"
+    data = tif(pixels, photometric=what, planarconfig="contig", extrasamples=[kind])
+    with open_of(data) as volume:
+        assert (volume.alpha, volume.channels) == (True, channels)
+        assert np.array_equal(volume.read({}), pixels[..., :channels])
+
+
+def test_numbers_of_pages():
+    """Pages follow each other along the last axis first; without an axis there is one page."""
+    layout = Layout((("T", 2), ("C", 3)), samples=1, samples_first=False)
+    assert [layout.numbers({"T": number}) for number in (0, 1)] == [[0, 1, 2], [3, 4, 5]]
+    assert Layout((("Q", 1),), samples=1, samples_first=False).numbers({}) == [0]
+    assert Layout((("Q", 2), ("Q", 3)), samples=1, samples_first=False).numbers({"Q": 4}) == [4]
+    assert Layout((), samples=1, samples_first=False).numbers({}) == [0]
 
 
 @pytest.mark.parametrize("kind", Z_STACKS)

@@ -94,3 +94,26 @@ def test_windows_of_a_large_image_are_the_whole_of_a_small_one():
         assert covered <= 2**20
         assert windows[-1][0].stop == shape[0]
         assert windows[-1][1].stop == shape[1]
+
+
+def test_a_quantile_is_the_first_value_that_so_many_pixels_do_not_exceed():
+    """Of 400 pixels 20 have the value 3, which are 5 %, and 380 have 9: one pixel less, and 9 is the lowest."""
+    image = np.full((20, 20, 1), 9, np.uint8)
+    image[0] = 3
+    assert pixel_statistics([image])["intensity_q05-0"] == 3
+    image[0, 0] = 9
+    assert pixel_statistics([image])["intensity_q05-0"] == 9
+    image[:] = 9
+    image[:19] = 3
+    assert pixel_statistics([image])["intensity_q95-0"] == 3
+    image[0, 0] = 9
+    assert pixel_statistics([image])["intensity_q95-0"] == 9
+
+
+def test_the_last_column_of_an_odd_image_is_left_out_of_its_half():
+    image = np.random.default_rng(2).integers(0, 256, (64, 65, 1)).astype(np.uint8)
+    image[:, :64] = cv2.GaussianBlur(image[:, :64, 0], (0, 0), 3)[..., None]
+    image[:, 64] = 255
+    odd, even = (pixel_statistics([one]) for one in (image, image[:, :64]))
+    assert odd["contrast-1"] == even["contrast-1"]
+    assert odd["contrast-0"] > even["contrast-0"]
