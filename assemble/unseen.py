@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from inference.cells.decoding import METHODS, Decoding, decode
+from inference.predictor import Predictor
 from system.errors import ConfigError, DataError
 
 
@@ -19,20 +21,33 @@ class Unseen:
     Attributes:
         id: of the image.
         run: the run that has not learnt from it.
-        image: [H, W, C] uint8, as the run reads it.
+        predictor: that of the run.
+        stored: [H, W, C] of any dtype, the image as its file has it.
         labels: [H, W] integers, its label map.
-        maps: [K, H, W] float32, what the run predicts.
-        how: how the run finds cells in them.
     """
 
     id: str
     run: Path
-    image: np.ndarray
+    predictor: Predictor
+    stored: np.ndarray
     labels: np.ndarray
-    maps: np.ndarray
-    how: Decoding
 
     @property
+    def image(self) -> np.ndarray:
+        """[H, W, C] uint8, as the run reads it."""
+        return self.predictor.reader.convert(self.stored)
+
+    @property
+    def how(self) -> Decoding:
+        """How the run finds cells."""
+        return self.predictor.require_cells().how
+
+    @cached_property
+    def maps(self) -> np.ndarray:
+        """[K, H, W] float32, what the run predicts."""
+        return self.predictor.maps(self.stored)
+
+    @cached_property
     def prediction(self) -> np.ndarray:
         """[H, W] int32, the cells that the run finds."""
         return decode(self.maps, self.how).labels
@@ -57,14 +72,12 @@ def unseen_images(runs: Sequence[Path]) -> Iterator[Unseen]:
     known: dict[str, Path] = {}
     for path in runs:
         saved = open_run(path)
-        how = saved.predictor.require_cells().how
+        saved.predictor.require_cells()
         samples, _, _ = part_of(saved, "val")
         for number, sample in enumerate(samples.samples):
             if (other := known.setdefault(sample.id, path)) != path:
                 raise ConfigError(f"{path}: its image {sample.id} also validates {other}; give runs of different folds")
             if sample.labels is None:
                 raise DataError(f"{saved.config.data.root}: this needs label maps, such as labels/{sample.id}.png")
-            image = saved.predictor.reader.open(sample.image)
-            labels = samples.labels(number, at_file_size=True)
-            shown = saved.predictor.reader.convert(image)
-            yield Unseen(sample.id, path, shown, labels, saved.predictor.maps(image), how)
+            stored = saved.predictor.reader.open(sample.image)
+            yield Unseen(sample.id, path, saved.predictor, stored, samples.labels(number, at_file_size=True))

@@ -7,6 +7,7 @@ import pytest
 
 import train
 import val
+from benchmarks import scales
 from benchmarks import suspects as control
 from datasets.suspects import __main__ as suspects
 
@@ -65,3 +66,11 @@ def test_the_control_counts_the_labels_that_it_damages(folds):
     total = int(text.split(" of 10 labels damaged, ")[0])
     assert 4 <= total <= 10  # no two cells touch, so that none can be merged
     assert f"| {total} | " in text
+
+
+def test_scores_at_other_magnifications(folds):
+    rows = [line.split(" | ") for line in scales.table_of(folds, [0.5, 1.0]).splitlines()[2:]]
+    assert [(row[0].strip("| "), row[1], row[2]) for row in rows if "all" in row[0]] == [
+        ("all", "0.5", "10"),
+        ("all", "1", "10"),
+    ]

@@ -23,8 +23,6 @@ from typing import TYPE_CHECKING
 from system.errors import run_script
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from assemble.unseen import Unseen
     from inference.files.overlays import Overlay
     from metrics import Doubt
@@ -92,13 +90,12 @@ class Ranking:
     def add(self, unseen: Unseen) -> None:
         from metrics import KINDS, label_doubts
 
-        prediction = unseen.prediction
-        doubts = label_doubts(unseen.labels, prediction, foreground=unseen.maps[0], depth=unseen.depth)
+        doubts = label_doubts(unseen.labels, unseen.prediction, foreground=unseen.maps[0], depth=unseen.depth)
         self.images[unseen.id] = unseen.run.name
         self.suspects += [Suspect(unseen.id, unseen.run.name, doubt) for doubt in doubts]
         for kind in KINDS:
             own = [doubt for doubt in doubts if doubt.kind == kind][:SHOWN]
-            pictures = [(doubt.score, picture_of(unseen, prediction, doubt)) for doubt in own]
+            pictures = [(doubt.score, picture_of(unseen, doubt)) for doubt in own]
             best = sorted([*self._pictures.get(kind, []), *pictures], key=lambda one: -one[0])
             self._pictures[kind] = best[:SHOWN]
 
@@ -113,13 +110,13 @@ class Ranking:
         ]
 
 
-def picture_of(unseen: Unseen, prediction: np.ndarray, doubt: Doubt) -> Overlay:
+def picture_of(unseen: Unseen, doubt: Doubt) -> Overlay:
     """Returns the surroundings of an object with all labels and predictions in them."""
     from inference.files.overlays import Overlay
 
     top, left, bottom, right = doubt.box
     here = slice(max(0, top - MARGIN), bottom + MARGIN), slice(max(0, left - MARGIN), right + MARGIN)
-    cut = [array[here].copy() for array in (unseen.image, unseen.labels.astype("int32"), prediction)]
+    cut = [array[here].copy() for array in (unseen.image, unseen.labels.astype("int32"), unseen.prediction)]
     return Overlay(f"{doubt.score:.2f}  {unseen.id}", *cut)
 
 
