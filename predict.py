@@ -171,7 +171,18 @@ def predict(
     if page:
         draw_page(out, partial(prediction_page, out))
     print_left_out(found)
-    if problems := [*map(str, found.refused), *everyones.values(), *unwritten]:
+    require_all(found, images, [*everyones.values(), *unwritten])
+
+
+def require_all(found: FoundImages, images: Sequence[ImageFile], problems: Sequence[str]) -> None:
+    """Raises DataError if some images could not be used; all others are done.
+
+    Args:
+        found: what the inputs name, with the images that are refused for their names.
+        images: those that were predicted.
+        problems: what went wrong with some of them.
+    """
+    if problems := [*map(str, found.refused), *problems]:
         named = len(images) + len(found.refused)
         raise DataError("\n  ".join([f"{len(problems)} of {named} images could not be used:", *problems]))
 

@@ -1,7 +1,6 @@
 """Training and validation, in this process: every combination, what lands on the disk, every refusal."""
 
 import csv
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -125,15 +124,6 @@ def test_each_term_of_a_sum_has_its_columns_after_all_others(small_config, run_m
     assert run_main(val, "--run", tmp_path / "outputs" / "small")[0] == 0
 
 
-def test_class_weights_of_the_wrong_length_end_with_2_and_leave_no_run(small_config, run_main, tmp_path):
-    write_set(tmp_path / "two", classes=("nucleus", "membrane"))
-    changes = [f"data.root={tmp_path / 'two'}", "task=multilabel", "loss={name: DiceLoss, weight: [1, 2, 3]}"]
-    code, _, err = run_main(train, "--config", small_config, *changes)
-    assert code == 2
-    assert "with task multilabel: weight has 3 numbers and the network has 2 channels; give one number per" in err
-    assert not (tmp_path / "outputs").exists()
-
-
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.slow
 def test_the_same_command_gives_the_same_log(small_config, run_main, tmp_path):
@@ -171,16 +161,6 @@ def test_the_run_says_which_augmentation_it_used_and_how_many_workers(small_conf
         state = torch.load(tmp_path / "outputs" / "small" / "last.pth", weights_only=True)
         assert state["config"]["data"]["on_device"] is ("kept" in told)
         assert run_main(val, "--run", tmp_path / "outputs" / "small")[0] == 0
-
-
-def test_samples_that_do_not_fit_on_the_device_end_with_2_and_leave_no_run(
-    small_config, run_main, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("datasets.loading.device_samples.free_memory", lambda: 1000)
-    code, _, err = run_main(train, "--config", small_config, "data.on_device=true")
-    assert code == 2
-    assert "cpu has room for 0 MiB; free some" in err
-    assert not (tmp_path / "outputs").exists()
 
 
 def test_validation_repeats_the_logged_number_and_writes_masks(small_config, run_main, tmp_path, monkeypatch):
@@ -289,18 +269,6 @@ def test_weights_from_another_run(small_config, run_main, tmp_path):
     assert "final.weight, final.bias: begins anew for mask of a, mask of b" in out
 
 
-def test_a_used_run_folder_is_refused_unless_fresh(small_config, run_main, tmp_path):
-    run_main(train, "--config", small_config)
-    before = (tmp_path / "outputs" / "small" / "log.csv").read_bytes()
-    code, _, err = run_main(train, "--config", small_config, "seed=2")
-    assert code == 2
-    assert "holds a run already; --resume goes on with it, --fresh moves it aside" in err
-    assert (tmp_path / "outputs" / "small" / "log.csv").read_bytes() == before
-    assert run_main(train, "--config", small_config, "seed=2", "--fresh")[0] == 0
-    assert (tmp_path / "outputs" / "small.1" / "log.csv").read_bytes() == before
-    assert (tmp_path / "outputs" / "small" / "log.csv").read_bytes() != before
-
-
 def test_a_batch_larger_than_the_set_is_lowered(small_config, run_main):
     code, out, _ = run_main(train, "--config", small_config, "train.batch_size=64")
     assert code == 0
@@ -321,76 +289,6 @@ def test_a_loss_that_is_no_number_stops_the_run(small_config, run_main):
     code, _, err = run_main(train, "--config", small_config, "optimizer={name: SGD, lr: 1e+30}", "train.epochs=3")
     assert code == 4
     assert "lower optimizer.lr" in err
-
-
-def without_mask(root):
-    (root / "masks" / "nucleus" / "cell_04.png").unlink()
-
-
-def unreadable(root):
-    (root / "images" / "cell_04.png").write_bytes(b"GIF89a")
-
-
-def other_size(root):
-    cv2.imwrite(str(root / "masks" / "nucleus" / "cell_04.png"), np.zeros((8, 9), np.uint8))
-
-
-def empty(root):
-    for path in (root / "images").iterdir():
-        path.unlink()
-
-
-def one_image(root):
-    for path in [*(root / "images").glob("*0[1-9].png"), *(root / "masks" / "nucleus").glob("*0[1-9].png")]:
-        path.unlink()
-
-
-@pytest.mark.parametrize(
-    ("damage", "told"),
-    [
-        (without_mask, "cell_04.png: no mask"),
-        (unreadable, "cell_04.png: not a readable image (6 bytes)"),
-        (other_size, "cell_04.png: 8×9 pixels, but"),
-        (empty, "no images"),
-        (one_image, "no training images would be left"),
-        (lambda root: root.rename(root.with_name("gone")), "no such folder"),
-    ],
-)
-def test_data_that_cannot_be_used_ends_with_3_and_leaves_no_run(small_config, small_set, run_main, damage, told):
-    damage(small_set)
-    code, _, err = run_main(train, "--config", small_config)
-    assert code == 3
-    assert told in err
-    assert "Traceback" not in err
-    assert not (Path(small_config).parent / "outputs").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--config", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
-        (["--config", "{config}", "train.epoch=3"], "did you mean 'epochs'?"),
-        (["--config", "{config}", "loss.name=Lovasz"], "did you mean 'LovaszHingeLoss'?"),
-        (["--config", "{config}", "train.epochs=many"], "expected a whole number"),
-        (["--config", "{config}", "train.device=cuda"], "sees no CUDA device"),
-        ([], "--config"),
-    ],
-)
-def test_wrong_usage_ends_with_2(small_config, run_main, arguments, told):
-    code, _, err = run_main(train, *(argument.format(config=small_config) for argument in arguments))
-    assert code == 2
-    assert told in err
-
-
-def test_a_run_that_is_none_ends_with_3(run_main, tmp_path):
-    code, _, err = run_main(val, "--run", tmp_path / "none")
-    assert code == 3
-    assert "no such run folder" in err
-
-
-def test_the_debug_flag_shows_the_traceback(small_config, run_main):
-    with pytest.raises(Exception, match="did you mean"):
-        run_main(train, "--config", small_config, "train.epoch=3", "--debug")
 
 
 def test_config_yaml_of_a_run_starts_the_same_run_again(small_config, run_main, tmp_path):

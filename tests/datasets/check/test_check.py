@@ -3,59 +3,18 @@
 import hashlib
 import json
 import math
-import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from support.checked_sets import SIDE, by_file, draw_set, found_in, noise, plant, square, write
 
 from datasets.check.__main__ import main
 from datasets.check.folder import check
-from datasets.check.report import Report
 from datasets.facts import suggest_crop
-from datasets.folder.problems import ERRORS, WARNINGS, Problem
 from datasets.prepare.synthetic import write_synthetic
 from system.errors import DataError, run_script
-
-SIDE = 64
-
-
-def noise(seed, size=(SIDE, SIDE)):
-    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
-def square(left=10, side=8, size=(SIDE, SIDE)):
-    mask = np.zeros(size, np.uint8)
-    mask[20 : 20 + side, left : left + side] = 255
-    return mask
-
-
-def write(root, name, array):
-    (root / name).parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(root / name), array)
-
-
-def draw_set(root, ids="abcdefghijklmnop", masks="masks/cell"):
-    """Images of noise, each with one square of 8×8 pixels."""
-    for seed, name in enumerate(ids):
-        write(root, f"images/{name}.png", noise(seed))
-        write(root, f"{masks}/{name}.png", square())
-    return root
-
-
-def found_in(report):
-    return {(one.severity, one.kind, one.files) for one in report.problems}
-
-
-def by_file(report):
-    return {one.files: one for one in report.problems}
-
-
-@pytest.fixture
-def clean(tmp_path):
-    return draw_set(tmp_path / "set", ids="abc")
 
 
 def test_a_clean_set_has_facts_and_no_problem(clean):
@@ -69,53 +28,6 @@ def test_a_clean_set_has_facts_and_no_problem(clean):
     assert cell["foreground_share"] == 64 / 4096
     diameter = 2 * math.sqrt(64 / math.pi)  # of a disc as large as the square
     assert cell["diameter"] == pytest.approx({"p5": diameter, "median": diameter, "p95": diameter})
-
-
-def plant(root):
-    """Plants a fault of every kind that one class can have; returns (severity, kind, files) of each."""
-    cell = "masks/cell"
-    (root / "images/a.png").write_bytes(b"no image")
-    whole = (root / f"{cell}/b.png").read_bytes()
-    (root / f"{cell}/b.png").write_bytes(whole[: len(whole) // 2])
-    (root / f"{cell}/c.png").unlink()
-    write(root, f"{cell}/alone.png", square())
-    write(root, f"{cell}/d.png", square(size=(SIDE, SIDE - 2)))
-    write(root, "images/e.bmp", noise(4))
-    write(root, f"{cell}/f.png", cv2.GaussianBlur(square(), (5, 5), 0))
-    spoilt = np.random.default_rng(1).random((SIDE, SIDE), dtype=np.float32)
-    spoilt[3, 4] = np.nan
-    (root / "images/g.png").unlink()
-    write(root, "images/g.tif", spoilt)
-    write(root, f"{cell}/h.png", np.dstack([square(), square(left=30), square()]))
-    write(root, f"{cell}/i.png", np.zeros((SIDE, SIDE), np.uint8))
-    write(root, "images/j.png", np.full((SIDE, SIDE, 3), 7, np.uint8))
-    write(root, "images/l.png", noise(10))  # that of k
-    write(root, "labels/m.png", square(left=12).astype(np.uint16))
-    write(root, f"{cell}/n.png", np.full((SIDE, SIDE), 255, np.uint8))
-    (root / "images/notes.txt").write_text("of no use")
-    (root / "SHA256SUMS").write_text(f"{'0' * 64}  images/o.png\n{'0' * 64}  images/gone.png\nsix words of no digest\n")
-    (root / "dataset.yaml").write_text("classes: [nucleus]\n")
-    return {
-        ("error", "unreadable", ("images/a.png",)),
-        ("error", "unreadable", (f"{cell}/b.png",)),
-        ("error", "missing mask", ("images/c.png",)),
-        ("error", "extra mask", (f"{cell}/alone.png",)),
-        ("error", "size", (f"{cell}/d.png",)),
-        ("error", "duplicate stem", ("images/e.bmp", "images/e.png")),
-        ("error", "mask values", (f"{cell}/f.png",)),
-        ("error", "pixel values", ("images/g.tif",)),
-        ("error", "mask values", (f"{cell}/h.png",)),
-        ("warning", "empty mask", (f"{cell}/i.png",)),
-        ("warning", "constant image", ("images/j.png",)),
-        ("warning", "duplicate image", ("images/k.png", "images/l.png")),
-        ("warning", "labels", ("labels/m.png",)),
-        ("warning", "full mask", (f"{cell}/n.png",)),
-        ("warning", "ignored file", ("images/notes.txt",)),
-        ("error", "checksum", ("images/o.png",)),
-        ("error", "checksum", ("images/gone.png",)),
-        ("error", "checksum", ("SHA256SUMS",)),
-        ("error", "classes", ("dataset.yaml",)),
-    }
 
 
 def test_every_planted_fault_is_found_and_nothing_else(tmp_path):
@@ -136,29 +48,6 @@ def test_every_planted_fault_is_found_and_nothing_else(tmp_path):
     assert "absent" in told["images/gone.png"]
     assert "line 3" in told["SHA256SUMS"]
     assert "classes nucleus, but masks/ holds cell" in told["dataset.yaml"]
-
-
-def test_the_text_shows_each_problem_with_its_fix_below(tmp_path):
-    root = draw_set(tmp_path / "set")
-    plant(root)
-    report = check(root)
-    lines = report.text().splitlines()
-    for one in report.problems:
-        assert f"  {', '.join(one.files)}: {one.found}" in lines
-        assert f"    fix: {one.fix}" in lines
-    assert "error: checksum (3)" in lines
-    assert lines[-1] == "13 errors, 6 warnings"
-
-
-def test_many_problems_of_a_kind_are_cut_in_the_text_only(tmp_path):
-    root = draw_set(tmp_path / "set")
-    for path in (root / "masks/cell").glob("[a-m].png"):
-        path.unlink()
-    report = check(root)
-    text = report.text()
-    assert len(report.problems) == len(json.loads(report.json())["problems"]) == 13
-    assert text.count("no mask") == 10
-    assert "  … and 3 more\n" in text
 
 
 def test_several_classes_may_lack_files_and_overlaps_are_measured(tmp_path):
@@ -286,55 +175,6 @@ def test_checksums_of_all_files_are_compared(clean):
     assert found_in(check(clean)) == {("error", "checksum", ("notes.txt",))}
 
 
-def class_maps(root, ids="abc"):
-    """Class maps with two classes of 64 pixels each, and a row of void."""
-    for seed, name in enumerate(ids):
-        pixels = square() // 255 * 7 + square(left=30) // 255 * 9
-        pixels[0] = 200
-        write(root, f"images/{name}.png", noise(seed))
-        write(root, f"masks/{name}.png", pixels)
-    (root / "dataset.yaml").write_text("classes: [background, cell, gap]\npalette: [0, 7, 9]\nvoid: 200\n")
-    return root
-
-
-def test_class_maps_are_understood(tmp_path):
-    report = check(class_maps(tmp_path / "set"))
-    assert report.problems == []
-    assert list(report.facts["classes"]) == ["cell", "gap"]
-    for of in report.facts["classes"].values():
-        assert (of["mask_files"], of["with_foreground"], of["objects"]) == (3, 3, 3)
-        assert of["foreground_share"] == 64 / 4096
-    assert report.facts["overlap_share"] == 0
-
-
-def test_what_is_wrong_with_class_maps(tmp_path):
-    root = class_maps(tmp_path / "set", ids="abcdef")
-    write(root, "masks/a.png", square() // 255 * 8)
-    write(root, "masks/b.png", square()[:60] // 255 * 7)
-    write(root, "masks/c.png", 0 * square())
-    (root / "masks/d.png").write_bytes(b"none")
-    (root / "masks/e.png").unlink()
-    report = check(root)
-    assert found_in(report) == {
-        ("error", "mask values", ("masks/a.png",)),
-        ("error", "size", ("masks/b.png",)),
-        ("error", "unreadable", ("masks/d.png",)),
-        ("error", "missing mask", ("images/e.png",)),
-        ("warning", "empty mask", ("masks/c.png",)),
-    }
-    found = by_file(report)["masks/a.png",]
-    assert "8 in 64 pixels" in found.found
-    assert "add them to classes and palette" in found.fix
-    (root / "dataset.yaml").write_text("classes: [background, cell]\npallete: [0, 7]\n")
-    told = {one.kind: one.found for one in check(root).problems}
-    assert "unknown key 'pallete'; did you mean 'palette'?" in told["classes"]
-
-
-def test_a_palette_needs_class_maps(clean):
-    (clean / "dataset.yaml").write_text("classes: [cell, x]\npalette: [0, 7]\n")
-    assert found_in(check(clean)) == {("error", "classes", ("dataset.yaml",))}
-
-
 def test_of_a_prepared_set_every_change_is_named(tmp_path):
     root = tmp_path / "set"
     write_synthetic(root, images=3, size=32)
@@ -418,54 +258,3 @@ def test_the_class_of_the_largest_objects_decides_the_crop():
     assert crop == 192
     assert "large (24.0 pixels)" in reason
     assert suggest_crop({}, 256.0)[0] is None
-
-
-def test_every_kind_has_one_severity():
-    assert len(set(ERRORS + WARNINGS)) == len(ERRORS) + len(WARNINGS)
-    assert Problem(ERRORS[0], (), "", "").severity == "error"
-    assert Problem(WARNINGS[0], (), "", "").severity == "warning"
-    assert Report("x", {}, [Problem(WARNINGS[0], (), "", ""), Problem(ERRORS[0], (), "", "")]).errors == 1
-
-
-def test_the_report_does_not_depend_on_the_order_of_the_directory(tmp_path, monkeypatch):
-    root = draw_set(tmp_path / "set")
-    plant(root)
-    before = check(root)
-    glob = Path.glob
-    monkeypatch.setattr(Path, "glob", lambda self, pattern: reversed(sorted(glob(self, pattern))))
-    after = check(root)
-    assert (after.text(), after.json()) == (before.text(), before.json())
-
-
-def test_json_and_exit_code_with_warnings_only(clean, tmp_path, capsys):
-    write(clean, "masks/cell/b.png", np.zeros((SIDE, SIDE), np.uint8))
-    file = tmp_path / "out" / "report.json"
-    assert run_script(lambda: main([str(clean), "--json", str(file)]), debug=False) == 0
-    shown = capsys.readouterr()
-    assert "0 errors, 1 warning" in shown.out
-    content = json.loads(file.read_text(encoding="utf-8"))
-    assert list(content) == ["folder", "notes", "facts", "problems"]
-    assert content["folder"] == str(clean)
-    assert content["facts"]["classes"]["cell"]["with_foreground"] == 2
-    (problem,) = content["problems"]
-    assert list(problem) == ["severity", "kind", "files", "found", "fix"]
-    assert (problem["severity"], problem["files"]) == ("warning", ["masks/cell/b.png"])
-
-
-def test_exit_code_and_json_with_errors(clean, tmp_path, capsys):
-    (clean / "masks/cell/b.png").unlink()
-    file = tmp_path / "report.json"
-    assert run_script(lambda: main([str(clean), "--json", str(file)]), debug=False) == 3
-    shown = capsys.readouterr()
-    assert "error: missing mask (1)\n  images/b.png: no mask masks/cell/b.*\n    fix: " in shown.out
-    assert shown.err.startswith(f"error: {clean}: ")
-    assert json.loads(file.read_text(encoding="utf-8"))["problems"][0]["kind"] == "missing mask"
-
-
-def test_help_imports_nothing_heavy():
-    root = Path(__file__).resolve().parents[3]
-    code = (
-        "import sys, datasets.check.__main__; print([name for name in ('cv2', 'numpy', 'yaml') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
