@@ -1,4 +1,4 @@
-"""Suspicious labels, from runs of two folds to tables and a picture."""
+"""Runs of two folds on the images that they have not learnt from: suspicious labels, and scores at other sizes."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 
 import train
 import val
-from benchmarks import scales
+from benchmarks import at_size, scales
 from benchmarks import suspects as control
 from datasets.suspects import __main__ as suspects
 
@@ -74,3 +74,11 @@ def test_scores_at_other_magnifications(folds):
         ("all", "0.5", "10"),
         ("all", "1", "10"),
     ]
+
+
+def test_scores_at_a_common_size(folds):
+    """The runs were trained at 32×32, which is the size of the files, so that nothing is resized at 32."""
+    for run in folds:
+        best = pd.read_csv(run / "log.csv")["val_iou"].max()
+        assert at_size.scores_at(run, 32)[0] == pytest.approx(best, abs=1e-3)
+        assert 0 <= at_size.scores_at(run, 16)[0] <= 1
