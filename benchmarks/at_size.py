@@ -2,7 +2,7 @@
 
     python -m benchmarks.at_size outputs/a outputs/b … [--size 96]
 
-The probabilities of each validation image, which lie at the size of its file, are resized by pixel area, and cut at 0.5.
+The probabilities of each validation image, which have the size of its file, are resized by pixel area, and cut at 0.5.
 The truth is resized as for a training with data.size. A run that was trained at this size is scored a little lower than
 in its log.csv, because its probabilities are enlarged first.
 """
