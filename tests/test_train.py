@@ -223,16 +223,26 @@ def test_several_classes(run_main, small_config, tmp_path):
         assert len(list((tmp_path / "outputs" / "two" / "val" / "masks" / name).iterdir())) == 2
 
 
-def test_early_stopping_waits_for_its_patience(small_config, run_main, tmp_path, monkeypatch):
-    val_ious = iter([0.2, 0.5, 0.4, 0.5, 0.3, 0.3, 0.3])
+@pytest.fixture
+def script_scores(monkeypatch):
+    """Makes the validations of a training end with these values of val_iou, one after the other."""
 
-    def scripted(model, loader, counts, **settings):
-        loss = evaluate(model, loader, counts, **settings)
-        scores, value = counts.compute().columns(), next(val_ious)
-        counts.compute = lambda: type("", (), {"columns": lambda self: scores | {"iou": value}})()
-        return loss
+    def script(*val_ious):
+        coming = iter(val_ious)
 
-    monkeypatch.setattr("engine.loops.evaluate", scripted)
+        def scripted(model, loader, counts, **settings):
+            loss = evaluate(model, loader, counts, **settings)
+            scores, value = counts.compute().columns(), next(coming)
+            counts.compute = lambda: type("", (), {"columns": lambda self: scores | {"iou": value}})()
+            return loss
+
+        monkeypatch.setattr("engine.loops.evaluate", scripted)
+
+    return script
+
+
+def test_early_stopping_waits_for_its_patience(small_config, run_main, tmp_path, script_scores):
+    script_scores(0.2, 0.5, 0.4, 0.5, 0.3, 0.3, 0.3)
     code, out, _ = run_main(train, "--config", small_config, "train.epochs=7", "train.early_stopping=3")
     assert code == 0
     assert "val_iou has not risen for 3 epochs" in out
@@ -240,16 +250,8 @@ def test_early_stopping_waits_for_its_patience(small_config, run_main, tmp_path,
     assert torch.load(tmp_path / "outputs" / "small" / "best.pth", weights_only=True)["epoch"] == 2
 
 
-def test_the_last_epoch_can_be_the_one_that_is_kept(small_config, run_main, tmp_path, monkeypatch):
-    val_ious = iter([0.5, 0.2])
-
-    def scripted(model, loader, counts, **settings):
-        loss = evaluate(model, loader, counts, **settings)
-        scores, value = counts.compute().columns(), next(val_ious)
-        counts.compute = lambda: type("", (), {"columns": lambda self: scores | {"iou": value}})()
-        return loss
-
-    monkeypatch.setattr("engine.loops.evaluate", scripted)
+def test_the_last_epoch_can_be_the_one_that_is_kept(small_config, run_main, tmp_path, script_scores):
+    script_scores(0.5, 0.2)
     code, out, _ = run_main(train, "--config", small_config, "train.epochs=2", "train.best=last")
     assert code == 0
     assert "best    epoch 2, " in out
