@@ -30,6 +30,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "PIXELS_AT_ONCE = 2*22",
     ): "Fewer rows are read at once, which is slower, with the same result.",
     (
+        "inference/export/__main__.py",
+        'with progress_bar(title="compare", total=len(images), keep=True) as bar:',
+        'with progress_bar(title="compare", total=len(images), keep=False) as bar:',
+    ): "It changes what a terminal shows in the end, and tests have no terminal.",
+    (
         "losses/lovasz.py",
         "bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)",
         "bits = bits ^ ((bits >> 32) & 0x7FFFFFFF)",

@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import os
 import socket
+import sys
 import zipfile
 from dataclasses import replace
 from importlib.util import find_spec
@@ -102,6 +104,8 @@ def test_what_a_package_says(package):
     for one in named:
         assert hashlib.sha256(files[one["source"]]).hexdigest() == one["sha256"]
     assert described["license"] == "CC0-1.0"
+    (tolerance,) = described["config"]["bioimageio"]["reproducibility_tolerance"]
+    assert tolerance == {"absolute_tolerance": 1e-3, "relative_tolerance": 1e-3}
     assert described["authors"] == [{"name": "Ada Lovelace"}]
     assert described["cite"][0]["doi"] == "10.1007/978-3-319-24574-4_28"
     assert "## Validation" in files["documentation.md"].decode()
@@ -132,6 +136,23 @@ def test_a_licence_of_ones_own_is_a_file(tmp_path):
     assert files["LICENSE.txt"] == b"for the lab only\n"
     assert yaml.safe_load(files["rdf.yaml"])["license"]["source"] == "LICENSE.txt"
     assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "1.zip") as archive:
+        assert {one.date_time for one in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+@pytest.mark.parametrize(("loaded", "given"), [(False, None), (False, "mine"), (True, None), (True, "mine")])
+def test_bioimageio_has_a_cache_of_its_own_unless_it_has_one_already(loaded, given, monkeypatch):
+    pytest.importorskip("loguru")
+    monkeypatch.delitem(sys.modules, "bioimageio.spec", raising=False)
+    monkeypatch.delenv("BIOIMAGEIO_CACHE_PATH", raising=False)
+    if loaded:
+        monkeypatch.setitem(sys.modules, "bioimageio.spec", object())
+    if given is not None:
+        monkeypatch.setenv("BIOIMAGEIO_CACHE_PATH", given)
+    with package_check._apart():
+        inside = os.environ.get("BIOIMAGEIO_CACHE_PATH")
+    assert (inside == given) == (loaded or given is not None)
+    assert os.environ.get("BIOIMAGEIO_CACHE_PATH") == given
 
 
 def test_a_missing_package_is_said(monkeypatch, tmp_path):
