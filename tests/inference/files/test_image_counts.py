@@ -40,3 +40,10 @@ def test_no_object_of_python_is_loaded(written):
     written.write_bytes(content.getvalue())
     with pytest.raises(FileError, match="no whole file of counts"):
         read_counts(written)
+
+
+@pytest.mark.parametrize("length", [0, 1, 100])
+def test_a_file_that_is_cut_off_is_refused(written, length):
+    written.write_bytes(written.read_bytes()[:length])
+    with pytest.raises(FileError, match="no whole file of counts"):
+        read_counts(written)
