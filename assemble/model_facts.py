@@ -14,6 +14,7 @@ from datasets.folder.description import NAME as DESCRIPTION
 from engine.runs.checkpoint_file import seal_of
 from engine.schema.config import Config
 from inference.model_card.facts import (
+    LAST_EPOCH,
     Credits,
     DataFacts,
     InputFacts,
@@ -81,7 +82,7 @@ def _training(saved: SavedRun, depth: int | None) -> TrainingFacts:
         recipe=_recipe(config),
         epoch=saved.predictor.epoch,
         epochs=config.train.epochs,
-        chosen_by="the last epoch" if config.best == "epoch" else f"the highest {config.best}",
+        chosen_by=LAST_EPOCH if config.best == "epoch" else f"the highest {config.best}",
         command=shlex.join(words),
         environment=saved.folder.load("best").get("machine", {}),
         weights=seal_of(saved.folder.weights),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from images.image_reader import CONVERTIBLE
-from inference.model_card.facts import DataFacts, ModelFacts, Score, ScoreFacts
+from inference.model_card.facts import LAST_EPOCH, DataFacts, ModelFacts, Score, ScoreFacts
 from inference.model_card.usage import LOGITS, PIXELS, step_inside, steps_after, steps_before
 from metrics.intervals import ROUNDS
 from system.names import shown
@@ -88,10 +88,13 @@ def limits_of(facts: ModelFacts, *, scored_elsewhere: bool = False) -> list[str]
         found.append("Nobody has scored it yet.")
     elif scores.part == "val":
         held_back = f"{facts.data.test} test images were held back: val.py --split test scores them."
-        found.append(
-            "The validation images have chosen the epoch of the weights, so its scores are a little too high for new "
-            f"images. {held_back if facts.data.test else 'No further images were held back.'}"
+        chosen = (
+            "No score has chosen the epoch of the weights."
+            if facts.training.chosen_by == LAST_EPOCH
+            else "The validation images have chosen the epoch of the weights, so its scores are a little too high for "
+            "new images."
         )
+        found.append(f"{chosen} {held_back if facts.data.test else 'No further images were held back.'}")
     elif scores.part != "test":
         found.append("Its scores include images that it has learned from. They say nothing about new images.")
     if scores is not None and scores.tuned_here:

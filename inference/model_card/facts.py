@@ -9,6 +9,8 @@ from images.image_reader import ImageReader
 from images.normalise import Normalisation
 from inference.cells.decoding import Decoding
 
+LAST_EPOCH = "the last epoch"  # what has chosen the weights if no score has
+
 
 @dataclass(frozen=True)
 class InputFacts:
@@ -119,7 +121,7 @@ class TrainingFacts:
         filters: the width of each level, top first.
         recipe: what → value, such as "loss" → "BCEDiceLoss"; for people.
         epoch, epochs: after which epoch the weights were saved, and the configured number of epochs.
-        chosen_by: why this epoch, such as "the highest val_iou".
+        chosen_by: why this epoch, such as "the highest val_iou", or `LAST_EPOCH`.
         command: trains the model again, as a new run.
         environment: name → version or device.
         weights: the seal of the checkpoint.

@@ -6,6 +6,7 @@ import pytest
 from support.model_facts import FACTS, changed
 
 from inference.model_card.card import limits_of, model_card, plain
+from inference.model_card.facts import LAST_EPOCH
 
 EVIL = "<img src=x onerror=alert(1)> | a [b](http://c) _d_ `e`\n# f"
 
@@ -58,6 +59,7 @@ def test_text_of_others_stays_text():
     ("facts", "expected"),
     [
         (FACTS, "validation images have chosen the epoch"),
+        (changed("training", chosen_by=LAST_EPOCH), "No score has chosen the epoch of the weights. No further images"),
         (replace(FACTS, scores=None), "Nobody has scored it yet."),
         (changed("data", test=7), "7 test images were held back: val.py --split test scores them."),
         (changed("scores", part="all"), "include images that it has learned from"),
