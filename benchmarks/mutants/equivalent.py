@@ -40,6 +40,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return torch.zeros( 3, channels, *size)",
     ): "A batch of 3 shows an exporter as well as one of 2 that the first axis has any length.",
     (
+        "inference/measurements/columns.py",
+        "LINES_AT_ONCE = 4096",
+        "LINES_AT_ONCE = 4097",
+    ): "Lines are made a few thousand at a time, to save memory; the text is the same.",
+    (
         "losses/lovasz.py",
         "bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)",
         "bits = bits ^ ((bits >> 32) & 0x7FFFFFFF)",
