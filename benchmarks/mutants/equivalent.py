@@ -45,6 +45,18 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "LINES_AT_ONCE = 4097",
     ): "Lines are made a few thousand at a time, to save memory; the text is the same.",
     (
+        "inference/other_tools/cells.py",
+        "PIXELS = 2**22  # of a strip or a band of rows",
+        "PIXELS = 2** 23  # of a strip or a band of rows",
+    ): "Larger strips take more memory, with the same result.",
+    (
+        "inference/pipeline/large.py",
+        'with TemporaryDirectory(prefix=f".{Path(image_id).name[:40]}.", dir=folder.path) as work, '
+        "ExitStack() as arrays:",
+        'with TemporaryDirectory(prefix=f".{Path(image_id).name[: 41]}.", dir=folder.path) as work, '
+        "ExitStack() as arrays:",
+    ): "The name of a temporary folder has one letter more of that of its image.",
+    (
         "losses/lovasz.py",
         "bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)",
         "bits = bits ^ ((bits >> 32) & 0x7FFFFFFF)",

@@ -15,6 +15,7 @@ from inference.other_tools.cellpose import write_cellpose
 from inference.other_tools.cells import LabelMap
 from inference.other_tools.coco import write_coco
 from inference.other_tools.geojson import write_geojson
+from system.errors import DataError
 
 MAPS = {
     "discs": discs(30),
@@ -55,6 +56,29 @@ def test_geojson(labels, tmp_path):
         assert properties["measurements"] == {"area": np.count_nonzero(inside)}
         assert (properties["objectType"], properties["classification"]) == ("detection", {"name": "nucleus"})
     assert np.array_equal(back, labels)
+
+
+def test_names_of_geojson_are_readable(tmp_path):
+    write_geojson(tmp_path / "a.geojson", as_map(DIAGONAL, class_name="細胞"))
+    assert '"name":"細胞"' in (tmp_path / "a.geojson").read_text(encoding="utf-8")
+
+
+def test_coco_refuses_more_pixels_than_it_can_count(tmp_path):
+    vast = np.broadcast_to(np.uint8(0), (2**16, 2**16))  # takes no memory
+    with pytest.raises(DataError, match=r"65536x65536 pixels \(HxW\); COCO counts at most 4294967295"):
+        write_coco(tmp_path / "a.json", [as_map(vast)])
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_small_rois_have_whole_coordinates_only(tmp_path):
+    roifile = pytest.importorskip("roifile", reason="roifile is not installed")
+    from inference.other_tools.roi import write_roi
+
+    write_roi(tmp_path / "a.zip", as_map(discs(3)))
+    rois = roifile.roiread(tmp_path / "a.zip")
+    assert len(rois) > 1
+    assert all(roi.subpixel_coordinates is None for roi in rois)
+    assert not any(roi.options & roifile.ROI_OPTIONS.SUB_PIXEL_RESOLUTION for roi in rois)
 
 
 def test_geojson_in_shapely(labels, tmp_path):
