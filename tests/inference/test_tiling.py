@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from inference import tiling
-from inference.tiling import TiledModel, blending_weights, pad_to_tile, predict_strips, tile_starts
+from inference.tiling import TiledModel, blending_weights, pad_to_tile, predict_strips, tile_starts, usual_overlap
 from models.unet import UNet
 
 
@@ -167,3 +167,7 @@ def test_tiles_of_several_images_share_batches(monkeypatch):
     seen.clear()
     TiledModel(layer, tile=(16, 20), overlap=0)([torch.randn(1, 2, 16, 20)])
     assert seen == [2]  # twice the same tile, because kernels may compute a single one differently
+
+
+def test_the_usual_overlap_is_a_quarter_of_the_shorter_side():
+    assert [usual_overlap(tile) for tile in ((128, 128), (96, 64), (64, 96), (7, 9))] == [32, 16, 16, 1]
