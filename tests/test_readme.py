@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
-OF_THE_READER = {"configs/x.yaml", "configs/mine.yaml"}  # files that a reader makes
+OF_THE_READER = {"pretrained/x/config.yaml", "configs/x.yaml", "configs/mine.yaml"}  # files that a reader makes
 PATTERNS = re.compile(r"[<*]")  # a path with one of these stands for several files
 
 
