@@ -62,6 +62,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "PIXELS_PER_BATCH_ON_CPU = 2*16",
     ): "Fewer tiles go through the network together, which is slower, with the same result.",
     (
+        "losses/cross_entropy.py",
+        "weights = valid if weight is None else weight[target.masked_fill(~valid, 0)].masked_fill(~valid, 0)",
+        "weights = valid if weight is None else weight[target.masked_fill(~valid, 1)].masked_fill(~valid, 0)",
+    ): "The weight of a void pixel is set to 0, whatever class it was looked up for.",
+    (
         "losses/lovasz.py",
         "bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)",
         "bits = bits ^ ((bits >> 32) & 0x7FFFFFFF)",

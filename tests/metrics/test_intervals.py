@@ -47,3 +47,12 @@ def test_blocks_of_draws_and_seeds(monkeypatch):
     assert ratio_interval(parts, wholes, seed=1) != first
     monkeypatch.setattr(intervals, "AT_ONCE", 333)
     assert ratio_interval(parts, wholes) == first
+
+
+@pytest.mark.parametrize("at_once", [2**22, 700])
+def test_there_are_2000_draws_whether_they_are_made_at_once_or_in_parts(at_once, monkeypatch):
+    monkeypatch.setattr(intervals, "AT_ONCE", at_once)
+    parts, wholes = RNG.integers(0, 9, 40), RNG.integers(9, 20, 40)
+    drawn = np.random.default_rng(5).integers(0, 40, (2000, 40))
+    expected = np.quantile(parts[drawn].sum(1) / wholes[drawn].sum(1), [0.025, 0.975])
+    assert ratio_interval(parts, wholes, seed=5) == pytest.approx(tuple(expected), abs=1e-12)

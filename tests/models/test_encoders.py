@@ -176,6 +176,19 @@ def test_torchvisions_weights_come_from_its_cache_or_say_where_they_belong(tmp_p
         downloaded_weights("resnet18")
 
 
+def test_the_digest_of_a_download_is_compared(tmp_path, monkeypatch):
+    asked = []
+
+    def download(url, path, hash_prefix, progress):
+        asked.append((url.rsplit("/", 1)[1], hash_prefix))
+        torch.save(resnet18(weights=None).state_dict(), path)
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", download)
+    assert downloaded_weights("resnet18")["conv1.weight"].shape == (64, 3, 7, 7)
+    assert asked == [("resnet18-f37072fd.pth", "f37072fd")]
+
+
 def test_wrong_use_is_refused():
     with pytest.raises(ValueError, match="allowed are resnet18, resnet34, resnet50"):
         build_model("UNet", encoder="resnet19")
