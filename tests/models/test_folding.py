@@ -41,6 +41,13 @@ def test_folding_keeps_the_function_of_a_trained_network():
         torch.testing.assert_close(fold_batch_norm(model)(image), model.eval()(image), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_folded_bias_needs_no_more_gradient_than_the_convolution_had(bias):
+    block = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1, bias=bias), torch.nn.BatchNorm2d(2)).eval()
+    folded = fold_batch_norm(torch.nn.ModuleList([block]).requires_grad_(False))
+    assert not any(one.requires_grad for one in folded.parameters())
+
+
 def test_one_block_by_hand():
     """A convolution that copies its only channel, and adds 4; then gain · (x − mean)/√(var + ε) + shift, and ReLU."""
     block = Block(1, 1, 1)

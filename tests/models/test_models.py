@@ -142,3 +142,8 @@ def test_wrong_use_is_refused():
         UNet(filters=(8,))
     with pytest.raises(ValueError, match=r"\[N, 3, H, W\] are expected, got \[1, 1, 8, 8\]"):
         UNet(filters=NARROW)(torch.zeros(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("network", [UNet, NestedUNet])
+def test_there_is_one_class_unless_more_are_asked_for(network):
+    assert network(filters=NARROW).eval()(torch.zeros(1, 3, 16, 16)).shape[1] == 1

@@ -125,3 +125,26 @@ def test_a_lonely_training_image_is_near_to_more_than_one_in_a_crowd():
     near = Neighbours(values, quantile=0.95)
     step = np.array([0.7, 0.7])
     assert near.distance(values[:30].mean(0) + step) > near.distance(values[30:].mean(0) + step)
+
+
+def quantiles_of(values):
+    return {f"intensity_q{q:02d}-0": float(value) for q, value in zip((5, 25, 50, 75, 95), values, strict=True)}
+
+
+def test_dark_and_bright_are_exchanged_quantile_by_quantile():
+    """The darkest quantile of an image is the brightest of its negative; without that exchange it is no negative."""
+    usual, rng = np.array([10, 12, 60, 90, 235]), np.random.default_rng(0)
+    rows = [quantiles_of(usual + rng.normal(0, 3, 5)) for _ in range(40)]
+    judge = Judge(ImageTable.of_rows(rows))
+    assert judge.warnings(quantiles_of(usual)) == []
+    assert any(text.startswith(judging.INVERTED) for text in judge.warnings(quantiles_of(255 - usual[::-1])))
+    assert not any(text.startswith(judging.INVERTED) for text in judge.warnings(quantiles_of(255 - usual)))
+
+
+def test_bright_cells_are_named_where_those_of_the_training_were_dark():
+    rows = [{"cell_contrast": -60.0 - seed, "contrast-0": 30.0} for seed in range(20)]
+    (text,) = Judge(ImageTable.of_rows(rows)).warnings({"cell_contrast": 70.0, "contrast-0": 30.0})
+    assert text == (
+        "inverted contrast: the predicted cells are brighter than the rest by 70 levels, those of the training images "
+        "are darker"
+    )
