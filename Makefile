@@ -2,7 +2,7 @@
 # make test           installs if needed and runs the tests
 # make test-fast      runs the tests to use while you work, in less than a minute: all but those marked slow
 # make test-faults    runs the fault suite with all its trials, in less than ten minutes
-# make mutants        plants 304 small faults, one at a time, and lists those that no test notices, in about an hour
+# make mutants        plants 381 small faults, one at a time, and lists those that no test notices, in one to two hours
 # make lint           checks format and style
 # make setup          installs the packages of requirements.txt into .venv, and keeps a torch that is there already
 

@@ -57,7 +57,7 @@ def downloaded_weights(name: str) -> dict[str, Tensor]:
     """Returns the weights that torchvision offers for an encoder, which were trained on ImageNet.
 
     torchvision reads them from torch's cache, and downloads them once if they are not there. The name of the file holds
-    the beginning of its SHA-256, which is compared.
+    the beginning of its SHA-256, which is compared with what was downloaded.
 
     Raises:
         CheckpointError: they cannot be downloaded, or the file is damaged.

@@ -69,7 +69,7 @@ def test_it_is_as_exact_as_the_direct_way(taken, way, shape):
     assert taken == [way]
     for one, other, right in zip(found, direct, truth, strict=True):
         far, direct_far = ((value - right).norm() / right.norm() for value in (one, other))
-        assert far <= 1.5 * direct_far + 1e-7
+        assert far <= 1.5 * direct_far + 1e-6  # two threads add in another order
 
 
 def test_the_same_bits_every_time():
