@@ -13,7 +13,7 @@ TRUTH_ENDINGS = tuple(mark + word for word in WORDS for mark in "_-")
 IMAGE_ENDINGS = ("", "_img", "_image", "-image")  # Cellpose's data sets have 000_img.png and 000_masks.png
 
 # What else Cellpose's programs write beside an image: flows, probabilities, outlines and a figure of all of them.
-SIDE_RESULT = re.compile(r"(?P<image>.+)_(?:flows|dP|cellprob|cp_output|outlines)(?:_cp_masks)?")
+SIDE_RESULT = re.compile(r"(?P<image>.+?)_(?:flows|dP|cellprob|(?:cp_)?output|outlines)(?:_cp_masks)?")
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ def test_files_of_the_truth_are_found_among_their_images(names, expected):
         (["a_cp_masks", "a_outlines", "b_flows"], {"a_outlines"}),  # a folder of results; b is not there
         (["w/a_img", "w/a_dP", "a_dP"], {"w/a_dP"}),
         (["a", "a_flows_cp_masks"], {"a_flows_cp_masks"}),  # as newer versions name them
+        (["a", "a_output"], {"a_output"}),
         (["flows", "a_flow", "a_cp_masks", "a"], set()),
     ],
 )
