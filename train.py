@@ -135,10 +135,8 @@ def train(
     checkpoints.finish()
     if len(training.history.rows) < epochs:
         print(f"stop    {config.best} has not risen for {patience} epochs")
-    best = training.history.best
-    where = run.where_best(epoch=best["epoch"])
-    score = "" if config.best == "epoch" else f"{config.best} {best[config.best]:.4f}, "
-    print(f"best    {score}epoch {best['epoch']}, {where}")
+    history = training.history
+    print(f"best    {history.described_best}, {run.where_best(epoch=history.best['epoch'])}")
 
 
 if __name__ == "__main__":

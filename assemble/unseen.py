@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,8 +61,13 @@ class Unseen:
         return self.maps[0] if height is None else -height
 
 
-def unseen_images(runs: Sequence[Path]) -> Iterator[Unseen]:
+def unseen_images(runs: Sequence[Path], *, tta: bool = False) -> Iterator[Unseen]:
     """Yields the validation images of some runs, such as the folds of one data folder.
+
+    What it prints of the data goes to standard error, because its callers print tables.
+
+    Args:
+        tta: averages over the symmetries, see `saved_run.open_run`.
 
     Raises:
         ConfigError: a run is a ready model or has no cells, or an image is in the validation parts of two runs.
@@ -71,9 +78,10 @@ def unseen_images(runs: Sequence[Path]) -> Iterator[Unseen]:
 
     known: dict[str, Path] = {}
     for path in runs:
-        saved = open_run(path)
+        saved = open_run(path, tta=tta)
         saved.predictor.require_cells()
-        samples, _, _ = part_of(saved, "val")
+        with contextlib.redirect_stdout(sys.stderr):
+            samples, _, _ = part_of(saved, "val")
         for number, sample in enumerate(samples.samples):
             if (other := known.setdefault(sample.id, path)) != path:
                 raise ConfigError(f"{path}: its image {sample.id} also validates {other}; give runs of different folds")

@@ -13,10 +13,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from assemble.unseen import unseen_images
 from benchmarks.markdown import markdown_table
+from benchmarks.screens import tensor
 from images.resize import resize_image, resize_mask
 from metrics import SegmentationCounts
 
@@ -36,7 +36,7 @@ def scores_at(run: Path, side: int) -> tuple[float, float, float]:
     for unseen in unseen_images([run]):
         found = resize_image(unseen.maps[0], size) > 0.5
         truth = resize_mask((unseen.labels > 0).astype(np.uint8), size)
-        counts.update(torch.from_numpy(found)[None, None], torch.from_numpy(truth)[None, None].float())
+        counts.update(tensor(found), tensor(truth).float())
     scores = counts.compute()
     return scores.iou, scores.dice, scores.iou_per_image
 

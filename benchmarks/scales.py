@@ -13,17 +13,15 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from assemble.unseen import unseen_images
 from benchmarks.markdown import markdown_table
-from benchmarks.screens import look_of
+from benchmarks.screens import ALL, look_of, tensor
 from images.resize import resize_image, resize_labels
 from inference.cells.decoding import decode
 from metrics import InstanceCounts, SegmentationCounts
 
 SMALLEST = 10  # pixels
-ALL = "all"
 
 
 def main() -> None:
@@ -55,11 +53,6 @@ def table_of(runs: list[Path], scales: list[float]) -> str:
         facts = [look, f"{scale:g}", str(len(objects[look, scale].images))]
         lines.append([*facts, *(f"{one:.3f}" for one in figures), f"{scores['count_bias']:+.1%}"])
     return markdown_table(["look", "scale", "images", "IoU", "AP .5", "AP .7", "AP .9", "count error"], lines)
-
-
-def tensor(plane: np.ndarray) -> torch.Tensor:
-    """[H, W] → [1, 1, H, W]."""
-    return torch.from_numpy(plane)[None, None]
 
 
 def without_small(labels: np.ndarray) -> np.ndarray:

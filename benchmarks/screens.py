@@ -15,14 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from assemble import data_folder
-from benchmarks.cells import ROOT
+from assemble.unseen import unseen_images
 from datasets.grouping.views import kind_of
-from datasets.split import read_split, select
-from images.reading import decode_labels, read_bytes
-from inference.cells.decoding import decode
 from metrics import InstanceCounts, SegmentationCounts
-from saved_run import open_run
 
 ALL = "all"
 SCORES = {"ap_50": "AP .5", "ap_70": "AP .7", "ap_90": "AP .9", "f1_50": "F1", "pq": "PQ"}
@@ -42,20 +37,19 @@ def main() -> None:
 
 def rows_of(path: Path, *, tta: bool) -> list[list[str]]:
     """Scores a run; returns a row for all images, and one for each look."""
-    run = open_run(path, tta=tta)
-    folder, predictor = data_folder(run.config, ROOT), run.predictor
-    split = read_split(path / "split.csv", [sample.id for sample in folder.samples])
-    pixels, objects = defaultdict(SegmentationCounts), defaultdict(InstanceCounts)
-    for sample in select(folder.samples, split, "val"):
-        image = predictor.reader.open(sample.image)
-        truth = decode_labels(read_bytes(sample.labels), str(sample.labels))
-        maps = predictor.maps(image)
-        foreground = torch.from_numpy(maps[0] > 0.5)[None, None]
-        labels = decode(maps, predictor.require_cells().how).labels
-        for look in (ALL, look_of(predictor.reader.convert(image))):
-            pixels[look].update(foreground, torch.from_numpy((truth > 0).astype(np.float32))[None, None])
-            objects[look].update(truth, labels)
-    return [row_of(path.name, predictor.epoch, look, pixels[look], objects[look]) for look in sorted(pixels)]
+    pixels, objects, epoch = defaultdict(SegmentationCounts), defaultdict(InstanceCounts), 0
+    for unseen in unseen_images([path], tta=tta):
+        epoch = unseen.predictor.epoch
+        foreground, truth = tensor(unseen.maps[0] > 0.5), tensor(unseen.labels > 0).float()
+        for look in (ALL, look_of(unseen.image)):
+            pixels[look].update(foreground, truth)
+            objects[look].update(unseen.labels, unseen.prediction)
+    return [row_of(path.name, epoch, look, pixels[look], objects[look]) for look in sorted(pixels)]
+
+
+def tensor(plane: np.ndarray) -> torch.Tensor:
+    """[H, W] → [1, 1, H, W]."""
+    return torch.from_numpy(plane)[None, None]
 
 
 def look_of(image: np.ndarray) -> str:

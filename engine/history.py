@@ -19,7 +19,7 @@ class History:
 
     Args:
         score: the column whose highest value makes an epoch the best. An epoch may have no value in it, but the first
-            has one.
+            has one. With "epoch" the newest is the best.
     """
 
     def __init__(self, score: str = "val_iou") -> None:
@@ -77,6 +77,12 @@ class History:
         """The row with the highest score; of equal rows, the first."""
         scored = [row for row in self.rows if row.get(self.score) is not None]
         return max(scored, key=lambda row: row[self.score])
+
+    @property
+    def described_best(self) -> str:
+        """The best epoch and its score, or the epoch alone if no score has chosen it."""
+        score = "" if self.score == "epoch" else f"{self.score} {self.best[self.score]:.4f}, "
+        return f"{score}epoch {self.best['epoch']}"
 
     @property
     def newest_is_best(self) -> bool:

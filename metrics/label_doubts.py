@@ -96,9 +96,7 @@ class _Judge:
     def __post_init__(self) -> None:
         overlap = self.overlap
         self.true, self.found = overlap.pairs.T
-        true_areas, areas = overlap.true_areas[self.true], overlap.areas[self.found]
-        self.label_inside = 2 * overlap.shared >= true_areas  # most of the label lies in the predicted object
-        self.found_inside = 2 * overlap.shared >= areas
+        self.label_inside, self.found_inside = overlap.true_inside, overlap.inside
         self.label_boxes, self.found_boxes = _boxes(self.labels), _boxes(self.prediction)
         self.done: set[int] = set()  # labelled objects that have a doubt, by their numbers
 

@@ -39,6 +39,16 @@ class Overlap:
         united = self.true_areas[self.pairs[:, 0]] + self.areas[self.pairs[:, 1]] - self.shared
         return self.shared / united
 
+    @property
+    def true_inside(self) -> np.ndarray:
+        """[N] bool, whether at least half of the true object of a pair lies in the predicted one."""
+        return 2 * self.shared >= self.true_areas[self.pairs[:, 0]]
+
+    @property
+    def inside(self) -> np.ndarray:
+        """[N] bool, whether at least half of the predicted object of a pair lies in the true one."""
+        return 2 * self.shared >= self.areas[self.pairs[:, 1]]
+
     def matches(self, threshold: float) -> np.ndarray:
         """Returns the indices into `pairs` of the pairs whose IoU is greater than `threshold`, [matches] int64.
 

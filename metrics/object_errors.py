@@ -46,11 +46,9 @@ def object_errors(overlap: Overlap) -> ObjectErrors:
     missed, extra = np.ones(len(overlap.true_ids), bool), np.ones(len(overlap.ids), bool)
     matches = overlap.matches(0.5)
     missed[true[matches]] = extra[predicted[matches]] = False
-    covered = 2 * overlap.shared >= overlap.true_areas[true]
-    inside = 2 * overlap.shared >= overlap.areas[predicted]
     return ObjectErrors(
         missed=missed,
         extra=extra,
-        merged=np.bincount(predicted[covered], minlength=len(extra)) >= 2,
-        split=np.bincount(true[inside], minlength=len(missed)) >= 2,
+        merged=np.bincount(predicted[overlap.true_inside], minlength=len(extra)) >= 2,
+        split=np.bincount(true[overlap.inside], minlength=len(missed)) >= 2,
     )
