@@ -14,7 +14,6 @@ import shlex
 import sys
 import typing
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -28,14 +27,10 @@ from system.machine.process import settle_process
 from system.names import shown
 
 if typing.TYPE_CHECKING:
-    from engine.distributed import Ranks
-    from images.image_reader import ImageFile
+    from images.image_reader import ImageFile, ImageReader
     from inference.files.inputs import FoundImages
-    from inference.files.prediction_exports import PredictionExports
-    from inference.image_predictor import ImagePredictor
-    from inference.pipeline.prediction_stages import PredictionStages
+    from inference.pipeline.running import Failures
     from inference.pipeline.shares import Share
-    from inference.warnings.comparing import Comparison
 
 
 def main() -> None:
@@ -117,6 +112,7 @@ def predict(
         DataError: some images could not be read. All other images are done. Among several processes only the last one
             to end raises this, for all.
     """
+    from assemble.predictions import comparison_of, described, origin_of
     from engine.distributed import Ranks
     from images.planes import parse_plane
     from inference.files.inputs import find_images
@@ -124,6 +120,7 @@ def predict(
     from inference.files.planes import images_of
     from inference.files.prediction_exports import PredictionExports
     from inference.pipeline.prediction_stages import PredictionStages
+    from inference.pipeline.running import run_stages, write_exports
     from inference.pipeline.shares import Share, use_own_device
     from saved_run import load_run
 
@@ -138,40 +135,48 @@ def predict(
     threshold, comparison = predictor.task.checked_threshold(threshold), comparison_of(predictor)
     if measure:
         predictor.require_cells()
-    other = None if engine == "torch" else engine
-    options = {"depth": depth, "tta": tta or None, "engine": other, "plane": plane, "pixel_size": pixel_size}
-    given = {name: value for name, value in options.items() if value is not None}
+    options = {"depth": depth, "tta": tta, "engine": engine, "plane": plane, "pixel_size": pixel_size}
     measures, warns, cells = measure is not False, comparison is not None, predictor.decoding is not None
     folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
     exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
-    folder.require_same(**origin_of(runs, predictor), threshold=threshold, **given)
+    folder.require_same(**origin_of(runs, predictor, threshold=threshold, **options))
     folder.note(exports=export, command=shown(command))
     folder.claim(images)
     share = Share(images, folder, ranks, is_finished=exports.is_done)
     if ranks.is_first:
-        announce(runs, predictor)
-        print(f"images  {share}", flush=True)
-
+        print(f"{described(runs, predictor)}\nimages  {share}", flush=True)
     stages = PredictionStages(predictor, folder, threshold=threshold, pixel_size=pixel_size, comparison=comparison)
     failures = run_stages(stages, share, ranks)
     cells = folder.write_summary([image.id for image in images])
-    for sentence in predictor.reader.conversions(len(share.missing) - len(failures)):
-        print(f"read    {sentence}")
-    print(f"wrote   the results of {len(share.missing) - len(failures)} images to {shown(str(out))}", flush=True)
+    print_done(share, failures, predictor.reader, out)
     failures |= write_exports(exports, share.images, ranks)
     everyones = share.failures_of_all(failures)
     if everyones is None:  # another process will fail for all of them; torchrun would end it if this one failed now
-        if failures:
-            print("\n  ".join([f"{len(failures)} images could not be used:", *failures.values()]), file=sys.stderr)
+        print_failures(failures)
         return
-    unwritten = exports.write_whole([image for image in images if image not in everyones])
+    usable = [image for image in images if image not in everyones]
+    unwritten = exports.write_whole(usable)
     if cells is not None:
-        print(f"cells   {cells:,} in {len(images) - len(everyones)} images, see {shown(str(out / 'images.csv'))}")
+        print(f"cells   {cells:,} in {len(usable)} images, see {shown(str(out / 'images.csv'))}")
     print_warned(out / "images.csv" if comparison is not None else None, runs[0])
     if page:
         draw_page(out, partial(prediction_page, out))
     print_left_out(found)
     require_all(found, images, [*everyones.values(), *unwritten])
+
+
+def print_done(share: Share, failures: Failures, reader: ImageReader, out: Path) -> None:
+    """Prints what of the images of this process was predicted, and how pixels were converted for that."""
+    done = len(share.missing) - len(failures)
+    for sentence in reader.conversions(done):
+        print(f"read    {sentence}")
+    print(f"wrote   the results of {done} images to {shown(str(out))}", flush=True)
+
+
+def print_failures(failures: Failures) -> None:
+    """Prints which images of this process could not be used, if there are some."""
+    if failures:
+        print("\n  ".join([f"{len(failures)} images could not be used:", *failures.values()]), file=sys.stderr)
 
 
 def require_all(found: FoundImages, images: Sequence[ImageFile], problems: Sequence[str]) -> None:
@@ -185,18 +190,6 @@ def require_all(found: FoundImages, images: Sequence[ImageFile], problems: Seque
     if problems := [*map(str, found.refused), *problems]:
         named = len(images) + len(found.refused)
         raise DataError("\n  ".join([f"{len(problems)} of {named} images could not be used:", *problems]))
-
-
-def run_stages(stages: PredictionStages, share: Share, ranks: Ranks) -> dict[ImageFile, str]:
-    """Predicts the images of this process that lack results, and returns why that failed, for each such image."""
-    from inference.pipeline.pipeline import Pipeline
-    from inference.pipeline.shares import own_cores
-    from system.progress_bar import progress_bar
-
-    with progress_bar(title="predict", total=len(share.missing), keep=True, hidden=not ranks.is_first) as bar:
-        threads = stages.threads(cores=own_cores(ranks), images=len(share.missing))
-        pipeline = Pipeline(stages, threads, advance=bar.update)
-        return {image: str(error) for image, error in pipeline.run(share.missing)}
 
 
 def print_left_out(found: FoundImages) -> None:
@@ -214,39 +207,6 @@ def prediction_page(out: Path) -> tuple[Path, int]:
     return page_path(out), write_prediction_page(out)
 
 
-def write_exports(exports: PredictionExports, images: Sequence[ImageFile], ranks: Ranks) -> dict[ImageFile, str]:
-    """Writes the files of other tools that these images lack, and returns why that failed, for each such image."""
-    from inference.pipeline.shares import own_cores
-    from system.progress_bar import progress_bar
-
-    missing = exports.missing(images)
-    if not missing:
-        return {}
-    with progress_bar(title="export", total=len(missing), keep=True, hidden=not ranks.is_first) as bar:
-        failures = exports.write(missing, threads=own_cores(ranks), advance=bar.update)
-    print(f"export  files of other tools for {len(missing) - len(failures)} images", flush=True)
-    return {image: failures[image.id] for image in images if image.id in failures}
-
-
-def announce(runs: Sequence[Path], predictor: ImagePredictor) -> None:
-    """Prints which networks predict, and how their maps become cells."""
-    from engine.runs.ready_model import weights_of
-    from saved_run import located
-
-    for run, member in zip(runs, predictor.members, strict=True):
-        print(f"run     {run}, {weights_of(located(run)).name} of epoch {member.epoch}, on {member.runtime}")
-    if predictor.decoding:
-        print(f"decode  {predictor.decoding.describe(epoch=predictor.members[0].epoch)}")
-
-
-def comparison_of(predictor: ImagePredictor) -> Comparison | None:
-    """Returns what compares images with the training images of the first run; None if it has no statistics of them."""
-    from inference.warnings.comparing import Comparison
-
-    first = predictor.members[0]
-    return None if first.statistics is None else Comparison(first.statistics, first.size)
-
-
 def print_warned(table: Path | None, run: Path) -> None:
     """Prints how many images have a warning in images.csv; without a table, why the run compares none."""
     from inference.warnings.counting import warned_line
@@ -256,21 +216,6 @@ def print_warned(table: Path | None, run: Path) -> None:
         return
     missing = f"{run} has no statistics of its training images, so that no image is compared with them"
     print(f"warned  none: {missing}; python -m datasets.statistics --run {run} adds them", flush=True)
-
-
-def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, object]:
-    """Returns what the results depend on besides the options: the weights, and how maps become cells."""
-    from engine.runs.checkpoint_file import seal_of
-    from engine.runs.ready_model import weights_of
-    from saved_run import located
-
-    one = lambda values: values[0] if len(values) == 1 else values
-    origin = {
-        "run": one([str(run) for run in runs]),
-        "weights": one([seal_of(weights_of(located(run))) for run in runs]),
-        "epoch": one([member.epoch for member in predictor.members]),
-    }
-    return origin if predictor.decoding is None else origin | {"decode": asdict(predictor.decoding.how)}
 
 
 if __name__ == "__main__":

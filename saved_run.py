@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from assemble import decoding, scoring_network, task_options, task_type, untrained_network
 from engine.device import choose_runtime
@@ -32,6 +32,7 @@ from models import prune
 from system.errors import CheckpointError, ConfigError
 from system.names import faults_of_classes
 from tasks import TASKS
+from tasks.task import Task
 
 ROOT = Path(__file__).resolve().parent
 
@@ -104,12 +105,9 @@ def open_run(
     if faults := faults_of_classes(state.get("classes")):
         raise CheckpointError(f"{path}: {name} names classes that no folder can have: {'; '.join(faults)}")
     try:
-        config = Config.model_validate(state["config"])
-        reader = ImageReader.from_dict(state["reader"])
+        config, reader = Config.model_validate(state["config"]), ImageReader.from_dict(state["reader"])
         task = task_type(config)(state["classes"], options=task_options(config))
-        model = untrained_network(config, len(task.channels), reader.channels)
-        require_finite(state["model"], folder.weights)
-        model.load_state_dict(state["model"])
+        model = trained_network(config, task, reader, state["model"], folder.weights)
         normalise, epoch = Normalisation.from_dict(state["normalisation"]), int(state["epoch"])
         batch_size = config.train.micro_batch_size(max(1, int(state.get("machine", {}).get("processes", 1))))
         data, split = state.get("data"), state.get("split")
@@ -136,6 +134,16 @@ def open_run(
         engine=engine,
     )
     return SavedRun(folder, config, predictor, batch_size, data, split)
+
+
+def trained_network(
+    config: Config, task: Task, reader: ImageReader, weights: dict[str, Tensor], path: Path
+) -> nn.Module:
+    """Returns the network of a run with these weights, which come from the file `path`."""
+    model = untrained_network(config, len(task.channels), reader.channels)
+    require_finite(weights, path)
+    model.load_state_dict(weights)
+    return model
 
 
 def pruned(model: nn.Module, depth: int) -> nn.Module:

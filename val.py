@@ -121,6 +121,7 @@ def validate(
     from inference.files.report import ScoreReport
     from saved_run import open_run
     from system.files import staged_folder
+    from system.machine.crowding import Courtesy
 
     saved = open_run(run_path, tta=tta)
     run, predictor = saved.folder, saved.predictor
@@ -137,7 +138,7 @@ def validate(
 
     place = place_for(run, data, config=saved.config, part=part, outputs=ROOT / "outputs")
     network_size = samples.task.counts()
-    with staged_folder(place.path / part) as results:
+    with staged_folder(place.path / part) as results, Courtesy():
         report = ScoreReport(results, samples, decide=decide, decoding=decoding and decoding.how)
         evaluate(predictor.model, loader, network_size, runtime=predictor.runtime, decide=decide, on_logits=report.add)
         report.finish(network_size.table())

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from torch import nn
 
+from assemble.ranks import require_fitting
 from datasets.balance import balanced_weights
 from datasets.fingerprint import split_fingerprint
 from datasets.loading.loaders import unchanged_batches
@@ -37,7 +38,8 @@ def runtime(config: Config, ranks: Ranks = ALONE) -> Runtime:
     )
     layout, weight_gradient = ranks.first(lambda: (chosen.layout, chosen.weight_gradient))  # machines may differ
     chosen = replace(chosen, layout=layout, weight_gradient=weight_gradient)
-    ranks.check_settings(
+    require_fitting(
+        ranks,
         batch_size=config.train.batch_size,
         accumulate=config.train.accumulate,
         sync_batch_norm=config.train.sync_batch_norm,

@@ -13,12 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from system.errors import INTERRUPTED, ConfigError, DivergedError, LostRankError, Stopped
+from system.errors import INTERRUPTED, DivergedError, LostRankError, Stopped
 
 if typing.TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from engine.device import Runtime
     from engine.progress import MeanLosses, Pooled
 
 T = TypeVar("T")
@@ -112,34 +111,6 @@ class Ranks:
                 f"another of the {self.count} processes of this training has ended ({str(error).splitlines()[0]}); "
                 "its own message, or torchrun's report, says why; --resume goes on"
             ) from error
-
-    def check_settings(self, *, batch_size: int, accumulate: int, sync_batch_norm: bool, runtime: Runtime) -> None:
-        """Raises ConfigError if this number of ranks cannot train with these settings of the section `train`."""
-        divisor = self.count * accumulate
-        if batch_size % divisor:
-            lower, upper = batch_size // divisor * divisor, -(-batch_size // divisor) * divisor
-            raise ConfigError(
-                f"train.batch_size is {batch_size}, for all {self.count} processes together; it has to be divisible by "
-                f"processes × train.accumulate = {divisor}, such as {' or '.join(str(n) for n in (lower, upper) if n)}"
-            )
-        if sync_batch_norm and not runtime.on_cuda:
-            raise ConfigError(
-                f"train.sync_batch_norm: true needs CUDA, but this run uses {runtime}; set it to false: the batch norm "
-                "of each process then uses its own images"
-            )
-        if self.alone:
-            return
-        import torch
-
-        if runtime.device.type == "mps":
-            raise ConfigError(
-                f"there are {self.count} processes, but an Apple GPU serves only one; start train.py without torchrun"
-            )
-        if runtime.on_cuda and self.local >= torch.cuda.device_count():
-            raise ConfigError(
-                f"process {self.local + 1} of this machine has no GPU of its own; the machine has "
-                f"{torch.cuda.device_count()}; start torchrun with --nproc-per-node {torch.cuda.device_count()}"
-            )
 
     def first(self, function: Callable[..., T], *arguments: object, **keywords: object) -> T:
         """Calls `function` on the first rank only, and returns its result, tensors and plain Python, on all ranks.

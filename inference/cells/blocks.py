@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.cells.decoding import METHODS, Decoding, flooded
+from inference.cells.decoding import METHODS, Decoding
+from inference.cells.flooding import flooded
 from inference.cells.holes import Holes
 from inference.cells.seams import Box, Seams, blocks_of
 from system.scratch import array_in_file

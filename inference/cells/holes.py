@@ -31,7 +31,7 @@ class _Background(NamedTuple):
 
 
 class Holes:
-    """Finds and fills background that a single object encloses, as `inference.cells.decoding.without_holes` does.
+    """Finds and fills background that a single object encloses, as `inference.cells.flooding.without_holes` does.
 
     A hole, and the object around it, may reach over any number of blocks. Three passes over the blocks, each in the
     order of `blocks_of`, call `add`, then `look_around`, then `fill`; `close` stands between the first two.

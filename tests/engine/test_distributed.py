@@ -205,18 +205,6 @@ def test_the_environment_of_torchrun(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "ranks", "accumulate", "fits"), [(16, 4, 2, True), (16, 3, 1, False), (12, 4, 2, False)]
-)
-def test_a_batch_is_divided_evenly(batch_size, ranks, accumulate, fits):
-    settings = {"batch_size": batch_size, "accumulate": accumulate, "sync_batch_norm": False, "runtime": CPU}
-    if fits:
-        Ranks(0, ranks).check_settings(**settings)
-    else:
-        with pytest.raises(ConfigError, match=f"{batch_size}, for all {ranks} processes together"):
-            Ranks(0, ranks).check_settings(**settings)
-
-
-@pytest.mark.parametrize(
     ("ranks", "accumulate", "sync", "refused"),
     [
         (4, 2, False, None),
