@@ -40,13 +40,13 @@ from system.machine.process import settle_allocator
 
 ROOT = Path(__file__).resolve().parent.parent
 HALF = (16, 32, 64, 128, 256)
-BATCH, SIDE = 4, 256
-Network = Callable[[np.ndarray], np.ndarray]  # images [BATCH, C, SIDE, SIDE] float32 → logits [BATCH, K, SIDE, SIDE]
+BATCH, SIDE = 4, 256  # tiles at once, and the side of a tile without --run
+Network = Callable[[np.ndarray], np.ndarray]  # images [BATCH, C, side, side] float32 → logits [BATCH, K, side, side]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, help=f"run folder of crops of {SIDE}×{SIDE}")
+    parser.add_argument("--run", type=Path, help="run folder of square crops")
     parser.add_argument("--model", choices=("UNet", "NestedUNet"), default="UNet", help="without --run, at half width")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=15)
@@ -56,17 +56,19 @@ def main() -> None:
     settle_allocator(os.environ)
     torch.set_num_threads(given.threads)
     saved = None if given.run is None else open_run(given.run, device="cpu", precision="fp32")
-    if saved and saved.config.data.tile != (SIDE, SIDE):
-        raise ConfigError(f"--run needs a run with data.crop: {SIDE}")
+    side = saved.config.data.tile[0] if saved and saved.config.data.tile else SIDE
+    if saved and saved.config.data.tile != (side, side):
+        raise ConfigError("--run needs a run with data.crop: n")
     network = saved.predictor.folded.model if saved else fold_batch_norm(build_model(given.model, filters=HALF))
-    tiles = list(training_tiles(saved)) if saved else [np.random.default_rng(0).normal(size=(BATCH, 3, SIDE, SIDE))]
+    random = lambda: [np.random.default_rng(0).normal(size=(BATCH, 3, side, side))]
+    tiles = list(training_tiles(saved)) if saved else random()
     tiles = [tile.astype(np.float32) for tile in tiles]
     with tempfile.TemporaryDirectory() as folder:
         engines = engines_of(network, tiles, Path(folder), given.threads)
         turns = {name: lambda run=run: run(tiles[0]) for name, run in engines.items()}
         timing = take_turns(turns, rounds=given.rounds, seconds=80)
         name = saved.config.model.name if saved else given.model
-        print(f"{name}, half width, {BATCH} tiles of {SIDE}×{SIDE}, {given.threads} threads\n")
+        print(f"{name}, {BATCH} tiles of {side}×{side}, {given.threads} threads\n")
         print("| engine | ms | ours in fp32 / it | farthest logit | IoU |\n|---|---|---|---|---|")
         expected = engines["ours, fp32"](tiles[0])
         for label, run in engines.items():
@@ -141,8 +143,9 @@ def openvino(path: Path, threads: int) -> Network:
 def training_tiles(saved: SavedRun, batches: int = 8) -> Iterator[np.ndarray]:
     """Yields batches of tiles as the network sees them, from the upper left corners of training images."""
     samples, predictor = samples_of(saved, "train"), saved.predictor
+    height, width = predictor.model.tile
     for first in range(0, BATCH * batches, BATCH):
-        inputs = [predictor.input_of(samples[index][0][:SIDE, :SIDE]) for index in range(first, first + BATCH)]
+        inputs = [predictor.input_of(samples[index][0][:height, :width]) for index in range(first, first + BATCH)]
         yield predictor.normalise.planes(torch.stack(inputs).float()).numpy()
 
 
