@@ -156,13 +156,16 @@ def samples_of(saved: SavedRun, part: str) -> Samples:
 
 
 class _Engine(nn.Module):
-    """A network in an engine that takes exactly BATCH images."""
+    """A network in an engine that takes exactly BATCH images at once."""
 
     def __init__(self, run: Network) -> None:
         super().__init__()
         self._run = run
 
     def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([self._some(some) for some in images.split(BATCH)])
+
+    def _some(self, images: Tensor) -> Tensor:
         full = torch.cat([images, images.new_zeros(BATCH - len(images), *images.shape[1:])])
         return torch.from_numpy(self._run(full.contiguous().numpy())[: len(images)].copy())
 
