@@ -51,8 +51,9 @@ def main() -> None:
     parser.add_argument("--depth", type=int, metavar="1-4", help=depth_help)
     tta_help = "average over flips and, for square inputs, quarter turns, which takes up to eight times as long"
     parser.add_argument("--tta", action="store_true", help=tta_help)
-    engine_help = "openvino predicts faster on a CPU; it needs pip install openvino (default: %(default)s)"
-    parser.add_argument("--engine", choices=("torch", "openvino"), default="torch", help=engine_help)
+    engine_help = "faster on a CPU, after pip install openvino; int8 in integers of 8 bits (default: %(default)s)"
+    engines = ("torch", "openvino", "openvino-int8")
+    parser.add_argument("--engine", choices=engines, default="torch", help=engine_help)
     plane_help = "planes of stacks: z=3 (from 0), t=0,z=3, max (the brightest of z), each (OUT/…/<stem>/z003.png)"
     parser.add_argument("--plane", help=f"{plane_help} (default: data.plane of the run)")
     measure_help = "measure each cell, see docs/measurements.md (default: if the task of the run has cells)"

@@ -92,7 +92,7 @@ def open_run(
         depth: prunes a UNet++ that was trained with deep supervision to 1 … 4 levels below the first; see
             `models.prune`.
         tta: averages over the symmetries of the network's input, see `inference.symmetries`.
-        engine: what computes masks and cells, torch or openvino; see `inference.engines`.
+        engine: what computes masks and cells, such as torch or openvino; see `inference.engines`.
 
     Raises:
         ConfigError: the network cannot be pruned to this depth, the run's decode.yaml cannot be used, or the engine

@@ -4,9 +4,9 @@
     python -m benchmarks.engines --model NestedUNet --threads 1
 
 Needs `pip install onnx onnxruntime onnxscript openvino`. The networks take turns in one process. A ratio is our time in
-fp32 divided by the engine's. The int8 network is calibrated with tiles of training images and has its scales in the
-ONNX file (ONNX Runtime's QDQ format); both engines run the same file. With --model the weights are random and there is
-no IoU.
+fp32 divided by the engine's. A calibrated int8 network has its scales, which tiles of training images gave, in the ONNX
+file (ONNX Runtime's QDQ format); both engines run the same file. The other int8 network is that of
+`predict.py --engine openvino-int8`. With --model the weights are random and there is no IoU.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ from benchmarks.measure import take_turns
 from datasets.samples import Samples
 from datasets.split import read_split, select
 from engine.device import choose_runtime
-from inference.engines import PRECISIONS, OpenVinoModel
+from inference.engines import PRECISIONS, OpenVinoModel, network_in
+from inference.integers import Ranges, ranges_of
 from inference.predictor import Predictor
 from models import build_model, fold_batch_norm
 from saved_run import SavedRun, open_run
 from system.errors import ConfigError, run_script
+from system.machine.hardware import default_precision
 from system.machine.process import settle_allocator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,12 +62,12 @@ def main() -> None:
     side = saved.config.data.tile[0] if saved and saved.config.data.tile else SIDE
     if saved and saved.config.data.tile != (side, side):
         raise ConfigError("--run needs a run with data.crop: n")
-    network = saved.predictor.folded.model if saved else fold_batch_norm(build_model(given.model, filters=HALF))
+    whole = network_in(saved.predictor.model) if saved else build_model(given.model, filters=HALF).eval()
     random = lambda: [np.random.default_rng(0).normal(size=(BATCH, 3, side, side))]
     tiles = list(training_tiles(saved)) if saved else random()
     tiles = [tile.astype(np.float32) for tile in tiles]
     with tempfile.TemporaryDirectory() as folder:
-        engines = engines_of(network, tiles, Path(folder), given.threads)
+        engines = engines_of(whole, tiles, Path(folder), given.threads)
         turns = {name: lambda run=run: [run(tiles[0]) for _ in range(CALLS)] for name, run in engines.items()}
         timing = take_turns(turns, rounds=given.rounds, seconds=80)
         name = saved.config.model.name if saved else given.model
@@ -82,16 +84,21 @@ def main() -> None:
             print(f"| {label} | {ms} | {middle:.2f} ({lower:.2f}–{upper:.2f}) | {far:.3f} | {iou} |", flush=True)
 
 
-def engines_of(network: nn.Module, tiles: list[np.ndarray], folder: Path, threads: int) -> dict[str, Network]:
-    """Returns the name of each engine and precision with the network in it."""
-    plain, whole = folder / "network.onnx", folder / "int8.onnx"
+def engines_of(whole: nn.Module, tiles: list[np.ndarray], folder: Path, threads: int) -> dict[str, Network]:
+    """Returns the name of each engine and precision with the network in it, whose batch norm is folded."""
+    network, plain, calibrated = fold_batch_norm(whole), folder / "network.onnx", folder / "int8.onnx"
     export(network, tiles[0], plain)
-    quantise(plain, whole, tiles)
+    quantise(plain, calibrated, tiles)
     engines = {f"ours, {precision}": ours(network, precision) for precision in ("fp32", "bf16")}
-    engines |= {"ONNX Runtime, fp32": onnx_runtime(plain, threads), "ONNX Runtime, int8": onnx_runtime(whole, threads)}
+    engines |= {
+        "ONNX Runtime, fp32": onnx_runtime(plain, threads),
+        "ONNX Runtime, calibrated int8": onnx_runtime(calibrated, threads),
+    }
+    shape, ends = tiles[0].shape[1:], [torch.full(tiles[0].shape[1:], float(end(tiles))) for end in (np.min, np.max)]
     for precision in PRECISIONS:
-        engines[f"OpenVINO, {precision}"] = offered(network, tiles[0].shape[1:], precision)
-    return engines | {"OpenVINO, int8": openvino(whole, threads)}
+        engines[f"OpenVINO, {precision}"] = offered(network, shape, precision)
+    engines["OpenVINO, int8"] = offered(network, shape, default_precision("cpu"), ranges_of(whole, *ends))
+    return engines | {"OpenVINO, calibrated int8": openvino(calibrated, threads)}
 
 
 def ours(network: nn.Module, precision: str) -> Network:
@@ -100,9 +107,9 @@ def ours(network: nn.Module, precision: str) -> Network:
     return lambda images: predicting(network, runtime, torch.from_numpy(images))().numpy()
 
 
-def offered(network: nn.Module, shape: tuple[int, int, int], precision: str) -> Network:
-    """The engine as `load_run(…, engine="openvino")` has it."""
-    model = OpenVinoModel(copy.deepcopy(network), shape, precision)
+def offered(network: nn.Module, shape: tuple[int, int, int], precision: str, ranges: Ranges | None = None) -> Network:
+    """The engine as `load_run(…, engine="openvino")` has it, and with ranges as "openvino-int8"."""
+    model = OpenVinoModel(copy.deepcopy(network), shape, precision, ranges)
     return lambda images: model(torch.from_numpy(images)).numpy()
 
 
@@ -112,7 +119,7 @@ def export(network: nn.Module, images: np.ndarray, path: Path) -> None:
     torch.onnx.export(contiguous, example, path, dynamo=True, external_data=False, verbose=False, **names)
 
 
-def quantise(plain: Path, whole: Path, tiles: list[np.ndarray]) -> None:
+def quantise(plain: Path, calibrated: Path, tiles: list[np.ndarray]) -> None:
     """Writes the network with int8 weights and activations, whose ranges are those in `tiles`."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -124,7 +131,7 @@ def quantise(plain: Path, whole: Path, tiles: list[np.ndarray]) -> None:
             return next(({"images": tile} for tile in self._left), None)
 
     types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}
-    quantize_static(plain, whole, Reader(), quant_format=QuantFormat.QDQ, **types)
+    quantize_static(plain, calibrated, Reader(), quant_format=QuantFormat.QDQ, **types)
 
 
 def onnx_runtime(path: Path, threads: int) -> Network:

@@ -19,8 +19,9 @@ from images.regions import open_rows
 from images.resize import resize_image, resize_logits
 from images.statistics.table import ImageTable
 from inference.cells.decode_file import ChosenDecoding
-from inference.engines import in_openvino
+from inference.engines import in_openvino, network_in
 from inference.image_predictor import ImagePredictor
+from inference.integers import ranges_of
 from inference.prediction import Inputs
 from inference.tiling import pad_to_tile
 from models import fold_batch_norm
@@ -67,8 +68,12 @@ class Predictor(ImagePredictor):
         folded = fold_batch_norm(self.model)
         if self.engine == "torch":
             return self.fastest.place(folded)
-        height, width = self.size or self.model.tile
-        return in_openvino(folded, (self.reader.channels, height, width), self.runtime.precision)
+        shape = (self.reader.channels, *(self.size or self.model.tile))
+        ranges = None
+        if self.engine == "openvino-int8":
+            darkest, brightest = (self.normalise.planes(torch.full(shape, level)) for level in (0, 255))
+            ranges = ranges_of(network_in(self.model), darkest, brightest)
+        return in_openvino(folded, shape, self.runtime.precision, ranges)
 
     @property
     def network(self) -> nn.Module:

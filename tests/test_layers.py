@@ -40,7 +40,7 @@ ALLOWED = {
     "inference/cells": {"tasks", "images", "metrics", "system"},
     "inference/measurements": {"images", "system"},
     "inference/warnings": {"images", "system"},
-    "inference": {"inference/cells", "tasks", "images", "models", "engine", "system"},
+    "inference": {"inference/cells", "tasks", "images", "models", "engine", "system", "system/machine"},
     "inference/model_card": {"inference/cells", "images", "metrics", "system"},
     "inference/export": {"inference/model_card", "inference/files", "inference", "tasks", "images", "system"},
     "inference/other_tools": {"images", "images/labels", "system", "system/machine"},

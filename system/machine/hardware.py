@@ -12,6 +12,7 @@ CPU_FEATURES = {
     "AVX2": "_is_avx2_supported",
     "AVX-512": "_is_avx512_supported",
     "bf16": "_is_avx512_bf16_supported",
+    "VNNI": "_is_vnni_supported",
     "AMX": "_is_amx_tile_supported",
 }
 

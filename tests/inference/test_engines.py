@@ -24,7 +24,7 @@ installed = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, rea
 @pytest.mark.parametrize(
     ("name", "runtime", "words"),
     [
-        ("onnx", CPU, "got 'onnx'; allowed: torch, openvino"),
+        ("onnx", CPU, "got 'onnx'; allowed: torch, openvino, openvino-int8"),
         ("openvino", Runtime(torch.device("cpu"), "fp16"), "on the CPU in fp32 or bf16"),
         ("openvino", Runtime(torch.device("mps"), "fp32"), "and the run on Apple GPU, fp32; use engine: torch"),
         ("openvino", CPU, "python -m pip install openvino"),
@@ -50,7 +50,7 @@ def test_only_the_network_itself_moves(monkeypatch):
     tiled = TiledModel(SymmetricModel(network, task=None), tile=(32, 32), overlap=8)
     assert in_openvino(tiled, (3, 32, 32), "bf16") is tiled
     assert tiled.model.model is replacement
-    assert made == [(network, (3, 32, 32), "bf16")]
+    assert made == [(network, (3, 32, 32), "bf16", None)]
     assert in_openvino(network, (3, 32, 32), "fp32") is replacement
 
 
@@ -71,7 +71,7 @@ def test_the_network_answers_as_in_pytorch_for_any_number_of_images():
 @installed
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("data={crop: 32, root: %s, val_fraction: 0.2}",)])
-def test_a_run_predicts_the_same_probabilities(small_config, small_set, run_main, tmp_path, words):  # noqa: F811
+def test_a_run_predicts_the_same_probabilities(small_config, small_set, run_main, tmp_path, monkeypatch, words):  # noqa: F811
     words = [word % small_set if "%" in word else word for word in words]
     assert run_main(train, "--config", small_config, *words)[0] == 0
     run = tmp_path / "outputs" / "small"
@@ -79,6 +79,9 @@ def test_a_run_predicts_the_same_probabilities(small_config, small_set, run_main
     for tta in (False, True):
         ours, theirs = (load_run(run, engine=name, tta=tta).maps(image) for name in ("torch", "openvino"))
         np.testing.assert_allclose(theirs, ours, atol=1e-4)
+    monkeypatch.setattr(engines, "cpu_features", lambda: ("VNNI",))  # OpenVINO computes it elsewhere, too, but slower
+    integers = load_run(run, engine="openvino-int8").maps(image)
+    assert 0 < np.abs(integers - load_run(run).maps(image)).max() < 0.1
     given = ("--run", run, "--input", small_set / "images", "--out", tmp_path / "out")
     assert run_main(predict, *given, "--engine", "openvino")[0] == 0
     assert len(list((tmp_path / "out" / "masks").rglob("*.png"))) == 10
