@@ -61,13 +61,13 @@ class Unseen:
         return self.maps[0] if height is None else -height
 
 
-def unseen_images(runs: Sequence[Path], *, tta: bool = False) -> Iterator[Unseen]:
+def unseen_images(runs: Sequence[Path], *, tta: bool = False, engine: str = "torch") -> Iterator[Unseen]:
     """Yields the validation images of some runs, such as the folds of one data folder.
 
     What it prints of the data goes to standard error, because its callers print tables.
 
     Args:
-        tta: averages over the symmetries, see `saved_run.open_run`.
+        tta, engine: see `saved_run.open_run`.
 
     Raises:
         ConfigError: a run is a ready model or has no cells, or an image is in the validation parts of two runs.
@@ -78,7 +78,7 @@ def unseen_images(runs: Sequence[Path], *, tta: bool = False) -> Iterator[Unseen
 
     known: dict[str, Path] = {}
     for path in runs:
-        saved = open_run(path, tta=tta)
+        saved = open_run(path, tta=tta, engine=engine)
         saved.predictor.require_cells()
         with contextlib.redirect_stdout(sys.stderr):
             samples, _, _ = part_of(saved, "val")

@@ -1,6 +1,6 @@
 """Scores runs of one split by the look of the images, to see what helps with which images.
 
-    python -m benchmarks.screens outputs/a outputs/b … [--tta]
+    python -m benchmarks.screens outputs/a outputs/b … [--tta] [--engine openvino-int8]
 
 Each row has the pooled scores of the validation images with one look at their own size, decoded by the first method of
 the task. A look says whether the background is dark (fluorescence) or bright, and whether there is colour (stains).
@@ -17,6 +17,7 @@ import torch
 
 from assemble.unseen import unseen_images
 from datasets.grouping.views import kind_of
+from inference.engines import ENGINES
 from metrics import InstanceCounts, SegmentationCounts
 
 ALL = "all"
@@ -27,18 +28,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", help="run folders")
     parser.add_argument("--tta", action="store_true", help="average over the symmetries")
+    parser.add_argument("--engine", choices=ENGINES, default="torch", help="what predicts, see predict.py")
     given = parser.parse_args()
     head = ["run", "epoch", "look", "images", "IoU", *SCORES.values(), "count error"]
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head), flush=True)
     for path in given.runs:
-        for row in rows_of(path, tta=given.tta):
+        for row in rows_of(path, tta=given.tta, engine=given.engine):
             print("| " + " | ".join(row) + " |", flush=True)
 
 
-def rows_of(path: Path, *, tta: bool) -> list[list[str]]:
+def rows_of(path: Path, *, tta: bool, engine: str = "torch") -> list[list[str]]:
     """Scores a run; returns a row for all images, and one for each look."""
     pixels, objects, epoch = defaultdict(SegmentationCounts), defaultdict(InstanceCounts), 0
-    for unseen in unseen_images([path], tta=tta):
+    for unseen in unseen_images([path], tta=tta, engine=engine):
         epoch = unseen.predictor.epoch
         foreground, truth = tensor(unseen.maps[0] > 0.5), tensor(unseen.labels > 0).float()
         for look in (ALL, look_of(unseen.image)):
