@@ -78,15 +78,15 @@ class OpenVinoModel(nn.Module):
         import openvino
 
         batch = {0: torch.export.Dim("batch", max=2**20)}
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
             network = network.to("cpu", memory_format=torch.contiguous_format)
             exported = torch.export.export(network, (torch.zeros(2, *shape),), dynamic_shapes=(batch,))
+            model = openvino.convert_model(exported)  # it traces the network again
         hints = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",  # one batch after the other, each with all threads
         }
-        model = openvino.convert_model(exported)
         if ranges is not None:
             compute_in_integers(model, network, ranges)
         self._compiled = openvino.Core().compile_model(model, "CPU", hints)

@@ -100,6 +100,16 @@ def test_a_network_answers_nearly_as_in_floats():
     assert worse > 3 * error * expected.std()  # the ranges matter
 
 
+@installed
+@pytest.mark.slow
+def test_weights_are_found_when_a_prediction_in_bf16_makes_the_model():
+    network = normed(build_model("UNet", filters=(4, 8)), gain=1.0, shift=0.0)
+    ranges, folded, images = ranges_of(network, DARKEST, BRIGHTEST), fold_batch_norm(network), torch.rand(1, 3, 32, 32)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        found = OpenVinoModel(folded, (3, 32, 32), "fp32", ranges)(images)
+    assert torch.equal(found, OpenVinoModel(folded, (3, 32, 32), "fp32", ranges)(images))
+
+
 def test_it_needs_a_processor_that_multiplies_integers(monkeypatch):
     monkeypatch.setattr(engines, "find_spec", lambda package: package)
     runtime = engines.Runtime(torch.device("cpu"), "fp32")
