@@ -4,7 +4,16 @@ train.py, val.py, predict.py and the benchmarks build here what they use. All ot
 """
 
 from assemble.cells import decoding, object_scores
-from assemble.data import cache_folder, data_folder, loaders, resolved, task_options, task_type, training_data
+from assemble.data import (
+    cache_folder,
+    data_folder,
+    loaders,
+    resolved,
+    split_rule,
+    task_options,
+    task_type,
+    training_data,
+)
 from assemble.logs import logs
 from assemble.networks import network, scoring_network, untrained_network
 from assemble.other_data import other_data, place_for
@@ -27,6 +36,7 @@ __all__ = [
     "resolved",
     "runtime",
     "scoring_network",
+    "split_rule",
     "task_options",
     "task_type",
     "training",

@@ -19,6 +19,7 @@ from datasets.grouping.views import kind_of
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import scoring_loader, training_loader
 from datasets.prepare.synthetic import write_synthetic
+from datasets.split import SplitRule
 from datasets.survey import TrainingData, load_training_data
 from engine.device import Runtime
 from engine.distributed import ALONE, Ranks
@@ -72,13 +73,7 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE, *, state: Ma
         task_options(config),
         size=config.data.height_width,
         normalise=config.data.normalise,
-        val_fraction=config.data.val_fraction,
-        split_seed=config.data.split_seed,
-        split_file=root / config.data.split_file if config.data.split_file else None,
-        split=config.data.split,
-        folds=config.data.folds,
-        fold=config.data.fold,
-        test_fraction=config.data.test_fraction,
+        rule=split_rule(config, root),
         channels=config.data.channels,
         plane=config.data.plane,
         intensity=config.data.intensity,
@@ -92,6 +87,13 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE, *, state: Ma
     for sentence in data.reader.conversions(len(data.train) + len(data.val)):
         print(f"read    {sentence}")
     return data
+
+
+def split_rule(config: Config, root: Path) -> SplitRule:
+    """Returns how the images of a run are split; `root` is as for `data_folder`."""
+    data = config.data
+    file = root / data.split_file if data.split_file else None
+    return SplitRule(data.split, data.val_fraction, data.split_seed, data.folds, data.fold, data.test_fraction, file)
 
 
 def cache_folder(config: Config, root: Path) -> Path | None:

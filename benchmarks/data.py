@@ -22,6 +22,7 @@ from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import training_loader
 from datasets.prepare.synthetic import write_synthetic
 from datasets.samples import Samples
+from datasets.split import SplitRule
 from datasets.survey import TrainingData, load_training_data
 from engine.device import choose_runtime
 from images.normalise import Normalisation
@@ -115,7 +116,7 @@ def _load(folder: Path | None, size: int) -> TrainingData:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         write_synthetic(folder)
     return load_training_data(
-        folder, Binary, size=(size, size), normalise="dataset", val_fraction=0.2, split_seed=41, channels=3
+        folder, Binary, size=(size, size), normalise="dataset", rule=SplitRule(val_fraction=0.2, seed=41), channels=3
     )
 
 

@@ -85,13 +85,7 @@ def load_training_data(
     *,
     size: tuple[int, int] | None,
     normalise: str,
-    val_fraction: float,
-    split_seed: int,
-    split_file: Path | None = None,
-    split: str = "random",
-    folds: int | None = None,
-    fold: int | None = None,
-    test_fraction: float | None = None,
+    rule: SplitRule,
     channels: int | str | Sequence[int | str] = "auto",
     plane: str | None = None,
     intensity: str = "native",
@@ -106,8 +100,7 @@ def load_training_data(
         task_type, options: decide which truth is read, and how.
         size: (height, width) in pixels that samples are resized to, or None to keep theirs.
         normalise: "dataset" (mean and std of the training images as the network sees them) or "imagenet".
-        val_fraction, split_seed, split_file, split, folds, fold, test_fraction: how the images are split, see
-            `datasets.split.SplitRule`. Nothing of a test part is read, but for its images by a grouped split.
+        rule: how the images are split. Nothing of a test part is read, but for its images by a grouped split.
         channels, plane, intensity, max_pixels: see `choose_reader`.
         cache: the folder for decoded samples that do not fit into memory; None for none.
         earlier: what the first start of this run found out. If the data are the same, no file is decoded here.
@@ -118,7 +111,6 @@ def load_training_data(
     """
     memory = SampleMemory()
     opened = OpenedImages(memory)
-    rule = SplitRule(split, val_fraction, split_seed, folds, fold, test_fraction, split_file)
     open_image = partial(opened.open, reader_for(channels, plane=plane, max_pixels=max_pixels))
     listing = partial(list_data, root, task_type, rule=rule, open_image=open_image)
     if earlier is not None:

@@ -10,13 +10,13 @@ from support.fields import drawn_field, tiles_of
 import train
 import val
 from datasets.earlier_start import EarlierStart
-from datasets.split import read_split
+from datasets.split import SplitRule, read_split
 from datasets.survey import load_training_data
 from images import reading
 from tasks.binary import Binary
 
-CHOICES = {"size": (16, 16), "normalise": "dataset", "val_fraction": 0.3, "split_seed": 1}
-GROUPED = {"split": "grouped", "test_fraction": 0.3}
+CHOICES = {"size": (16, 16), "normalise": "dataset"}
+RANDOM, GROUPED = SplitRule("random", 0.3, 1), SplitRule("grouped", 0.3, 1, test_fraction=0.3)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def fields_of(split, part):
 
 
 def test_tiles_stay_together_and_each_image_is_decoded_once(tiles, decoded):
-    data = load_training_data(tiles, Binary, **CHOICES, **GROUPED)
+    data = load_training_data(tiles, Binary, **CHOICES, rule=GROUPED)
     parts = [fields_of(data.split, part) for part in ("train", "val", "test")]
     assert sorted(map(len, parts)) == [2, 2, 2]
     assert set.union(*parts) == set("012345")
@@ -60,21 +60,21 @@ def test_tiles_stay_together_and_each_image_is_decoded_once(tiles, decoded):
 
 
 def test_a_resume_takes_the_split_over_and_looks_at_no_image(tiles, decoded):
-    data = load_training_data(tiles, Binary, **CHOICES, **GROUPED)
+    data = load_training_data(tiles, Binary, **CHOICES, rule=GROUPED)
     state = {"data": data.found.digest, "reader": data.reader.to_dict(), "normalisation": data.normalise.to_dict()}
     state["samples"] = data.found.to_dict()
     decoded.clear()
-    again = load_training_data(tiles, Binary, **CHOICES, **GROUPED, earlier=EarlierStart.of_checkpoint(state))
+    again = load_training_data(tiles, Binary, **CHOICES, rule=GROUPED, earlier=EarlierStart.of_checkpoint(state))
     assert (again.split, decoded) == (data.split, [])
     for folder in ("images", "masks"):
         (tiles / folder / "0_00.png").rename(tiles / folder / "0_99.png")  # the images are no longer the same
-    changed = load_training_data(tiles, Binary, **CHOICES, **GROUPED, earlier=EarlierStart.of_checkpoint(state))
+    changed = load_training_data(tiles, Binary, **CHOICES, rule=GROUPED, earlier=EarlierStart.of_checkpoint(state))
     assert changed.found.digest != data.found.digest
     assert "0_99" in changed.split
 
 
 def test_a_random_split_leaves_the_checkpoint_as_it_was(tiles):
-    assert "split" not in load_training_data(tiles, Binary, **CHOICES).found.to_dict()
+    assert "split" not in load_training_data(tiles, Binary, **CHOICES, rule=RANDOM).found.to_dict()
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import assemble
 from benchmarks.table.columns import COLUMNS, Column
 from benchmarks.table.plan import Run
 from benchmarks.table.scoring import grouping_of_data
-from datasets.split import SplitRule, split_to_csv
+from datasets.split import split_to_csv
 from engine.schema.config import Config
 from engine.schema.config_file import load_config
 from system.errors import ConfigError
@@ -92,9 +92,7 @@ def column_of(config: Config, score: str | None) -> Column:
 
 def parts_of(config: Config, root: Path) -> tuple[list[str], list[str]]:
     """Returns the ids of the training and of the validation part, as a training with this configuration has them."""
-    data = config.data
-    file = root / data.split_file if data.split_file else None
-    rule = SplitRule(data.split, data.val_fraction, data.split_seed, data.folds, data.fold, data.test_fraction, file)
+    rule = assemble.split_rule(config, root)
     ids = [sample.id for sample in assemble.data_folder(config, root).samples]
     split = rule.parts_of(ids, lambda: grouping_of_data(config, root))
     return tuple([one for one in sorted(ids) if split.get(one) == part] for part in ("train", "val"))

@@ -163,7 +163,8 @@ def _possible(changes: Changes | None, samples: Samples) -> Changes:
     if changes.needing_colour and not samples.reader.is_rgb:
         raise ConfigError(
             f"data.augment: {' and '.join(changes.needing_colour)} need RGB images, and these are read with "
-            f"{samples.reader.channels} channel(s); leave these keys out"
+            f"{samples.reader.channels} channel(s); leave these keys out, or "
+            "set data.channels: 3, which reads grey images as RGB"
         )
     return changes
 

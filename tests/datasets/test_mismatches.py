@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from datasets.check.folder import check
+from datasets.split import SplitRule
 from datasets.survey import load_training_data
 from system.errors import DataError
 from tasks.binary import Binary
@@ -182,7 +183,9 @@ def labels_of(root):
 
 
 def load(root):
-    return load_training_data(root, Binary, size=(32, 32), normalise="dataset", val_fraction=0.2, split_seed=0)
+    return load_training_data(
+        root, Binary, size=(32, 32), normalise="dataset", rule=SplitRule(val_fraction=0.2, seed=0)
+    )
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -273,7 +276,9 @@ def label_files(root):
 
 
 def load_as(root, task_type):
-    return load_training_data(root, task_type, size=(32, 32), normalise="dataset", val_fraction=0.2, split_seed=0)
+    return load_training_data(
+        root, task_type, size=(32, 32), normalise="dataset", rule=SplitRule(val_fraction=0.2, seed=0)
+    )
 
 
 @pytest.mark.parametrize("layout", LABEL_LAYOUTS)
@@ -315,7 +320,12 @@ def test_the_training_and_the_check_agree_about_damaged_label_maps(small_set, la
 def test_a_truth_without_foreground_stops_both(small_set, threshold):
     for path in (small_set / "masks/nucleus").iterdir():
         cv2.imwrite(str(path), 0 * mask_with(0) if threshold is None else mask_with(9))
-    arguments = {"task_type": Binary, "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    arguments = {
+        "task_type": Binary,
+        "size": (32, 32),
+        "normalise": "dataset",
+        "rule": SplitRule(val_fraction=0.2, seed=0),
+    }
     with pytest.raises(DataError, match="not one pixel of foreground in the 8 images of the training part") as caught:
         load_training_data(small_set, options=TaskOptions(mask_threshold=threshold), **arguments)
     assert ("data.mask_threshold: 0.5" in str(caught.value)) == (threshold is not None)
@@ -330,7 +340,7 @@ def test_label_maps_are_not_cut_at_a_threshold(small_set):
     """What the check once advised: a training on 0.0 % foreground."""
     numbered(small_set)
     options = TaskOptions(mask_threshold=0.5)
-    arguments = {"size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    arguments = {"size": (32, 32), "normalise": "dataset", "rule": SplitRule(val_fraction=0.2, seed=0)}
     with pytest.raises(DataError, match=r"label maps \(values 1, 2, 3, 4, 5 .*set data\.truth: masks"):
         load_training_data(small_set, Binary, options, **arguments)
     (problem,) = check(small_set, mask_threshold=0.5).problems
@@ -351,7 +361,7 @@ def test_what_may_be_classes_or_cells_is_asked(small_set):
         load_as(small_set, Binary)
     assert [(one.severity, one.kind) for one in check(small_set).problems] == [("error", "truth")]
     assert check(small_set, truth="labels").errors == 0
-    arguments = {"size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    arguments = {"size": (32, 32), "normalise": "dataset", "rule": SplitRule(val_fraction=0.2, seed=0)}
     load_training_data(small_set, Binary, TaskOptions(truth="labels"), **arguments)
     load_as(small_set, Distance)  # this task says that they are cells
     flat_masks(small_set)
@@ -371,7 +381,12 @@ def test_only_the_check_compares_checksums(small_set):
 
 def test_soft_masks_are_cut_at_the_threshold_that_is_given(small_set):
     save(small_set, MASK, mask_with(200))
-    arguments = {"task_type": Binary, "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    arguments = {
+        "task_type": Binary,
+        "size": (32, 32),
+        "normalise": "dataset",
+        "rule": SplitRule(val_fraction=0.2, seed=0),
+    }
     for threshold, expected in ((0.5, 144), (0.9, 0)):
         data = load_training_data(small_set, options=TaskOptions(mask_threshold=threshold), **arguments)
         masks = {sample.id: part[i][1] for part in (data.train, data.val) for i, sample in enumerate(part.samples)}

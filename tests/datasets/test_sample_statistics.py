@@ -13,6 +13,7 @@ from datasets.sample_memory import SampleMemory
 from datasets.sample_statistics import sample_statistics, with_micrometres
 from datasets.sample_store import SampleStore
 from datasets.samples import Samples
+from datasets.split import SplitRule
 from datasets.survey import load_training_data
 from images.image_reader import ImageReader
 from tasks.binary import Binary
@@ -36,7 +37,7 @@ def cells(tmp_path):
 
 
 def load(root, **options):
-    given = {"size": None, "normalise": "dataset", "val_fraction": 0.25, "split_seed": 1} | options
+    given = {"size": None, "normalise": "dataset", "rule": SplitRule(val_fraction=0.25, seed=1)} | options
     return load_training_data(root, Distance, **given)
 
 

@@ -7,6 +7,7 @@ import tifffile
 
 import datasets.sample_memory
 from datasets.earlier_start import EarlierStart
+from datasets.split import SplitRule
 from datasets.survey import load_training_data
 from images import reading
 from images.image_reader import ImageReader
@@ -15,7 +16,7 @@ from images.resize import resize_image
 from system.errors import FileError
 from tasks.binary import Binary
 
-CHOICES = {"normalise": "dataset", "val_fraction": 0.5, "split_seed": 0}
+CHOICES = {"normalise": "dataset", "rule": SplitRule(val_fraction=0.5, seed=0)}
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import train
 import val
 from datasets.check.folder import check
 from datasets.prepare.dsb2018 import prepare
+from datasets.split import SplitRule
 from datasets.survey import load_training_data
 from engine.runs.checkpoint_file import load_checkpoint, save_checkpoint
 from engine.schema.config_file import load_config
@@ -115,7 +116,9 @@ def test_yaml_executes_nothing(small_set, tmp_path, tell):
         (tmp_path / "x.yaml").write_text(text)
         assert ("classes", ("dataset.yaml",)) in {(one.kind, one.files) for one in check(small_set).problems}
         with pytest.raises(DataError, match=r"dataset\.yaml: line \d: the tag"):
-            load_training_data(small_set, Binary, size=(32, 32), normalise="dataset", val_fraction=0.2, split_seed=0)
+            load_training_data(
+                small_set, Binary, size=(32, 32), normalise="dataset", rule=SplitRule(val_fraction=0.2, seed=0)
+            )
         with pytest.raises(ReportedError, match=r"x\.yaml, line \d: the tag"):
             load_config(tmp_path / "x.yaml")
     assert not mark.exists()
@@ -197,7 +200,12 @@ def test_a_checkpoint_that_is_not_whole_is_one_line(change, trained):
 
 
 def test_classes_and_ids_of_a_data_folder_stay_inside(small_set, tmp_path, tell):
-    arguments = {"task_type": Binary, "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    arguments = {
+        "task_type": Binary,
+        "size": (32, 32),
+        "normalise": "dataset",
+        "rule": SplitRule(val_fraction=0.2, seed=0),
+    }
     for path in (small_set / "masks" / "nucleus").iterdir():
         path.rename(small_set / "masks" / path.name)
     (small_set / "masks" / "nucleus").rmdir()
@@ -208,7 +216,7 @@ def test_classes_and_ids_of_a_data_folder_stay_inside(small_set, tmp_path, tell)
     (small_set / "dataset.yaml").unlink()
     (tmp_path / "split.csv").write_text("id,split\n../../evil,train\ncell_01,val\n")
     with pytest.raises(DataError, match="has no image"):
-        load_training_data(small_set, **arguments, split_file=tmp_path / "split.csv")
+        load_training_data(small_set, **arguments | {"rule": SplitRule(file=tmp_path / "split.csv")})
     content = pil(np.zeros((32, 32), np.uint8))
     for folder in ("images", "masks"):
         (small_set / folder / "a\nb.png").write_bytes(content)

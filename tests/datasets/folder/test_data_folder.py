@@ -8,7 +8,7 @@ import pytest
 from conftest import write_set
 
 from datasets.folder.data_folder import list_folder, read_sample
-from datasets.split import read_split, split_to_csv
+from datasets.split import SplitRule, read_split, split_to_csv
 from datasets.survey import load_training_data
 from images.image_reader import ImageReader
 from system.errors import DataError
@@ -18,7 +18,12 @@ from tasks.multilabel import Multilabel
 
 
 def load(root, **changes):
-    arguments = {"task_type": Binary, "size": (32, 32), "normalise": "dataset", "val_fraction": 0.2, "split_seed": 0}
+    arguments = {
+        "task_type": Binary,
+        "size": (32, 32),
+        "normalise": "dataset",
+        "rule": SplitRule(val_fraction=0.2, seed=0),
+    }
     return load_training_data(root, **arguments | changes)
 
 
