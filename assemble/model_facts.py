@@ -133,8 +133,8 @@ def _split(config: Config) -> str:
     if data.split_file:
         return f"The file {data.split_file} says which images train, validate and test."
     drawn = "groups of images that belong together" if data.split == "grouped" else "images"
-    share = f"{data.val_fraction:.0%}" if data.folds is None else f"fold {data.fold} of {data.folds} (from 0)"
-    test = f"; before that, {data.test_fraction:.0%} were drawn for a test" if data.test_fraction else ""
+    share = f"{data.val_fraction * 100:g}%" if data.folds is None else f"fold {data.fold} of {data.folds} (from 0)"
+    test = f"; before that, {data.test_fraction * 100:g}% were drawn for a test" if data.test_fraction else ""
     return f"Of the {drawn}, {share} validate, drawn with the seed {data.split_seed}{test}."
 
 

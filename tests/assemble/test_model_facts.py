@@ -51,6 +51,7 @@ def test_scores_without_an_interval():
     ("changes", "sentence"),
     [
         ([], "Of the images, 20% validate, drawn with the seed 41."),
+        (["data.val_fraction=0.0015"], "Of the images, 0.15% validate, drawn with the seed 41."),
         (["data.split=grouped", "data.test_fraction=0.1"], "before that, 10% were drawn for a test."),
         (["data.split=grouped"], "Of the groups of images that belong together, 20% validate"),
         (["data.folds=5", "data.fold=2"], "fold 2 of 5 (from 0) validate"),
