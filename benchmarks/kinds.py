@@ -6,7 +6,8 @@
     python val.py --run outputs/unstained --data inputs/stained
 
 A kind is what `datasets.check` prints, such as "grey on dark, 256 px"; --kind is its beginning. Images and label maps
-are copied.
+are copied. Beside each folder, such as inputs/stained, lies a split file of the source, inputs/stained.csv: the images
+of the folder validate, and the others train.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import shutil
 from pathlib import Path
 
 from datasets.grouping.views import kind_of
+from datasets.split import split_to_csv
 from images.reading import read_image
 
 FOLDERS = ("images", "labels")
@@ -37,13 +39,16 @@ def divide(source: Path, kind: str, out: Path, rest: Path) -> tuple[int, int]:
     for root in (out, rest):
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True)
-    counts = {out: 0, rest: 0}
+    roots = {}
     for path in sorted((source / "images").iterdir()):
-        root = out if kind_of(read_image(path)).startswith(kind) else rest
-        counts[root] += 1
+        root = roots[path.stem] = out if kind_of(read_image(path)).startswith(kind) else rest
         for folder in FOLDERS:
             shutil.copy(source / folder / path.name, root / folder / path.name)
-    return counts[out], counts[rest]
+    for root in (out, rest):
+        split = {sample: "val" if own == root else "train" for sample, own in roots.items()}
+        root.with_name(f"{root.name}.csv").write_text(split_to_csv(split), encoding="utf-8")
+    own = list(roots.values())
+    return own.count(out), own.count(rest)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from benchmarks.kinds import divide
+from datasets.split import read_split
 
 
 def test_images_go_where_their_kind_belongs(tmp_path):
@@ -17,3 +18,5 @@ def test_images_go_where_their_kind_belongs(tmp_path):
     for root, names in {"in": ["b.png"], "out": ["a.png", "c.png"]}.items():
         for folder in ("images", "labels"):
             assert sorted(path.name for path in (tmp_path / root / folder).iterdir()) == names
+    assert read_split(tmp_path / "in.csv", "abc") == {"a": "train", "b": "val", "c": "train"}
+    assert read_split(tmp_path / "out.csv", "abc") == {"a": "val", "b": "train", "c": "val"}
