@@ -102,7 +102,7 @@ def test_arrays_through_the_python_door(run, small_set):
 
 
 def test_the_lines_of_the_reference(run):
-    reference = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
+    reference = Path(__file__).resolve().parents[2] / "docs" / "reference.md"
     (block,) = re.findall(r"```python\n(.+?)```", reference.read_text(encoding="utf-8"), re.DOTALL)
     names = {"image": np.zeros((20, 30), np.uint8)}
     exec(block.replace("outputs/demo", str(run)), names)

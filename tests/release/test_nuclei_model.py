@@ -9,7 +9,7 @@ import tifffile
 from datasets.prepare.drawing import make_sample
 from saved_run import load_run
 
-MODEL = Path(__file__).resolve().parent.parent / "pretrained" / "nuclei"
+MODEL = Path(__file__).resolve().parents[2] / "pretrained" / "nuclei"
 BACKGROUND, NUCLEUS = np.array([236, 214, 232]), np.array([108, 66, 148])  # of haematoxylin and eosin
 WHITE = 150  # grey value of a drawn nucleus; brighter ones are clipped
 

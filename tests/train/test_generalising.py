@@ -3,7 +3,7 @@
 import pytest
 import torch
 from faults.runs import digest
-from test_resume import stop_in
+from support.stopping import stop_in
 
 import train
 import val

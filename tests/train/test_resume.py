@@ -1,7 +1,6 @@
 """Resuming in this process: where a run may be stopped, what may change, what is refused."""
 
 import os
-import pkgutil
 import shutil
 import signal
 import subprocess
@@ -10,6 +9,7 @@ import sys
 import pytest
 import torch
 from faults.runs import digest
+from support.stopping import stop_in
 from torch import nn
 
 import predict
@@ -38,19 +38,6 @@ def whole(small_config, run_main, tmp_path):
     """The run that was never stopped."""
     assert run_main(train, "--config", small_config, "name=whole", EPOCHS)[0] == 0
     return tmp_path / "outputs" / "whole"
-
-
-def stop_in(monkeypatch, target, after, name="SIGTERM"):
-    """Sends the signal when `target` (the dotted name of a function or method) is called for the nth time."""
-    original, calls = pkgutil.resolve_name(target), []
-
-    def stopped(*arguments, **keywords):
-        calls.append(1)
-        if len(calls) == after:
-            os.kill(os.getpid(), getattr(signal, name))
-        return original(*arguments, **keywords)
-
-    monkeypatch.setattr(target, stopped)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -22,7 +22,7 @@ import val
 from engine.runs.checkpoint_file import load_checkpoint
 from saved_run import load_run
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def write_images(folder):

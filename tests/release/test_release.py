@@ -19,7 +19,7 @@ from inference.cells.decode_file import ChosenDecoding, write_decoding
 from inference.cells.decoding import decoding_by
 from saved_run import load_run
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_folder_has_weights_and_nothing_of_the_training(ready, nuclei):

@@ -14,7 +14,7 @@ import hubconf
 import train
 from saved_run import load_run
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import sys
 import numpy as np
