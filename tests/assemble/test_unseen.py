@@ -7,8 +7,8 @@ import pytest
 
 import train
 import val
-from benchmarks import at_size, scales
-from benchmarks import suspects as control
+from benchmarks.scores import at_size, scales
+from benchmarks.scores import suspects as control
 from datasets.suspects import __main__ as suspects
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmarks.limits import Limits, Work, count_work, measure_limits
-from benchmarks.loss import logits_of
 from benchmarks.measure import Timing, take_turns
-from benchmarks.settings import Settings
+from benchmarks.speed.limits import Limits, Work, count_work, measure_limits
+from benchmarks.speed.loss import logits_of
+from benchmarks.speed.settings import Settings
 
 
 def test_callables_take_turns_after_a_call_that_is_not_timed():
@@ -69,7 +69,7 @@ def test_logits_are_correct_as_often_as_asked():
 
 @pytest.mark.slow
 def test_batches_from_memory_and_from_files_hold_the_same_kind_of_samples():
-    from benchmarks.data import cached_batches, file_batches
+    from benchmarks.speed.data import cached_batches, file_batches
 
     for batches in (cached_batches, file_batches):
         images, target = next(itertools.islice(batches(Settings(batch=4, size=32)), 20, None))

@@ -8,7 +8,7 @@ from conftest import small_config, small_set  # noqa: F401 fixtures
 from support.table_command import command
 
 import val
-from benchmarks.compare import comparison
+from benchmarks.scores.compare import comparison
 from benchmarks.table import scoring
 from benchmarks.table.__main__ import table_of
 from benchmarks.table.plan import all_runs, read_table

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmarks.otsu import otsu_iou
+from benchmarks.scores.otsu import otsu_iou
 from datasets.prepare.drawing import make_sample
 from datasets.prepare.synthetic import main, write_synthetic
 from system.errors import ConfigError, run_script
