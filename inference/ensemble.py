@@ -54,6 +54,10 @@ class Ensemble(ImagePredictor):
             except StopIteration:  # all members end at the same row
                 return
 
+    def inputs_of(self, image: np.ndarray) -> Inputs | None:
+        inputs = tuple(member.input_of(image) for member in self.members)
+        return None if any(one is None for one in inputs) else inputs
+
     def logits_together(self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
         found = [
             member.logits_together([one[number : number + 1] for one in inputs], sizes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -20,9 +19,6 @@ from system.errors import ConfigError
 from tasks import tasks_with_cells
 from tasks.task import Task
 
-if TYPE_CHECKING:
-    from inference.predictor import Predictor
-
 
 class ImagePredictor(ABC):
     """Turns images into masks and cells. A subclass computes the logits.
@@ -31,13 +27,13 @@ class ImagePredictor(ABC):
         task: what the channels of the logits mean.
         reader: turns images as files hold them into those that the first network sees.
         decoding: how maps become cells; None if the task has none.
-        members: the predictors of single runs.
+        members: the predictors of single runs, see `inference.predictor`.
     """
 
     task: Task
     reader: ImageReader
     decoding: ChosenDecoding | None
-    members: tuple[Predictor, ...]
+    members: tuple[ImagePredictor, ...]
 
     @abstractmethod
     def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
@@ -56,10 +52,9 @@ class ImagePredictor(ABC):
             sizes: (H, W) of each image.
         """
 
+    @abstractmethod
     def inputs_of(self, image: np.ndarray) -> Inputs | None:
         """Returns what the networks see of an image, if it goes through each of them in one piece; otherwise None."""
-        inputs = tuple(member.input_of(image) for member in self.members)
-        return None if any(one is None for one in inputs) else inputs
 
     @property
     def classes(self) -> tuple[str, ...]:

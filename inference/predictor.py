@@ -97,6 +97,10 @@ class Predictor(ImagePredictor):
                 logits = self.folded(self.fastest.move_images(images))[0].float()
                 yield resize_logits(logits, image.shape[:2])
 
+    def inputs_of(self, image: np.ndarray) -> Inputs | None:
+        found = self.input_of(image)
+        return None if found is None else (found,)
+
     def input_of(self, image: np.ndarray) -> Tensor | None:
         """Returns an image as the network sees it, [channels, h, w] uint8; None if it is larger than a tile."""
         image = self.reader.convert(image)
