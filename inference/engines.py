@@ -5,6 +5,7 @@ docs/results.md has the measurements that decided which engines are offered.
 
 from __future__ import annotations
 
+import threading
 from importlib.util import find_spec
 
 import torch
@@ -64,7 +65,7 @@ def in_openvino(
 
 
 class OpenVinoModel(nn.Module):
-    """A network in OpenVINO: [N, *shape] float32 on the CPU → logits [N, K, h, w] float32.
+    """A network in OpenVINO: [N, *shape] float32 on the CPU → logits [N, K, h, w] float32. Threads may share it.
 
     Args:
         network: the folded network, in eval mode.
@@ -90,6 +91,9 @@ class OpenVinoModel(nn.Module):
         if ranges is not None:
             compute_in_integers(model, network, ranges)
         self._compiled = openvino.Core().compile_model(model, "CPU", hints)
+        self._of_thread = threading.local()  # a request computes one batch at a time
 
     def forward(self, images: Tensor) -> Tensor:
-        return torch.from_numpy(self._compiled(images.float().contiguous().numpy())[0])
+        if not hasattr(self._of_thread, "request"):
+            self._of_thread.request = self._compiled.create_infer_request()
+        return torch.from_numpy(self._of_thread.request.infer(images.float().contiguous().numpy())[0])

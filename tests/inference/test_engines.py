@@ -1,6 +1,7 @@
 """Prediction in another engine than PyTorch."""
 
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -66,6 +67,20 @@ def test_the_network_answers_as_in_pytorch_for_any_number_of_images():
         images = torch.randn(count, 3, 32, 48).to(memory_format=torch.channels_last)
         with torch.inference_mode():
             torch.testing.assert_close(model(images), network(images), atol=1e-5, rtol=1e-5)
+
+
+@installed
+@pytest.mark.slow
+def test_threads_share_a_network():
+    from models import build_model, fold_batch_norm
+
+    model = OpenVinoModel(fold_batch_norm(build_model("UNet", filters=(8, 16, 16))), (3, 96, 96), "fp32")
+    images = [torch.randn(2, 3, 96, 96) for _ in range(24)]
+    alone = [model(one) for one in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(model, images))
+    for one, other in zip(alone, together, strict=True):
+        assert torch.equal(one, other)
 
 
 @installed
