@@ -59,13 +59,9 @@ def main() -> None:
     settle_allocator(os.environ)
     torch.set_num_threads(given.threads)
     saved = None if given.run is None else open_run(given.run, device="cpu", precision="fp32")
-    side = saved.config.data.tile[0] if saved and saved.config.data.tile else SIDE
-    if saved and saved.config.data.tile != (side, side):
-        raise ConfigError("--run needs a run with data.crop: n")
     whole = network_in(saved.predictor.model) if saved else build_model(given.model, filters=HALF).eval()
-    random = lambda: [np.random.default_rng(0).normal(size=(BATCH, 3, side, side))]
-    tiles = list(training_tiles(saved)) if saved else random()
-    tiles = [tile.astype(np.float32) for tile in tiles]
+    tiles = list(training_tiles(saved)) if saved else random_tiles()
+    side = tiles[0].shape[-1]
     with tempfile.TemporaryDirectory() as folder:
         engines = engines_of(whole, tiles, Path(folder), given.threads)
         turns = {name: lambda run=run: [run(tiles[0]) for _ in range(CALLS)] for name, run in engines.items()}
@@ -77,10 +73,8 @@ def main() -> None:
         for label, run in engines.items():
             middle, lower, upper = timing.ratio("ours, fp32", label)
             iou = f"{iou_of(saved, run, given.images):.4f}" if saved and given.images else ""
-            far, ms = (
-                np.abs(run(tiles[0]) - expected).max(),
-                spread(timing.seconds[label], factor=1e3 / CALLS, digits=1),
-            )
+            far = np.abs(run(tiles[0]) - expected).max()
+            ms = spread(timing.seconds[label], factor=1e3 / CALLS, digits=1)
             print(f"| {label} | {ms} | {middle:.2f} ({lower:.2f}–{upper:.2f}) | {far:.3f} | {iou} |", flush=True)
 
 
@@ -152,12 +146,22 @@ def openvino(path: Path, threads: int) -> Network:
 
 
 def training_tiles(saved: SavedRun, batches: int = 8) -> Iterator[np.ndarray]:
-    """Yields batches of tiles as the network sees them, from the upper left corners of training images."""
+    """Yields batches of tiles as the network sees them, from the upper left corners of training images.
+
+    Raises:
+        ConfigError: the run was not trained with square crops.
+    """
     samples, predictor = samples_of(saved, "train"), saved.predictor
-    height, width = predictor.model.tile
+    height, width = saved.config.data.tile or (0, 0)
+    if not height or height != width:
+        raise ConfigError("--run needs a run with data.crop: n")
     for first in range(0, BATCH * batches, BATCH):
         inputs = [predictor.input_of(samples[index][0][:height, :width]) for index in range(first, first + BATCH)]
         yield predictor.normalise.planes(torch.stack(inputs).float()).numpy()
+
+
+def random_tiles() -> list[np.ndarray]:
+    return [np.random.default_rng(0).normal(size=(BATCH, 3, SIDE, SIDE)).astype(np.float32)]
 
 
 def samples_of(saved: SavedRun, part: str) -> Samples:
