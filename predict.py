@@ -136,11 +136,13 @@ def predict(
     threshold, comparison = predictor.task.checked_threshold(threshold), comparison_of(predictor)
     if measure:
         predictor.require_cells()
-    options = {"depth": depth, "tta": tta, "engine": engine, "plane": plane, "pixel_size": pixel_size}
     measures, warns, cells = measure is not False, comparison is not None, predictor.decoding is not None
     folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
     exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
-    folder.require_same(**origin_of(runs, predictor, threshold=threshold, **options))
+    origin = origin_of(
+        runs, predictor, threshold=threshold, depth=depth, tta=tta, engine=engine, plane=plane, pixel_size=pixel_size
+    )
+    folder.require_same(**origin)
     folder.note(exports=export, command=shown(command))
     folder.claim(images)
     share = Share(images, folder, ranks, is_finished=exports.is_done)
@@ -167,7 +169,7 @@ def predict(
 
 
 def print_done(share: Share, failures: Failures, reader: ImageReader, out: Path) -> None:
-    """Prints what of the images of this process was predicted, and how pixels were converted for that."""
+    """Prints how many images of this process were predicted, and how their pixels were converted."""
     done = len(share.missing) - len(failures)
     for sentence in reader.conversions(done):
         print(f"read    {sentence}")

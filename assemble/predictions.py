@@ -18,15 +18,13 @@ def origin_of(
     predictor: ImagePredictor,
     *,
     threshold: float | None,
-    engine: str,
+    depth: int | None,
     tta: bool,
-    **options: object,
+    engine: str,
+    plane: str | None,
+    pixel_size: float | None,
 ) -> dict[str, object]:
-    """Returns what the results depend on: the weights, how maps become cells, and options that are not the default.
-
-    Args:
-        options: further options, which are None by default.
-    """
+    """Returns what the results depend on: the weights, how maps become cells, and options that are not the default."""
     one = lambda values: values[0] if len(values) == 1 else values
     origin = {
         "run": one([str(run) for run in runs]),
@@ -35,7 +33,8 @@ def origin_of(
     }
     if predictor.decoding is not None:
         origin["decode"] = asdict(predictor.decoding.how)
-    options |= {"engine": None if engine == "torch" else engine, "tta": tta or None}
+    other = None if engine == "torch" else engine
+    options = {"depth": depth, "tta": tta or None, "engine": other, "plane": plane, "pixel_size": pixel_size}
     given = {name: value for name, value in options.items() if value is not None}
     return origin | {"threshold": threshold} | given
 
