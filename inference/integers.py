@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import typing
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -61,32 +62,71 @@ def ranges_of(network: nn.Module, darkest: Tensor, brightest: Tensor) -> dict[st
 def compute_in_integers(model: openvino.Model, network: nn.Module, ranges: Ranges) -> None:
     """Lets OpenVINO compute the convolutions of a translated network in integers of 8 bits, by changing `model`.
 
+    Each result is rounded where it is made, and not where it is read. So it stays in integers while it is joined with
+    others, if all of these have the same steps: NestedUNet takes 1.4 times as long otherwise.
+
     Args:
         model: what OpenVINO made of `network`, with equal weights.
         network: gives the names that the ranges have.
         ranges: of the inputs; values outside of them become the nearest inside.
     """
-    from openvino import opset13 as nodes
-
     limits = {
         convolution.weight.detach().cpu().numpy().tobytes(): ranges[name]
         for name, convolution in network.named_modules()
         if isinstance(convolution, nn.Conv2d)
     }
-
-    def stepped(source: openvino.Output, lowest: np.ndarray, highest: np.ndarray, steps: int) -> openvino.Output:
-        ends = [nodes.constant(np.asarray(end, np.float32)) for end in (lowest, highest)]
-        return nodes.fake_quantize(source, *ends, *ends, steps).output(0)
-
+    groups: list[_Group] = []
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Convolution":
             continue
         values = _constant(node).get_data()
-        lowest, highest = limits[values.astype(np.float32).tobytes()]
         largest = np.abs(values).max((1, 2, 3), keepdims=True).clip(min=1e-12)
-        images, weights = node.input_value(0), node.input_value(1)
-        node.input(0).replace_source_output(stepped(images, lowest, highest, ACTIVATIONS))
-        node.input(1).replace_source_output(stepped(weights, -largest, largest, WEIGHTS))
+        _round(node.input_value(1), -largest, largest, WEIGHTS)
+        lowest, highest = limits[values.astype(np.float32).tobytes()]
+        groups = _merged(groups, _Group(_sources(node.input_value(0)), lowest, highest))
+    for group in groups:
+        for source in group.sources.values():
+            _round(source, np.asarray(group.lowest), np.asarray(group.highest), ACTIVATIONS)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Results that are joined with each other somewhere, and the range that all of them get."""
+
+    sources: dict[str, openvino.Output]  # name of the node that makes it → the result
+    lowest: float
+    highest: float
+
+
+def _merged(groups: list[_Group], new: _Group) -> list[_Group]:
+    """Returns the groups with a further one. Those that share a result with it become one group with it."""
+    apart = []
+    for group in groups:
+        if group.sources.keys() & new.sources.keys():
+            lowest, highest = min(group.lowest, new.lowest), max(group.highest, new.highest)
+            new = _Group(group.sources | new.sources, lowest, highest)
+        else:
+            apart.append(group)
+    return [*apart, new]
+
+
+def _sources(values: openvino.Output) -> dict[str, openvino.Output]:
+    """Returns the results whose values `values` has, joined or pooled: name of the node that makes one → it."""
+    node = values.get_node()
+    if node.get_type_name() not in ("Concat", "MaxPool"):
+        return {node.get_name(): values}
+    return {name: source for given in node.input_values() for name, source in _sources(given).items()}
+
+
+def _round(values: openvino.Output, lowest: np.ndarray, highest: np.ndarray, steps: int) -> None:
+    """Lets all that read `values` read them rounded to so many steps between two ends, which fit their shape."""
+    from openvino import opset13 as nodes
+
+    readers = values.get_target_inputs()
+    ends = [nodes.constant(end.astype(np.float32)) for end in (lowest, highest)]
+    rounded = nodes.fake_quantize(values, *ends, *ends, steps).output(0)
+    for reader in readers:
+        reader.replace_source_output(rounded)
 
 
 def _constant(convolution: openvino.Node) -> openvino.Node:

@@ -9,7 +9,7 @@ from torch import nn
 
 from inference import engines
 from inference.engines import OpenVinoModel, network_in, require_engine
-from inference.integers import ranges_of
+from inference.integers import compute_in_integers, ranges_of
 from inference.tiling import TiledModel
 from models import build_model, fold_batch_norm
 from system.errors import ConfigError
@@ -78,6 +78,32 @@ def test_a_convolution_is_that_of_whole_numbers():
     np.testing.assert_allclose(model(images)[0].numpy(), expected, atol=np.abs(weights).sum(1).max() * step)
     exact = network(images.clamp(-2, 3)).detach()
     assert 1e-4 < float((model(images) - exact).abs().max()) < 0.1  # it is rounded, and not by much
+
+
+@installed
+@pytest.mark.slow
+def test_joined_results_have_the_same_steps():
+    """Then OpenVINO joins them in integers."""
+    import openvino
+
+    network = normed(build_model("NestedUNet", filters=(4, 8, 8)), gain=1.0, shift=0.0)
+    ranges, folded = ranges_of(network, DARKEST, BRIGHTEST), fold_batch_norm(network)
+    ranges["conv0_1.conv1"] = (0.0, 11.0)  # it reads conv0_0, which is joined to the input of conv0_2, too
+    assert ranges["conv0_2.conv1"][1] < 11
+    exported = torch.export.export(folded, (torch.zeros(1, 3, 32, 32),))
+    model = openvino.convert_model(exported)
+    compute_in_integers(model, folded, ranges)
+    joins = [node for node in model.get_ordered_ops() if node.get_type_name() == "Concat"]
+    highest = [{end_of(output.get_node()) for output in node.input_values()} for node in joins]
+    assert sorted(highest, key=str) == sorted([{11.0}, {11.0}, {ranges["conv1_1.conv1"][1]}], key=str)
+    rounded = [node.input_value(0) for node in model.get_ordered_ops() if node.get_type_name() == "FakeQuantize"]
+    assert len({(output.get_node().get_name(), output.get_index()) for output in rounded}) == len(rounded)
+
+
+def end_of(node):
+    """The upper end of a node that rounds."""
+    assert node.get_type_name() == "FakeQuantize"
+    return float(node.input_value(2).get_node().get_data())
 
 
 @installed
