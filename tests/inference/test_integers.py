@@ -13,8 +13,10 @@ from inference.integers import compute_in_integers, ranges_of
 from inference.tiling import TiledModel
 from models import build_model, fold_batch_norm
 from system.errors import ConfigError
+from system.machine.hardware import cpu_features
 
 installed = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="pip install openvino")
+computed = pytest.mark.skipif("VNNI" not in cpu_features(), reason="this processor is refused")
 DARKEST, BRIGHTEST = torch.full((3, 32, 32), -2.0), torch.full((3, 32, 32), 3.0)
 
 
@@ -63,6 +65,7 @@ def test_ranges_are_not_rounded_in_a_prediction_with_bf16():
 
 
 @installed
+@computed
 def test_a_convolution_is_that_of_whole_numbers():
     """The sum of products of rounded whole numbers, by hand, against OpenVINO."""
     torch.manual_seed(0)
@@ -107,6 +110,7 @@ def end_of(node):
 
 
 @installed
+@computed
 @pytest.mark.slow
 def test_a_network_answers_nearly_as_in_floats():
     torch.manual_seed(0)
