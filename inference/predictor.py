@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,22 +80,41 @@ class Predictor(ImagePredictor):
         """The folded network that whole resized images or single tiles go through."""
         return self.folded if self.size is not None else self.folded.model
 
-    @torch.inference_mode()
     def strips(self, image: np.ndarray | Path | ImageFile) -> Iterator[Tensor]:
         prepare = lambda tiles: self.normalise.planes(self.fastest.move_images(tiles))
-        with self.runtime.autocast(), ExitStack() as opened:
+        with ExitStack() as opened:
             if not isinstance(image, np.ndarray):
                 pixels = opened.enter_context(open_rows(image, self.reader))
                 image = pixels.rows(0, pixels.shape[0]) if self.size is not None else None
             else:
                 image = self.reader.convert(image)
                 pixels = planes_of(image)
-            if self.size is None:
-                yield from self.folded.strips(pixels, device=self.runtime.device, prepare=prepare)
-            else:
-                images = self.normalise(resize_image(image, self.size))[None]
-                logits = self.folded(self.fastest.move_images(images))[0].float()
-                yield resize_logits(logits, image.shape[:2])
+            if self.size is not None:
+                yield self._resized_logits(image)
+                return
+            strips = self.folded.strips(pixels, device=self.runtime.device, prepare=prepare)
+            while True:
+                with self._computing():
+                    strip = next(strips, None)
+                if strip is None:
+                    return
+                yield strip
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Returns a context without gradients and in the precision of the run.
+
+        `strips` must leave it before it yields: leaving the inference mode of torch resets the precision of the caller.
+        """
+        with torch.inference_mode(), self.runtime.autocast():
+            yield
+
+    def _resized_logits(self, image: np.ndarray) -> Tensor:
+        """Predicts an image [H, W, C], resized to the input of the network → logits [K, H, W] float32 on the CPU."""
+        images = self.normalise(resize_image(image, self.size))[None]
+        with self._computing():
+            logits = self.folded(self.fastest.move_images(images))[0].float()
+        return resize_logits(logits, image.shape[:2])
 
     def inputs_of(self, image: np.ndarray) -> Inputs | None:
         found = self.input_of(image)
@@ -110,10 +129,9 @@ class Predictor(ImagePredictor):
             return None
         return pad_to_tile(planes_of(image), self.model.tile)
 
-    @torch.inference_mode()
     def logits_together(self, inputs: Sequence[Inputs], sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
         images = self.fastest.move_images(torch.stack([planes for (planes,) in inputs]))
-        with self.runtime.autocast():
+        with self._computing():
             found = self.network(self.normalise.planes(images)).float()
         if self.size is not None:
             return [resize_logits(logits, size) for logits, size in zip(found, sizes, strict=True)]
