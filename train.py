@@ -141,4 +141,4 @@ def train(
 
 if __name__ == "__main__":
     settle_process()  # before anything loads torch
-    leave(run_script(main))
+    leave(run_script(main, save_memory="lower data.crop, data.size, model.filters or train.batch_size"))

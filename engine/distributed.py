@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from system.errors import INTERRUPTED, DivergedError, LostRankError, Stopped
+from system.errors import INTERRUPTED, DivergedError, LostRankError, Stopped, first_line
 
 if typing.TYPE_CHECKING:
     from torch import Tensor, nn
@@ -108,7 +108,7 @@ class Ranks:
             raise SystemExit(getattr(error, "exit_code", fallback)) from error
         if lost:
             raise LostRankError(
-                f"another of the {self.count} processes of this training has ended ({str(error).splitlines()[0]}); "
+                f"another of the {self.count} processes of this training has ended ({first_line(error)}); "
                 "its own message, or torchrun's report, says why; --resume goes on"
             ) from error
 

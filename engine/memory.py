@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from system.errors import MemoryExceededError, is_out_of_memory
+from system.errors import MemoryExceededError, first_line, is_out_of_memory
 
 
 @contextmanager
@@ -34,6 +34,6 @@ def advice_when_memory_runs_out(
             smaller = f"train.accumulate={2 * accumulate}, which takes the same batch in smaller pieces, or {smaller}"
         raise MemoryExceededError(
             f"out of memory with train.batch_size {batch_size}, {images} images at once "
-            f"({str(error).splitlines()[0] or 'no memory'}); try {smaller}. This makes it another training, so add "
+            f"({first_line(error)}); try {smaller}. This makes it another training, so add "
             "name=… or --fresh"
         ) from error

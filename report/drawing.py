@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from system.errors import first_line
 from system.names import shown
 
 
@@ -21,6 +22,6 @@ def draw_page(folder: Path, draw: Callable[[], tuple[Path, int]]) -> None:
         path, size = draw()
         print(f"page    {shown(str(path))}, {size / 1e6:.1f} MB", flush=True)
     except Exception as error:
-        reason = shown((str(error).splitlines() or [type(error).__name__])[0])
+        reason = shown(first_line(error))
         again = shown(shlex.join(["python", "-m", "report", str(folder)]))
         print(f"page    report.html cannot be drawn ({reason}); {again} tries again", flush=True)

@@ -100,8 +100,15 @@ class Stopped(BaseException):
 DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EIO}
 
 
-def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
-    """Runs the `main` of a script and returns the exit code. Errors above show a traceback only with `--debug`."""
+def run_script(
+    main: Callable[[], None], *, debug: bool | None = None, save_memory: str = "take a machine with more memory"
+) -> int:
+    """Runs the `main` of a script and returns the exit code. Errors above show a traceback only with `--debug`.
+
+    Args:
+        debug: whether they do; None looks for the option on the command line.
+        save_memory: what the user of this script can do if memory runs out, besides ending other programs.
+    """
     debug = "--debug" in sys.argv if debug is None else debug
     try:
         main()
@@ -127,8 +134,7 @@ def run_script(main: Callable[[], None], *, debug: bool | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if debug or not is_out_of_memory(error):
             raise
-        advice = "lower data.crop, data.size, model.filters or train.batch_size, or end other programs"
-        print(f"error: out of memory ({(str(error) or 'no memory').splitlines()[0]}); {advice}", file=sys.stderr)
+        print(f"error: out of memory ({first_line(error)}); end other programs, or {save_memory}", file=sys.stderr)
         return MemoryExceededError.exit_code
     return 0
 
@@ -139,6 +145,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # a name: torch is not imported
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's text, or the name of its type if it has no text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def leave(code: int) -> NoReturn:

@@ -38,7 +38,7 @@ import torch
 from torch import Tensor
 
 from engine.runs.seal import SealingWriter, has_seal, is_sealed
-from system.errors import CheckpointError
+from system.errors import CheckpointError, first_line
 from system.files import atomic_file
 from system.regular_file import require_regular
 
@@ -176,7 +176,7 @@ def _load(content: bytes, path: Path, device: torch.device | str) -> object:
     except CheckpointError:
         raise
     except Exception as error:  # the unpickler raises a dozen kinds of errors on damaged files
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise CheckpointError(f"{path}: damaged, or not a file of tensors and plain Python ({reason})") from error
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.history import History
+from system.errors import first_line
 from system.files import write_bytes
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class CurveFile:
             write_bytes(self.path, draw_curves(history.rows, best=history.best["epoch"], score=history.score))
         except Exception as error:  # matplotlib may be absent or broken, and the disk may be full
             self._failed = True
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             print(f"curves  {self.path.name} cannot be drawn ({reason}); log.csv has the same numbers", flush=True)
         else:
             now = time.monotonic()

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from engine.history import History
-from system.errors import ConfigError
+from system.errors import ConfigError, first_line
 
 SETS_OF_PICTURES = 50  # in a training; the first epoch and the last one have pictures
 PREFIX = "events.out.tfevents."  # what TensorBoard looks for
@@ -82,7 +82,7 @@ class EventLog:
             self._written = len(history.rows)
         except Exception as error:  # the package may be broken, the disk full, the memory too small for a picture
             self._failed = True
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             print(f"events  {self.folder} gets no more events ({reason}); log.csv has the same numbers", flush=True)
 
     def _opening(self, newest: int) -> list[object]:

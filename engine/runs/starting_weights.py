@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.runs.checkpoint_file import read_weights, require_finite
-from system.errors import CheckpointError
+from system.errors import CheckpointError, first_line
 
 Rows = Mapping[str, int | None]  # the meaning of each output → the output of the file that has it, from 0
 
@@ -61,7 +61,7 @@ def load_weights(model: nn.Module, path: Path, rows_of: Callable[[Mapping], Rows
     try:
         model.load_state_dict(taken)
     except RuntimeError as error:
-        raise CheckpointError(f"{path}: its tensors cannot be used ({str(error).splitlines()[0]})") from error
+        raise CheckpointError(f"{path}: its tensors cannot be used ({first_line(error)})") from error
     require_finite(model.state_dict(), path)
     return sentences
 

@@ -46,3 +46,5 @@ def test_other_failures_pass():
             raise failure
     with pytest.raises(MemoryExceededError), advice(2):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    with pytest.raises(MemoryExceededError, match=r"\(MemoryError\); try"), advice(2):
+        raise MemoryError  # as Python itself raises it, without a text

@@ -29,7 +29,11 @@ def failing(error):
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x.png"), 6, "error: x.png: No space left"),
         (OSError(errno.EACCES, os.strerror(errno.EACCES), "x.png"), 6, "correct the access rights"),
-        (MemoryError(), 5, "error: out of memory (no memory); lower data.crop"),
+        (
+            MemoryError(),
+            5,
+            "error: out of memory (MemoryError); end other programs, or take a machine with more memory",
+        ),
         (torch.OutOfMemoryError("CUDA out of memory.\nTried"), 5, "error: out of memory (CUDA out of memory.)"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), 5, "error: out of memory"),
     ],
@@ -37,6 +41,11 @@ def failing(error):
 def test_each_ends_with_its_code_and_a_message(error, code, told, capsys):
     assert run_script(failing(error), debug=False) == code
     assert told in capsys.readouterr().err
+
+
+def test_a_script_says_how_it_saves_memory(capsys):
+    assert run_script(failing(MemoryError()), debug=False, save_memory="lower data.crop") == 5
+    assert "end other programs, or lower data.crop" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
