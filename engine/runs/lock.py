@@ -33,15 +33,16 @@ class FolderLock:
         self.path = folder.with_name(f".{folder.name}.lock")
         self._descriptor: int | None = None
         self._made_parent = False
+        self._without_locks = fcntl is None
 
     def claim(self) -> None:
-        """Takes the lock, unless this process has it already.
+        """Takes the lock, unless this process has it already or the file system has no locks, which is printed once.
 
         Raises:
             LockedError: another process has it.
             DiskError: the lock file cannot be written.
         """
-        while fcntl is not None and self._descriptor is None:
+        while not self._without_locks and self._descriptor is None:
             try:
                 self._made_parent |= not self.path.parent.exists()
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +63,8 @@ class FolderLock:
                 os.close(descriptor)
                 if error.errno not in WITHOUT_LOCKS:
                     raise
+                self._without_locks = True
+                self.path.unlink(missing_ok=True)
                 print(f"lock    none: {self.path.parent} has no file locks; start no second run in this folder")
                 return
             if self._is_still_there(descriptor):
