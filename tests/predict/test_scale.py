@@ -99,7 +99,7 @@ def test_the_files_are_those_of_one_image_after_the_other(run, run_main, drawn, 
 
 @pytest.mark.parametrize("pixels", [1, 3 * 32 * 32, 2**20])
 def test_masks_do_not_depend_on_the_batch(run, drawn, tmp_path, monkeypatch, pixels):
-    monkeypatch.setattr(prediction_stages, "PIXELS_PER_BATCH_ON_CPU", pixels)
+    monkeypatch.setattr(prediction_stages, "PIXELS_PER_BATCH_IN_A_THREAD", pixels)
     predictor = load_run(run, run)  # an ensemble, which goes the longer way
     stages = prediction_stages.PredictionStages(predictor, None, threshold=None)
     files = [ImageFile(path.stem, path) for path in sorted((drawn / "photos").iterdir())]

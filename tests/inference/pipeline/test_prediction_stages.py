@@ -9,7 +9,7 @@ import torch
 from images.image_reader import ImageFile
 from inference.pipeline.prediction_stages import (
     PIXELS_PER_BATCH,
-    PIXELS_PER_BATCH_ON_CPU,
+    PIXELS_PER_BATCH_IN_A_THREAD,
     ImageItem,
     PredictionStages,
 )
@@ -47,7 +47,7 @@ def test_images_with_inputs_go_through_the_network_together_and_others_alone():
     assert calls == [("alone", "pixels of c", 0.4)]
 
 
-@pytest.mark.parametrize(("device", "most"), [("cpu", PIXELS_PER_BATCH_ON_CPU), ("cuda", PIXELS_PER_BATCH)])
+@pytest.mark.parametrize(("device", "most"), [("cpu", PIXELS_PER_BATCH_IN_A_THREAD), ("cuda", PIXELS_PER_BATCH)])
 def test_only_inputs_of_one_shape_make_a_batch(device, most):
     stages = stages_on(device, [])
     assert stages.batch_of(item("a", inputs=False)) is None
