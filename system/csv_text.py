@@ -23,6 +23,6 @@ def unguarded(text: str) -> str:
 
 
 def csv_field(text: str) -> str:
-    """Text → one cell of a line of a CSV file: guarded, and in double quotes where it needs them."""
+    """Returns text as one cell of a line of a CSV file: guarded, and in double quotes where it needs them."""
     text = guarded(text)
     return '"' + text.replace('"', '""') + '"' if SPECIAL & set(text) else text

@@ -121,7 +121,10 @@ CHECKS: tuple[Callable[[Machine], list[Problem]], ...] = (
 
 
 def satisfies(version: str, condition: str) -> bool:
-    """Whether a version such as "2.4.1+cpu" satisfies ">=2.4" or "==2.0.8". Any other condition counts as satisfied."""
+    """Returns whether a version such as "2.4.1+cpu" satisfies ">=2.4" or "==2.0.8".
+
+    Any other condition counts as satisfied.
+    """
     match = re.fullmatch(r"(==|>=)\s*([0-9.]+)", condition)
     if match is None:
         return True
@@ -132,7 +135,7 @@ def satisfies(version: str, condition: str) -> bool:
 
 
 def describe(machine: Machine) -> list[str]:
-    """What was found, one line for each subject."""
+    """Returns what was found, one line for each subject."""
     shared = "no /dev/shm" if machine.shared_memory is None else f"{_size(machine.shared_memory)} in /dev/shm"
     precision = f"auto chooses {machine.precision}: {machine.reason}" if machine.precision else None
     features = ", ".join(machine.cpu) or "no known features"
@@ -151,7 +154,7 @@ def describe(machine: Machine) -> list[str]:
 
 
 def find_problems(machine: Machine) -> list[Problem]:
-    """Everything that is wrong, in the order in which it is best solved."""
+    """Returns everything that is wrong, in the order in which it is best solved."""
     return [problem for check in CHECKS for problem in check(machine)]
 
 

@@ -140,7 +140,10 @@ def run_script(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python could not allocate memory. For the CPU, torch says so only in the text of its error."""
+    """Returns whether torch or Python could not allocate memory.
+
+    For the CPU, torch says so only in the text of its error.
+    """
     words = ("can't allocate memory", "not enough memory", "out of memory")
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # a name: torch is not imported
         return True

@@ -7,6 +7,6 @@ from typing import Any
 
 
 def load(where: str) -> Any:  # noqa: ANN401 - whatever the table names
-    """The object that "module:Name" stands for."""
+    """Returns the object that "module:Name" stands for."""
     module, _, name = where.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -15,7 +15,7 @@ UNWRITABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e
 
 
 def fault_of(name: object) -> str | None:
-    """Why `name` cannot be the name of a folder on every system; None if it can."""
+    """Returns why `name` cannot be the name of a folder on every system; None if it can."""
     if not isinstance(name, str) or not name.strip():
         return "a name must be text of at least one character"
     if found := re.search(r'[<>:"/\\|?*]', name):
@@ -30,7 +30,7 @@ def fault_of(name: object) -> str | None:
 
 
 def fault_of_id(sample_id: str) -> str | None:
-    """Why an id cannot name files: those of the data, and those that results are written to. None if it can.
+    """Returns why an id cannot name files: those of the data, and those that results are written to. None if it can.
 
     Args:
         sample_id: the id of an image. It may have folders, as "A01/i0" does. Bytes of a file's name that are not UTF-8
@@ -54,17 +54,20 @@ def _too_long(name: str) -> str | None:
 
 
 def unwritable(name: str) -> bool:
-    """Whether `name` contains control characters, line ends, or bytes that the encoding of the system does not have."""
+    """Returns whether `name` has control characters, line ends, or bytes that the system's encoding does not have."""
     return UNWRITABLE.search(name) is not None
 
 
 def shown(name: str) -> str:
-    """`name` as messages show it: escaped where it is not writable."""
+    """Returns `name` as messages show it: escaped where it is not writable."""
     return name.encode("unicode_escape").decode("ascii") if unwritable(name) else name
 
 
 def faults_of_classes(names: object) -> list[str]:
-    """What is wrong with the names of the classes, one line for each fault. Each class becomes a folder of masks."""
+    """Returns what is wrong with the names of the classes, one line for each fault.
+
+    Each class becomes a folder of masks.
+    """
     if not isinstance(names, list | tuple) or not names:
         return [f"classes {names!r}: a list of names is expected"]
     faults = [f"class {name!r}: {fault}" for name in names if (fault := fault_of(name))]

@@ -16,12 +16,12 @@ def seed_everything(seed: int) -> None:
 
 
 def sample_seed(seed: int, epoch: int, index: int, purpose: str) -> int:
-    """A 32-bit seed for one sample in one epoch. Each purpose, such as crop or augment, has its own seed."""
+    """Returns a 32-bit seed for one sample in one epoch. Each purpose, such as crop or augment, has its own seed."""
     return int(_sequence(seed, epoch, index, purpose).generate_state(1)[0])
 
 
 def sample_numbers(seed: int, epoch: int, index: int, purpose: str, *, count: int) -> np.ndarray:
-    """Uniform random numbers for one sample in one epoch and for one purpose: [count] float64 in [0, 1)."""
+    """Returns uniform random numbers for one sample in one epoch and for one purpose: [count] float64 in [0, 1)."""
     return _sequence(seed, epoch, index, purpose).generate_state(count) / 2**32
 
 
@@ -32,7 +32,7 @@ def _sequence(seed: int, epoch: int, index: int, purpose: str) -> np.random.Seed
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> list[int]:
-    """A permutation of 0 … count − 1 for one epoch."""
+    """Returns a permutation of 0 … count − 1 for one epoch."""
     return np.random.default_rng([seed, epoch]).permutation(count).tolist()
 
 

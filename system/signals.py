@@ -40,7 +40,7 @@ class StopSignals:
             signal.signal(number, handler)
 
     def defer(self) -> None:
-        """From now on a signal is only noted, until `check` is called."""
+        """Lets a signal only be noted from now on, until `check` is called."""
         self._deferring = True
 
     def check(self, message: str) -> None:

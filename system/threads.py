@@ -13,12 +13,15 @@ Result = TypeVar("Result")
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], title: str) -> list[Result]:
-    """`work` of every item, in the order of the items; a terminal shows a progress bar called `title`."""
+    """Returns `work` of every item, in the order of the items; a terminal shows a progress bar called `title`."""
     return list(as_done(work, items, title))
 
 
 def as_done(work: Callable[[Item], Result], items: Sequence[Item], title: str) -> Iterator[Result]:
-    """The same as `in_threads`, one result after the other. What has not begun when the caller stops is left out."""
+    """Yields what `in_threads` returns, one result after the other.
+
+    What has not begun when the caller stops is left out.
+    """
     pool = ThreadPoolExecutor()  # decoding and hashing release the interpreter's lock
     try:
         yield from progress_bar(pool.map(work, items), title, total=len(items))

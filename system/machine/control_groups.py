@@ -10,8 +10,9 @@ MEMBERSHIP = Path("/proc/self/cgroup")  # the control groups of this process, on
 
 
 def group_folders(mount: Path, membership: Path, controller: str) -> Iterator[Path]:
-    """The folders that may limit this process. Some do not exist: a container sees its own group as the topmost one.
+    """Returns the folders that may limit this process.
 
+    Some do not exist: a container sees its own group as the topmost one.
     A group is limited by all groups above it as well.
 
     Args:

@@ -16,7 +16,7 @@ def usable_cores() -> int:
 
 
 def cgroup_limit(mount: Path, membership: Path) -> float | None:
-    """The limit that control groups set on the processor time of this process, in cores; None where there is none.
+    """Returns the limit of control groups on the processor time of this process, in cores; None where there is none.
 
     A group is limited by all groups above it as well, so that the lowest limit counts.
 
@@ -28,7 +28,10 @@ def cgroup_limit(mount: Path, membership: Path) -> float | None:
 
 
 def _limit_of(folder: Path) -> float | None:
-    """The limit of one control group: cpu.max in version 2, cpu.cfs_quota_us and cpu.cfs_period_us in version 1."""
+    """Returns the limit of one control group.
+
+    It is cpu.max in version 2, and cpu.cfs_quota_us and cpu.cfs_period_us in version 1.
+    """
     try:
         if (folder / "cpu.max").exists():
             quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()

@@ -43,7 +43,7 @@ def read_cores(statistics: Path, cores: frozenset[int]) -> Reading | None:
 
 
 def is_crowded(before: Reading, now: Reading, *, cores: int, threads: int) -> bool:
-    """Whether other processes used cores, between two readings, that `threads` threads on `cores` cores need."""
+    """Returns whether other processes used cores between two readings that `threads` threads on `cores` cores need."""
     others = ((now.all - before.all) - (now.ours - before.ours)) / max(1e-6, now.at - before.at)
     return others > cores - threads + CROWDED
 

@@ -24,7 +24,7 @@ WEIGHT_GRADIENTS = {"AVX2": "products", "AVX512": "swapped"}
 
 
 def default_layout(device: str) -> str:
-    """The layout that `auto` means for training and for prediction on cuda, mps or cpu.
+    """Returns the layout that `auto` means for training and for prediction on cuda, mps or cpu.
 
     Channels last was never slower than "contiguous", PyTorch's own layout, in any precision on a processor with AVX2 or
     AVX-512. Tensor cores of a GPU need it. Nothing was measured on MPS, which keeps PyTorch's own.
@@ -33,7 +33,7 @@ def default_layout(device: str) -> str:
 
 
 def default_weight_gradient(device: str, precision: str, layout: str, capability: str) -> str:
-    """The way that `auto` means to compute the gradient of the weights: direct, swapped or products.
+    """Returns the way that `auto` means to compute the gradient of the weights: direct, swapped or products.
 
     Args:
         device, precision, layout: of the training.
@@ -44,21 +44,21 @@ def default_weight_gradient(device: str, precision: str, layout: str, capability
 
 
 def cpu_capability() -> str:
-    """What PyTorch's kernels for the CPU use, such as "AVX2", "AVX512" or "DEFAULT"."""
+    """Returns what PyTorch's kernels for the CPU use, such as "AVX2", "AVX512" or "DEFAULT"."""
     import torch
 
     return torch.backends.cpu.get_cpu_capability()
 
 
 def default_device() -> str:
-    """The device that `auto` means: cuda where PyTorch sees one, else cpu."""
+    """Returns the device that `auto` means: cuda where PyTorch sees one, else cpu."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def default_precision(device: str) -> str:
-    """The precision that `auto` means on cuda, mps or cpu: bf16 where the hardware computes in it, else fp32.
+    """Returns the precision that `auto` means on cuda, mps or cpu: bf16 where the hardware computes in it, else fp32.
 
     Elsewhere bf16 is emulated and slow, and on MPS it has not been measured. It is never fp16, whose range is small.
     """
@@ -72,7 +72,7 @@ def default_precision(device: str) -> str:
 
 
 def cpu_features() -> tuple[str, ...]:
-    """The names in CPU_FEATURES that this CPU has."""
+    """Returns the names in CPU_FEATURES that this CPU has."""
     import torch
 
     checks = {name: getattr(torch.cpu, function, None) for name, function in CPU_FEATURES.items()}
@@ -80,7 +80,7 @@ def cpu_features() -> tuple[str, ...]:
 
 
 def describe_device(device: torch.device) -> str:
-    """A device in a few words, such as "NVIDIA H200" or "CPU with 4 threads"."""
+    """Returns a device in a few words, such as "NVIDIA H200" or "CPU with 4 threads"."""
     import torch
 
     if device.type == "cuda":

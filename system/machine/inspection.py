@@ -141,5 +141,5 @@ def _import_error(module: str) -> str | None:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that exists."""
+    """Returns the folder itself, or the nearest one above it that exists."""
     return next(path for path in (folder, *folder.parents) if path.exists())

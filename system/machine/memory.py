@@ -18,12 +18,15 @@ FILES = (
 
 
 def free_memory() -> int:
-    """Bytes that this process can still allocate: free ones of the machine, or fewer if its control group has fewer."""
+    """Returns the bytes that this process can still allocate.
+
+    These are the free ones of the machine, or fewer if its control group has fewer.
+    """
     return free_bytes(MEMINFO, CGROUPS, MEMBERSHIP)
 
 
 def free_share(share: float) -> int:
-    """Bytes: this share of the free memory, divided among the processes of one training on this machine.
+    """Returns this share of the free memory, in bytes, divided among the processes of one training on this machine.
 
     torchrun says how many there are (LOCAL_WORLD_SIZE).
     """
@@ -31,7 +34,7 @@ def free_share(share: float) -> int:
 
 
 def free_bytes(meminfo: Path, mount: Path, membership: Path) -> int:
-    """The lowest of what the machine and each control group of this process have left, in bytes.
+    """Returns the lowest of what the machine and each control group of this process have left, in bytes.
 
     Args:
         meminfo: the file in which Linux says how much memory is available.
@@ -43,7 +46,7 @@ def free_bytes(meminfo: Path, mount: Path, membership: Path) -> int:
 
 
 def _available(meminfo: Path) -> int | None:
-    """MemAvailable, in bytes; without it half of the machine's memory, or None."""
+    """Returns MemAvailable, in bytes; without it half of the machine's memory, or None."""
     try:
         for line in meminfo.read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -57,7 +60,7 @@ def _available(meminfo: Path) -> int | None:
 
 
 def _left_in(folder: Path) -> int | None:
-    """What the limit of one control group leaves, in bytes; None where it has no limit."""
+    """Returns what the limit of one control group leaves, in bytes; None where it has no limit."""
     for limit, usage, unused in FILES:
         try:
             most, used = (int((folder / name).read_text(encoding="ascii")) for name in (limit, usage))
@@ -68,7 +71,7 @@ def _left_in(folder: Path) -> int | None:
 
 
 def _line_of(path: Path, key: str) -> int:
-    """The number behind `key` in a file of lines such as "inactive_file 4096"; 0 without it."""
+    """Returns the number behind `key` in a file of lines such as "inactive_file 4096"; 0 without it."""
     try:
         lines = (line.split() for line in path.read_text(encoding="ascii").splitlines())
         return next((int(words[1]) for words in lines if words[:1] == [key]), 0)

@@ -41,7 +41,7 @@ def settle_allocator(environment: MutableMapping[str, str]) -> bool:
 
 
 def has_glibc() -> bool:
-    """Whether the C library of this process is glibc."""
+    """Returns whether the C library of this process is glibc."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION").startswith("glibc")
     except (AttributeError, OSError, ValueError):  # Windows has no confstr, and other libraries do not know the name
