@@ -31,7 +31,7 @@ def _class_of(name: str) -> type[nn.Module]:
 
 
 def build_loss(name: str, **arguments: object) -> nn.Module:
-    """The loss called `name`, constructed with `arguments`.
+    """Returns the loss called `name`, constructed with `arguments`.
 
     The name WeightedSumLoss takes `terms`, a list of {"name": …, "factor": 1.0, and the term's arguments}. A loss given
     twice is numbered.
@@ -47,12 +47,12 @@ def build_loss(name: str, **arguments: object) -> nn.Module:
 
 
 def takes_class_weights(name: str) -> bool:
-    """Whether the loss called `name` has the keyword `weight`, a number per class."""
+    """Returns whether the loss called `name` has the keyword `weight`, a number per class."""
     return name in LOSSES and "weight" in keywords_of(name)
 
 
 def lacks_class_weights(name: str, arguments: Mapping[str, object]) -> bool:
-    """Whether the loss called `name` takes class weights and has none among its arguments."""
+    """Returns whether the loss called `name` takes class weights and has none among its arguments."""
     free = arguments.get("weight") is None and arguments.get("per_class", True)
     return bool(free) and takes_class_weights(name)
 

@@ -21,7 +21,7 @@ from losses.targets import (
 
 
 def mean_over_pixels(losses: Tensor, void: Tensor | None) -> Tensor:
-    """The mean of [N, K, *space] over the pixels that are not void; 0 if all pixels are void."""
+    """Returns the mean of [N, K, *space] over the pixels that are not void; 0 if all pixels are void."""
     if void is None:
         return losses.mean()
     valid = ~void.expand_as(losses)
@@ -29,7 +29,7 @@ def mean_over_pixels(losses: Tensor, void: Tensor | None) -> Tensor:
 
 
 def mean_over_indices(losses: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int | None) -> Tensor:
-    """PyTorch's weighted mean of [N, *space]: divided by the sum of the weights of the pixels' classes.
+    """Returns PyTorch's weighted mean of [N, *space]: divided by the sum of the weights of the pixels' classes.
 
     Args:
         losses: [N, *space], weighted already, and 0 at void pixels.

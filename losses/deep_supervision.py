@@ -34,5 +34,5 @@ class DeepSupervisionLoss(nn.Module):
 
     @staticmethod
     def prediction(outputs: Tensor | Sequence[Tensor]) -> Tensor:
-        """The logits that count as the network's answer, those of the last head, as float32."""
+        """Returns the logits that count as the network's answer, those of the last head, as float32."""
         return (outputs if isinstance(outputs, Tensor) else outputs[-1]).float()

@@ -18,7 +18,10 @@ from losses.targets import check_same_shape, full_precision, masks_of, select_ch
 
 
 def ascending_order(values: Tensor) -> Tensor:
-    """The indices that sort each row of `values` [R, P], int64 [R, P]; equal values stay in the order of indices."""
+    """Returns the indices that sort each row of `values` [R, P], int64 [R, P].
+
+    Equal values stay in the order of indices.
+    """
     if values.device.type != "cpu" or values.dtype != torch.float32:
         return values.sort(dim=1, stable=True).indices
     # On a CPU NumPy sorts plain integers far faster than torch sorts numbers with their indices. So each key is an
@@ -32,7 +35,9 @@ def ascending_order(values: Tensor) -> Tensor:
 
 
 def jaccard_growth(foreground: Tensor, dtype: torch.dtype) -> Tensor:
-    """Algorithm 1 of the paper in closed form. The paper's difference of two nearly equal quotients would lose digits.
+    """Computes algorithm 1 of the paper in closed form.
+
+    The paper's difference of two nearly equal quotients would lose digits.
 
     A row has G foreground pixels. Up to and including the present pixel it has f foreground and b background pixels.
     The Jaccard loss is then 1 − (G − f) / (G + b). It has grown by 1 / (G + b) if the pixel is foreground, and by
@@ -54,7 +59,7 @@ def jaccard_growth(foreground: Tensor, dtype: torch.dtype) -> Tensor:
 
 @torch.no_grad()
 def growth_of_pixels(correctness: Tensor, foreground: Tensor) -> Tensor:
-    """The growth of the Jaccard loss at each pixel, [R, P]; `correctness` [R, P] falls where errors rise."""
+    """Returns the growth of the Jaccard loss at each pixel, [R, P]; `correctness` [R, P] falls where errors rise."""
     order = ascending_order(correctness)
     growth = jaccard_growth(foreground.gather(1, order), correctness.dtype)
     return torch.empty_like(growth).scatter_(1, order, growth)

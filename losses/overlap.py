@@ -111,5 +111,5 @@ class OverlapLoss(nn.Module):
 
 
 def quotient(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """numerator / denominator, and 0 for 0/0."""
+    """Returns numerator / denominator, and 0 for 0/0."""
     return numerator / denominator.clamp(min=torch.finfo(denominator.dtype).tiny)

@@ -94,7 +94,7 @@ def check_only_masks(keyword: str, value: object, target: Target) -> None:
 
 
 def kept_channels(channels: int, *, include_background: bool, ignore_class: int | None) -> list[int]:
-    """The channels that count: all but channel 0 if the background is not included, and but `ignore_class`.
+    """Returns the channels that count: all but channel 0 if the background is not included, and but `ignore_class`.
 
     Raises:
         ValueError: no channel is left.

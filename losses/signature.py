@@ -24,7 +24,7 @@ class Keyword(NamedTuple):
 
 
 def keywords_of(name: str) -> dict[str, Keyword]:
-    """The keywords of the loss called `name`, those of its base classes first.
+    """Returns the keywords of the loss called `name`, those of its base classes first.
 
     A constructor that takes `**options` hands them to its base class, so the base's keywords are the loss's too; a
     default of the loss itself takes the place of its base's.
@@ -71,7 +71,10 @@ class _Source:
         return keywords
 
     def _definition(self, name: str) -> tuple[_Source, ast.AST | None]:
-        """The class or the value that `name` stands for, with the source that defines it; None if losses/ has none."""
+        """Returns the class or the value that `name` stands for, with the source that defines it.
+
+        It returns None if no file of losses/ defines it.
+        """
         for node in _parsed(self.path).body:
             if isinstance(node, ast.ClassDef) and node.name == name:
                 return self, node
@@ -83,7 +86,7 @@ class _Source:
         return self, None
 
     def _type(self, node: ast.AST) -> object:
-        """An annotation as the type that Python would make of it."""
+        """Returns an annotation as the type that Python would make of it."""
         if isinstance(node, ast.Constant) and node.value is None:
             return None
         if isinstance(node, ast.Name) and node.id in TYPES:
@@ -102,7 +105,7 @@ class _Source:
         return self._refuse(node, "a type made of float, int, bool, str, None, Literal, Sequence and |")
 
     def _value(self, node: ast.AST) -> object:
-        """A default: a constant, or numbers with + − * / between them."""
+        """Returns a default: a constant, or numbers with + − * / between them."""
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):

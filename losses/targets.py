@@ -26,7 +26,9 @@ def check_same_shape(logits: Tensor, target: Tensor) -> None:
 
 
 def holds_class_indices(logits: Tensor, target: Tensor) -> bool:
-    """Whether the target [N, *space] holds class indices (true) or, in the logits' shape, a mask per class (false).
+    """Returns whether the target [N, *space] holds class indices.
+
+    Otherwise it holds a mask per class, in the shape of the logits.
 
     Raises:
         ValueError: it is neither.
@@ -89,7 +91,7 @@ def masks_of(logits: Tensor, target: Tensor, ignore_index: int | None) -> tuple[
 
 
 def per_channel(numbers: float | Sequence[float], name: str, logits: Tensor) -> Tensor:
-    """The numbers as a tensor [K] of the dtype and device of the logits [N, K, *space]; one number is repeated.
+    """Returns the numbers as a tensor [K] of the dtype and device of the logits [N, K, *space]; one number is repeated.
 
     Raises:
         ValueError: it is a list of another length than K.
@@ -103,13 +105,13 @@ def per_channel(numbers: float | Sequence[float], name: str, logits: Tensor) -> 
 
 @lru_cache(maxsize=256)
 def _on_device(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The tensors are kept, because a copy in every step would be a wait for the GPU in every step."""
+    """Keeps the tensors, because a copy in every step would be a wait for the GPU in every step."""
     with torch.inference_mode(False):  # the first caller may be a scoring pass, and the next one a training
         return torch.tensor(numbers, dtype=dtype, device=device)
 
 
 def select_channels(values: Tensor, kept: Sequence[int], *, axis: int) -> Tensor:
-    """The channels in `kept`. Indexing a tensor with a list would copy the list to the GPU and wait for it."""
+    """Returns the channels in `kept`. Indexing a tensor with a list would copy the list to the GPU and wait for it."""
     return torch.stack([values.select(axis, channel) for channel in kept], dim=axis)
 
 

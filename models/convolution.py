@@ -32,7 +32,7 @@ class Conv2d(nn.Conv2d):
         return super().forward(x)
 
     def _pays(self, side: int) -> bool:
-        """Whether another way than the direct one is asked for and pays for images of this side."""
+        """Returns whether another way than the direct one is asked for and pays for images of this side."""
         if self.weight_gradient == "direct" or side < SIDE:
             return False
         if self.weight_gradient == "products":
@@ -41,7 +41,7 @@ class Conv2d(nn.Conv2d):
 
 
 def _is_plain_float32(x: Tensor) -> bool:
-    """Whether this is float32 in channels last on a CPU, and no autocast makes anything else of it."""
+    """Returns whether this is float32 in channels last on a CPU, and no autocast makes anything else of it."""
     last = x.is_contiguous(memory_format=torch.channels_last)
     return last and x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
 

@@ -9,7 +9,7 @@ STEPS = 254  # levels of a stored distance above 0; 255 is void
 
 
 def distance_map(labels: np.ndarray) -> np.ndarray:
-    """How far inside its object each pixel lies, as a share of the object's deepest pixel: [H, W] float32 in [0, 1].
+    """Returns how far inside its object each pixel lies, as a share of its deepest pixel: [H, W] float32 in [0, 1].
 
     For a pixel p of object O, D(p) is the Euclidean distance to the nearest pixel that is not in O, where another
     object counts as outside and the image's edge does not. The map is D over the largest D of O, and 0 outside.

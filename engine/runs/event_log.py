@@ -113,7 +113,7 @@ class EventLog:
 
 
 def _scalars(epoch: int, columns: Mapping[str, Mapping[str, float]]) -> object:
-    """The event of all columns of both tables, called such as "log/val_iou"."""
+    """Returns the event of all columns of both tables, called such as "log/val_iou"."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 

@@ -23,7 +23,7 @@ LARGEST_HALF = torch.finfo(torch.float16).max
 
 
 def is_ready_model(folder: Path) -> bool:
-    """Whether a folder is a ready model: it has weights.pth, which no run has."""
+    """Returns whether a folder is a ready model: it has weights.pth, which no run has."""
     return (folder / WEIGHTS).exists()
 
 

@@ -65,11 +65,11 @@ class SealingWriter:
 
 
 def is_sealed(content: bytes) -> bool:
-    """Whether `content` is exactly what a `SealingWriter` wrote."""
+    """Returns whether `content` is exactly what a `SealingWriter` wrote."""
     body, digits = memoryview(content)[:-_DIGITS], content[-_DIGITS:]
     return body[-len(_TAIL) :] == _TAIL and b"%08x" % zlib.crc32(body) == digits
 
 
 def has_seal(content: bytes) -> bool:
-    """Whether `content` ends with a seal, valid or not."""
+    """Returns whether `content` ends with a seal, valid or not."""
     return MARKER in content[-_DIGITS - len(_TAIL) :]

@@ -139,12 +139,12 @@ def _require_names(own: Mapping, given: Mapping, path: Path, network: str) -> No
 
 
 def _is_head(name: str, own: Mapping, given: Mapping) -> bool:
-    """Whether a tensor belongs to a head which takes the same features as that of the file."""
+    """Returns whether a tensor belongs to a head which takes the same features as that of the file."""
     return name.startswith("final") and own[name].shape[1:] == given[name].shape[1:]
 
 
 def _same_but(a: Tensor, b: Tensor, *, axis: int) -> bool:
-    """Whether two weights of convolutions have the same shape on all axes but one."""
+    """Returns whether two weights of convolutions have the same shape on all axes but one."""
     rest = [one for one in range(4) if one != axis]
     return a.ndim == b.ndim == 4 and all(a.shape[one] == b.shape[one] for one in rest)
 
