@@ -101,7 +101,7 @@ def test_cells_are_found_counted_and_scored(trained, run_main, cells):
     scores = rows_of(run / "all" / "scores.csv")
     assert {row["id"]: int(row["predicted_objects"]) for row in scores} == counts
     assert sum(int(row["true_objects"]) for row in rows_of(run / "all" / "sizes.csv")) == summary["true_objects"]
-    assert f"{summary['predicted_objects']} found, {summary['true_objects']} true" in out
+    assert f"{summary['predicted_objects']} predicted, {summary['true_objects']} true, " in out
 
 
 def test_tuned_parameters_are_used_and_scores_say_so(trained, run_main, cells, tmp_path):

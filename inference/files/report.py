@@ -186,13 +186,15 @@ class ScoreReport:
 
     def cells_line(self) -> str:
         """Returns the scores of the cells as two lines for a terminal."""
-        found = self.objects.compute()
+        scores = self.objects.compute()
+        true = scores["true_objects"]
         return (
-            f"cells   AP@.5 {found['ap_50']:.4f}, AP@.7 {found['ap_70']:.4f}, AP@.9 {found['ap_90']:.4f}, "
-            f"F1@.5 {found['f1_50']:.4f}, PQ {found['pq']:.4f} (SQ {found['sq']:.4f} · DQ {found['dq']:.4f}), "
-            f"AJI {found['aji']:.4f}\n"
-            f"        {found['predicted_objects']} found, {found['true_objects']} true: "
-            f"count error {found['count_error']:.1%}; mean over images {found['count_error_per_image']:.1%}"
+            f"cells   AP@.5 {scores['ap_50']:.4f}, AP@.7 {scores['ap_70']:.4f}, AP@.9 {scores['ap_90']:.4f}, "
+            f"F1@.5 {scores['f1_50']:.4f}, PQ {scores['pq']:.4f} (SQ {scores['sq']:.4f} · DQ {scores['dq']:.4f}), "
+            f"AJI {scores['aji']:.4f}\n"
+            f"        {scores['predicted_objects']} predicted, {true} true, "
+            f"{round(scores['recall_50'] * true)} of them found: "
+            f"count error {scores['count_error']:.1%}; mean over images {scores['count_error_per_image']:.1%}"
         )
 
     def write_summary(

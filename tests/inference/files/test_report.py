@@ -120,7 +120,7 @@ def test_the_tables_of_cells(tmp_path):
     ]
     first, second = report.cells_line().splitlines()
     assert first.startswith("cells   AP@.5 0.7500, AP@.7 0.7500, AP@.9 0.4000, F1@.5 0.8571, PQ ")
-    assert second.strip() == "4 found, 3 true: count error 33.3%; mean over images 25.0%"
+    assert second.strip() == "4 predicted, 3 true, 3 of them found: count error 33.3%; mean over images 25.0%"
     assert report.contents[2:-1] == ["masks/", "labels/", "cells.csv", "images.csv"]
 
 
