@@ -126,7 +126,8 @@ def validate(
     saved = open_run(run_path, tta=tta)
     run, predictor = saved.folder, saved.predictor
     print(f"run     {run.path}, {run.weights.name} of epoch {predictor.epoch}, on {predictor.runtime}")
-    print_differences(saved.config)
+    if part == "val" and data is None:
+        print_differences(saved.config)
     threshold = predictor.task.checked_threshold(threshold)
     part = part if data is None else "all"
     command = command_of(run.path, part=part, data=data, threshold=threshold, tta=tta)
@@ -163,7 +164,7 @@ def validate(
 
 
 def print_differences(config: Config) -> None:
-    """Prints why the scores may differ a little from those of log.csv, if they may."""
+    """Prints why the scores of a run's own validation images may differ a little from those of log.csv, if they may."""
     as_trained = config.data  # auto is that of runs which are older than these keys
     if as_trained.val_overlap not in ("auto", as_trained.overlap) or as_trained.val_images not in ("auto", None):
         images = "all" if as_trained.val_images in ("auto", None) else as_trained.val_images

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,9 @@ from system.yaml_file import read_yaml
 from tasks.task import Task
 
 COLOURS = 7  # that people can distinguish; neighbouring cells rarely have the same
-DESCRIPTION, SOURCES = "prediction.yaml", "sources.csv"
+DESCRIPTION, SOURCES, OVERLAYS = "prediction.yaml", "sources.csv", "overlays"
 EXPORTS, COMMAND = "exports", "command"  # keys of the description that results do not depend on
+LONGEST_COMMAND = 10_000  # characters; a pattern may stand for thousands of files
 
 
 class PredictionFolder:
@@ -48,19 +49,19 @@ class PredictionFolder:
         self.warnings = WarningFiles(path) if warns and not cells else None
 
     def require_same(self, **origin: object) -> None:
-        """Notes where the masks come from. Earlier results in the folder must have the same origin.
+        """Notes where the results come from. Earlier results in the folder must have the same origin.
 
         Raises:
             ConfigError: they have another origin.
         """
         note = self.path / DESCRIPTION
-        if not note.exists():
+        if not note.exists() or not any((self.path / OVERLAYS).rglob("*.png")):
             write_text(note, yaml.safe_dump(origin, sort_keys=False))
             return
-        there = read_yaml(note)
-        there = {key: value for key, value in there.items() if key not in (EXPORTS, COMMAND)}
-        if there != origin:
-            raise ConfigError(f"{self.path} holds masks made with {there}, not {origin}; choose another --out")
+        there = {key: value for key, value in read_yaml(note).items() if key not in (EXPORTS, COMMAND)}
+        if lines := _differences(there, origin):
+            text = "\n  ".join([f"{self.path} holds results that were made differently; choose another --out", *lines])
+            raise ConfigError(text)
 
     def note(self, *, exports: Sequence[str], command: str) -> None:
         """Adds formats of other tools to those that are noted, and notes the latest command. See `require_same` first.
@@ -72,6 +73,8 @@ class PredictionFolder:
         path = self.path / DESCRIPTION
         noted = read_yaml(path)
         listed = sorted({*noted.get(EXPORTS, ()), *exports})
+        if len(command) > LONGEST_COMMAND:
+            command = f"{command[:LONGEST_COMMAND]} … and {len(command) - LONGEST_COMMAND} more characters"
         noting = noted | ({EXPORTS: listed} if listed else {}) | {COMMAND: command}
         if noting != noted:
             write_text(path, yaml.safe_dump(noting, sort_keys=False))
@@ -107,7 +110,7 @@ class PredictionFolder:
             write_text(note, text.getvalue())
 
     def _overlay(self, image_id: str) -> Path:
-        return self.path / "overlays" / f"{image_id}.png"
+        return self.path / OVERLAYS / f"{image_id}.png"
 
     def is_done(self, image_id: str) -> bool:
         parts = [part for part in (self.files, self.cells, self.warnings) if part is not None]
@@ -159,3 +162,16 @@ class PredictionFolder:
         while tables is not None and listed != (done := [image_id for image_id in ids if self.is_done(image_id)]):
             listed, found = done, tables.write_summary(done)
         return found
+
+
+def _differences(there: Mapping[str, object], now: Mapping[str, object], prefix: str = "") -> list[str]:
+    """Returns a line for each key of two descriptions, also of their sections, that has another value."""
+    lines = []
+    for key in [*there, *(key for key in now if key not in there)]:
+        old, new = (values.get(key) for values in (there, now))
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            old, new = ("none" if value is None else value for value in (old, new))
+            lines.append(f"{prefix}{key}: {old} there, {new} now")
+    return lines

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from images.image_reader import ImageFile
 from inference.cells.decoding import Objects
@@ -75,10 +76,27 @@ def test_the_summary_has_the_cells_of_what_is_done(tmp_path):
 
 def test_earlier_results_must_have_the_same_origin(tmp_path):
     folder = PredictionFolder(tmp_path / "out", CELL, cells=False)
-    folder.require_same(runs=["x"], threshold=0.5)
-    folder.require_same(runs=["x"], threshold=0.5)
-    with pytest.raises(ConfigError, match=r"holds masks made with .*0\.5.*, not .*0\.6.*; choose another --out"):
-        folder.require_same(runs=["x"], threshold=0.6)
+    folder.require_same(run="x", decode={"method": "distance", "min_area": 10}, threshold=0.6)
+    folder.require_same(run="x", decode={"method": "distance", "min_area": 10}, threshold=0.5)  # nothing is there yet
+    folder.write("a", np.zeros((8, 8, 1), np.uint8), Prediction(np.zeros((1, 8, 8), bool), None))
+    folder.require_same(run="x", decode={"method": "distance", "min_area": 10}, threshold=0.5)
+    with pytest.raises(ConfigError) as refused:
+        folder.require_same(run="x", decode={"method": "distance", "min_area": 40}, threshold=0.5, plane="each")
+    assert str(refused.value).splitlines() == [
+        f"{tmp_path / 'out'} holds results that were made differently; choose another --out",
+        "  decode.min_area: 10 there, 40 now",
+        "  plane: none there, each now",
+    ]
+
+
+def test_a_long_command_is_noted_in_short(tmp_path):
+    folder = PredictionFolder(tmp_path / "out", CELL, cells=False)
+    folder.write("a", np.zeros((8, 8, 1), np.uint8), Prediction(np.zeros((1, 8, 8), bool), None))
+    folder.require_same(run="x")
+    folder.note(exports=[], command="python predict.py --input " + "image.png " * 50_000)
+    folder.require_same(run="x")  # it can be read
+    noted = yaml.safe_load((tmp_path / "out" / "prediction.yaml").read_text())
+    assert noted["command"].endswith(" … and 490026 more characters")
 
 
 def test_an_id_belongs_to_one_file(tmp_path):
