@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     from datasets.check.folder import check  # imported here, because OpenCV would slow --help
+    from datasets.check.report import counted
     from system.files import write_text
 
     report = check(
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.json is not None:
         write_text(options.json, report.json())
     if report.errors:
-        raise DataError(f"{options.folder}: {report.errors} errors; correct what is listed above")
+        raise DataError(f"{options.folder}: {counted(report.errors, 'error')}; correct what is listed above")
 
 
 def channels_from(text: str) -> int | str | list[int | str]:
