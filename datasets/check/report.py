@@ -113,7 +113,7 @@ def _relation_lines(relations: Mapping[str, Any] | None) -> list[str]:
 def _class_lines(of_class: Mapping[str, Any]) -> list[str]:
     share, diameter = of_class["foreground_share"], of_class["diameter"]
     masks = f"{counted(of_class['mask_files'], 'mask')}, {of_class['with_foreground']} with foreground"
-    lines = [masks if share is None else f"{masks}: {share:.1%} of the pixels"]
+    lines = [masks if share is None else f"{masks}: {share:.1%} of all pixels"]
     if of_class["objects"]:
         spread = "median {median:.1f} pixels, 5th to 95th percentile {p5:.1f} to {p95:.1f}".format(**diameter)
         lines.append(f"{counted(of_class['objects'], 'object')}, equivalent diameter: {spread}")
