@@ -33,6 +33,7 @@ def load_run(
     depth: int | None = None,
     tta: bool = False,
     engine: str = "torch",
+    channels: typing.Sequence[int | str] | None = None,
 ) -> ImagePredictor:
     """Loads one run or several, ready to predict. See `saved_run.load_run`, which has the same arguments and errors.
 
@@ -42,7 +43,7 @@ def load_run(
     with _own_modules():
         from saved_run import load_run as load
 
-        return load(*paths, device=device, precision=precision, depth=depth, tta=tta, engine=engine)
+        return load(*paths, device=device, precision=precision, depth=depth, tta=tta, engine=engine, channels=channels)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from inference.other_tools.formats import FORMATS as EXPORTS
 from inference.other_tools.formats import HELP as EXPORT_HELP
 from inference.other_tools.formats import require_packages
 from report.drawing import draw_page
-from system.command_line import fraction, micrometres, output_folder
+from system.command_line import fraction, list_of_channels, micrometres, output_folder
 from system.errors import DataError, leave, run_script
 from system.machine.process import settle_process
 from system.names import shown
@@ -56,6 +56,8 @@ def main() -> None:
     parser.add_argument("--engine", choices=engines, default="torch", help=engine_help)
     plane_help = "planes of stacks: z=3 (from 0), t=0,z=3, max (the brightest of z), each (OUT/…/<stem>/z003.png)"
     parser.add_argument("--plane", help=f"{plane_help} (default: data.plane of the run)")
+    channels_help = 'channels to take from each file, such as "[1]" (from 0) or "[DAPI]" (default: as the run reads)'
+    parser.add_argument("--channels", type=partial(list_of_channels, option="--channels"), help=channels_help)
     measure_help = "measure each cell, see docs/measurements.md (default: if the task of the run has cells)"
     parser.add_argument("--measure", action=argparse.BooleanOptionalAction, help=measure_help)
     size_help = "side of a pixel in µm, in place of what the files say, for the columns in µm and for densities"
@@ -74,6 +76,7 @@ def main() -> None:
         tta=given.tta,
         engine=given.engine,
         plane=given.plane,
+        channels=given.channels,
         measure=given.measure,
         pixel_size=given.pixel_size,
         export=given.export,
@@ -92,6 +95,7 @@ def predict(
     tta: bool = False,
     engine: str = "torch",
     plane: str | None = None,
+    channels: Sequence[int | str] | None = None,
     measure: bool | None = None,
     pixel_size: float | None = None,
     export: Sequence[str] = (),
@@ -131,7 +135,7 @@ def predict(
     if plane is not None:
         parse_plane(plane)  # a wrong one is refused before the run is loaded
     use_own_device(ranks)
-    predictor = load_run(*runs, depth=depth, tta=tta, engine=engine)
+    predictor = load_run(*runs, depth=depth, tta=tta, engine=engine, channels=channels)
     images = images_of(found.images, predictor.reader, plane)
     threshold, comparison = predictor.task.checked_threshold(threshold), comparison_of(predictor)
     if measure:
@@ -140,7 +144,15 @@ def predict(
     folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
     exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
     origin = origin_of(
-        runs, predictor, threshold=threshold, depth=depth, tta=tta, engine=engine, plane=plane, pixel_size=pixel_size
+        runs,
+        predictor,
+        threshold=threshold,
+        depth=depth,
+        tta=tta,
+        engine=engine,
+        plane=plane,
+        channels=channels,
+        pixel_size=pixel_size,
     )
     folder.require_same(**origin)
     folder.note(exports=export, command=shown(command))
@@ -165,7 +177,7 @@ def predict(
     if page:
         draw_page(out, partial(prediction_page, out))
     print_left_out(found)
-    require_all(found, images, [*everyones.values(), *unwritten])
+    require_all(found, images, everyones, unwritten)
 
 
 def print_done(share: Share, failures: Failures, reader: ImageReader, out: Path) -> None:
@@ -182,17 +194,23 @@ def print_failures(failures: Failures) -> None:
         print("\n  ".join([f"{len(failures)} images could not be used:", *failures.values()]), file=sys.stderr)
 
 
-def require_all(found: FoundImages, images: Sequence[ImageFile], problems: Sequence[str]) -> None:
+def require_all(found: FoundImages, images: Sequence[ImageFile], failures: Failures, unwritten: Sequence[str]) -> None:
     """Raises DataError if some images could not be used; all others are done.
 
     Args:
         found: what the inputs name, with the images that are refused for their names.
         images: those that were predicted.
-        problems: what went wrong with some of them.
+        failures: why some of them could not be used; a reason that all of them share is printed once.
+        unwritten: what went wrong with files that belong to all images.
     """
-    if problems := [*map(str, found.refused), *problems]:
-        named = len(images) + len(found.refused)
-        raise DataError("\n  ".join([f"{len(problems)} of {named} images could not be used:", *problems]))
+    lines, reasons = list(failures.values()), {text.removeprefix(f"{image}: ") for image, text in failures.items()}
+    refused = [*map(str, found.refused), *unwritten]
+    if not lines and not refused:
+        return
+    counted = f"{len(lines) + len(refused)} of {len(images) + len(found.refused)} images could not be used"
+    if 1 == len(reasons) < len(lines) == len(images) and not refused:
+        counted, lines = f"{counted}, all for one reason", lines[:1]
+    raise DataError("\n  ".join([f"{counted}:", *refused, *lines]))
 
 
 def print_left_out(found: FoundImages) -> None:

@@ -8,6 +8,7 @@ cells = predictor.cells(image)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def load_run(
     depth: int | None = None,
     tta: bool = False,
     engine: str = "torch",
+    channels: Sequence[int | str] | None = None,
 ) -> ImagePredictor:
     """Loads a run or a ready model, ready to predict; several of one task predict together, see `Ensemble`.
 
@@ -70,8 +72,12 @@ def load_run(
     Raises:
         ConfigError: the runs differ in their task or in their classes.
     """
-    opened = (open_run(path, device=device, precision=precision, depth=depth, tta=tta, engine=engine) for path in paths)
-    members = [saved.predictor for saved in opened]
+    members = [
+        open_run(
+            path, device=device, precision=precision, depth=depth, tta=tta, engine=engine, channels=channels
+        ).predictor
+        for path in paths
+    ]
     return ensemble(members, [str(path) for path in paths])
 
 
@@ -83,6 +89,7 @@ def open_run(
     depth: int | None = None,
     tta: bool = False,
     engine: str = "torch",
+    channels: Sequence[int | str] | None = None,
 ) -> SavedRun:
     """Opens a run with the network of its `best.pth`, or a ready model.
 
@@ -93,10 +100,12 @@ def open_run(
             `models.prune`.
         tta: averages over the symmetries of the network's input, see `inference.symmetries`.
         engine: what computes masks and cells, such as torch or openvino; see `inference.engines`.
+        channels: numbers (from 0) or names of the channels that are taken from each file, in place of the run's own;
+            see `ImageReader.choosing`.
 
     Raises:
-        ConfigError: the network cannot be pruned to this depth, the run's decode.yaml cannot be used, or the engine
-            cannot compute the run here.
+        ConfigError: the network cannot be pruned to this depth, the run's decode.yaml cannot be used, the engine cannot
+            compute the run here, or the run does not read so many channels.
         CheckpointError: there is no such run; or its checkpoint is damaged, is incomplete, has weights that are not
             finite numbers, or names classes that no folder can have.
     """
@@ -120,6 +129,7 @@ def open_run(
         layout=config.with_first_kernels().train.layout,
     )
     require_engine(engine, where)
+    reader = reader if channels is None else reader.choosing(channels)
     network = where.place(model if depth is None else pruned(model, depth)).eval()
     predictor = Predictor(
         model=scoring_network(config, SymmetricModel(network, task) if tta else network),

@@ -9,16 +9,15 @@ python val.py --run pretrained/nuclei --data inputs/my_images
 from __future__ import annotations
 
 import argparse
-import platform
-import shlex
 import sys
 import typing
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from report.drawing import draw_page
-from system.command_line import fraction
+from system.command_line import fraction, list_of_channels
 from system.errors import ConfigError, DataError, run_script
 from system.machine.process import settle_process
 
@@ -26,7 +25,6 @@ if typing.TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
     from datasets.samples import Samples
-    from engine.device import Runtime
     from engine.schema.config import Config
     from saved_run import SavedRun
 
@@ -40,6 +38,8 @@ def main() -> None:
     parser.add_argument("--split", choices=("val", "train", "test", "all"), help=split_help)
     data_help = "score all images of another data folder; the results land in outputs/<run>_on_<folder>/all/"
     parser.add_argument("--data", type=Path, metavar="FOLDER", help=data_help)
+    channels_help = 'with --data: channels to take from each file, such as "[1]" (from 0) or "[DAPI]"'
+    parser.add_argument("--channels", type=partial(list_of_channels, option="--channels"), help=channels_help)
     threshold_help = "a pixel belongs to a class above this probability (default: 0.5); multiclass runs have none"
     parser.add_argument("--threshold", type=partial(fraction, option="--threshold"), help=threshold_help)
     tune_help = "first choose the parameters of decoding by the cells of the validation part, for <run>/decode.yaml"
@@ -50,12 +50,15 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.data is not None and (arguments.split or arguments.tune):
         raise ConfigError("--data scores all images of a folder; --split and --tune belong to the data of a run")
+    if arguments.channels is not None and arguments.data is None:
+        raise ConfigError("--channels is for --data; the data of a run are read as it was trained")
     if arguments.tune:
         tune(arguments.run, tta=arguments.tta)
     validate(
         arguments.run,
         part=arguments.split or "val",
         data=arguments.data,
+        channels=arguments.channels,
         threshold=arguments.threshold,
         tta=arguments.tta,
         page=not arguments.no_report,
@@ -104,6 +107,7 @@ def validate(
     *,
     part: str = "val",
     data: Path | None = None,
+    channels: Sequence[int | str] | None = None,
     threshold: float | None = None,
     tta: bool = False,
     page: bool = True,
@@ -113,24 +117,26 @@ def validate(
     Args:
         part: of the run's own data.
         data: another data folder, all images of which are scored in place of the run's own data.
+        channels: numbers (from 0) or names of those that are taken from its images; None: as the run reads.
         page: whether report.html is drawn, too.
     """
     from assemble import other_data, place_for
     from engine.loops import evaluate
     from engine.runs.checkpoint_file import seal_of
     from inference.files.report import ScoreReport
+    from inference.files.summary import command_of, environment_of
     from saved_run import open_run
     from system.files import staged_folder
     from system.machine.crowding import Courtesy
 
-    saved = open_run(run_path, tta=tta)
+    saved = open_run(run_path, tta=tta, channels=channels)
     run, predictor = saved.folder, saved.predictor
     print(f"run     {run.path}, {run.weights.name} of epoch {predictor.epoch}, on {predictor.runtime}")
     if part == "val" and data is None:
         print_differences(saved.config)
     threshold = predictor.task.checked_threshold(threshold)
     part = part if data is None else "all"
-    command = command_of(run.path, part=part, data=data, threshold=threshold, tta=tta)
+    command = command_of(run.path, part=part, data=data, channels=channels, threshold=threshold, tta=tta)
     samples, loader, identity = part_of(saved, part) if data is None else other_data(saved.config, predictor, data)
     decide, decoding = partial(samples.task.decide, threshold=threshold), predictor.decoding
     if decoding:
@@ -177,21 +183,6 @@ def run_page(run: Path, samples: Samples, part: str) -> tuple[Path, int]:
     from report.run_page import page_path, write_run_page
 
     return page_path(run, part), write_run_page(run, samples, part=part)
-
-
-def environment_of(runtime: Runtime) -> dict[str, object]:
-    """Returns what the scores depend on besides the run and its data, such as the version of torch."""
-    from engine.distributed import ALONE
-    from engine.training import machine
-
-    return {"python": platform.python_version(), "system": platform.system()} | machine(runtime, ALONE)
-
-
-def command_of(run: Path, *, part: str, data: Path | None, threshold: float | None, tta: bool) -> str:
-    """Returns the command line that makes these results again."""
-    words = ["python", "val.py", "--run", str(run), *(["--split", part] if data is None else ["--data", str(data)])]
-    words += [] if threshold is None else ["--threshold", str(threshold)]
-    return shlex.join(words + (["--tta"] if tta else []))
 
 
 def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader, dict[str, object]]:

@@ -22,6 +22,7 @@ def origin_of(
     tta: bool,
     engine: str,
     plane: str | None,
+    channels: Sequence[int | str] | None,
     pixel_size: float | None,
 ) -> dict[str, object]:
     """Returns what the results depend on: the weights, how maps become cells, and options that are not the default."""
@@ -34,7 +35,8 @@ def origin_of(
     if predictor.decoding is not None:
         origin["decode"] = asdict(predictor.decoding.how)
     other = None if engine == "torch" else engine
-    options = {"depth": depth, "tta": tta or None, "engine": other, "plane": plane, "pixel_size": pixel_size}
+    options = {"depth": depth, "tta": tta or None, "engine": other, "plane": plane, "channels": channels}
+    options |= {"pixel_size": pixel_size}
     given = {name: value for name, value in options.items() if value is not None}
     return origin | {"threshold": threshold} | given
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from datasets.folder.listing import Listing, list_files
-from datasets.folder.problems import STOP_FIRST, Problem, refusal
+from datasets.folder.problems import STOP_FIRST, no_foreground, refusal
 from datasets.folder.recognition import spread
-from datasets.folder.truth_files import TruthFiles, choose_truth, reading_of
+from datasets.folder.truth_files import TruthFiles, choose_truth, problems_for, reading_of
 from images.objects import areas_of, median_diameter
 from images.reading import MAX_PIXELS, read_bytes
 from system.errors import FileError
@@ -57,11 +57,14 @@ def measure_facts(root: Path, *, truth: str = "auto", mask_threshold: float | No
     listing = list_files(root)
     reads = "labels" if listing.images and set(listing.images) <= set(listing.labels) else "masks"
     chosen = choose_truth(listing, reads, truth=truth, mask_threshold=mask_threshold)
-    found = [one for one in listing.problems if one.kind in STOP_FIRST and one.stops(_folder_of(chosen))]
-    found += [chosen] if isinstance(chosen, Problem) else []
-    if found:
+    found = problems_for(listing, chosen)
+    if first := [one for one in found if one.kind in STOP_FIRST]:
+        raise refusal(root, [one.as_error(root) for one in first])
+    ids = sorted(set().union(*chosen.files.values()) & set(listing.images))
+    if not ids:
+        found = found or [no_foreground(chosen.folder, f"{len(listing.images)} images", mask_threshold)]
         raise refusal(root, [one.as_error(root) for one in found])
-    sides, areas = _measured(listing, chosen, mask_threshold)
+    sides, areas = _measured(listing, chosen, spread(ids, FILES), mask_threshold)
     short_side = float(np.median(sides))
     medians = {name: median_diameter(of_class) for name, of_class in areas.items() if of_class.size}
     crop, reason = suggest_crop(medians, short_side)
@@ -75,7 +78,9 @@ def suggest_crop(medians: Mapping[str, float], short_side: float | None) -> tupl
         medians: class → median equivalent diameter of its objects in pixels; the class of the largest objects counts.
         short_side: median of the images' short sides in pixels, which bounds the crop.
     """
-    if not medians or short_side is None:
+    if short_side is None:
+        return None, "there is no image that can be measured"
+    if not medians:
         return None, "there are no objects to measure"
     if short_side < CROP_LEAST:
         return None, f"half of the images have a side below {CROP_LEAST} pixels; use data.size"
@@ -91,16 +96,17 @@ def suggest_crop(medians: Mapping[str, float], short_side: float | None) -> tupl
     return crop, reason
 
 
-def _folder_of(chosen: TruthFiles | Problem) -> str:
-    return chosen.truth or "masks" if isinstance(chosen, Problem) else chosen.folder
+def _measured(
+    listing: Listing, chosen: TruthFiles, ids: Sequence[str], threshold: float | None
+) -> tuple[list[int], dict[str, np.ndarray]]:
+    """Returns the short sides of these images in pixels, and class → areas of the objects in them.
 
-
-def _measured(listing: Listing, chosen: TruthFiles, threshold: float | None) -> tuple[list[int], dict[str, np.ndarray]]:
-    """Returns the short sides of some images in pixels, and class → areas of the objects in them."""
+    Args:
+        ids: of images that have a file of truth; at least one.
+    """
     reading = reading_of(chosen, listing, "labels", mask_threshold=threshold)
-    ids = sorted(set.union(*map(set, chosen.files.values())) & set(listing.images))
     sides, areas, problem = [], {name: [] for name in chosen.files}, None
-    for sample_id in spread(ids, FILES):
+    for sample_id in ids:
         try:
             for number, (name, mask, labels) in enumerate(_masks_of(listing, chosen, reading, sample_id)):
                 areas[name].append(areas_of(mask, labels))

@@ -204,10 +204,11 @@ def _sizes(part: Samples) -> np.ndarray:
 def _describe(task: Task, counts: np.ndarray, *parts: Samples) -> str:
     sizes = [size for part in parts for size in part.image_sizes.values()]
     smallest, largest = ("×".join(map(str, size)) for size in (min(sizes), max(sizes)))
-    shares = (counts[:, :-1] / counts[:, -1:].clip(min=1)).mean(axis=0)
+    pooled = counts.sum(axis=0)  # a large image counts more than a small one, as in the weights of classes
+    shares = pooled[:-1] / max(1, pooled[-1])
     found = ", ".join(f"{name} {share:.1%}" for name, share in zip(task.classes, shares, strict=True))
     reader = parts[0].reader
     kind = "RGB" if reader.is_rgb else "grey" if reader.channels == 1 else f"{reader.channels} channels"
     range_of_sizes = smallest if smallest == largest else f"{smallest} to {largest}"
     what = "classes" if task.background else "foreground"
-    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found}"
+    return f"{len(sizes)} images, read as {kind}, {range_of_sizes} pixels; {what}: {found} of all pixels"

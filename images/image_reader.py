@@ -12,7 +12,7 @@ import numpy as np
 from images.intensity import to_channels, to_uint8
 from images.planes import Selection
 from images.reading import MAX_PIXELS, decode_image, read_image
-from system.errors import FileError
+from system.errors import ConfigError, FileError
 
 Limits = tuple[float, float]
 CONVERTIBLE = (1, 3)  # grey and RGB, which a run may turn into each other
@@ -55,6 +55,8 @@ class ImageReader:
         max_pixels: an image of more pixels (H*W) is refused before it is decoded.
         plane: the plane of a stack, see `images.planes.parse_plane`; None refuses stacks.
         select: numbers or names of the channels that are taken from each file; None takes all.
+        chosen: the same for a prediction whose files have their channels elsewhere; it takes the place of `select`, and
+            what it takes is then converted as a file of so many channels is. It is not stored.
         pages_are_channels: a file of `channels` pages without a description is an image of so many channels.
         converted: file → number of its channels, for each file that was read and converted. It is not stored.
     """
@@ -66,6 +68,7 @@ class ImageReader:
     plane: str | None = None
     select: tuple[int | str, ...] | None = None
     pages_are_channels: bool = False
+    chosen: tuple[int | str, ...] | None = None
     converted: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -79,12 +82,25 @@ class ImageReader:
         return self.channels == 3 and not self.per_channel
 
     def selection(self, image: Path | ImageFile) -> Selection:
-        """Which part of a file this run reads."""
+        """Returns which part of a file this run reads."""
+        channels = self.select if self.chosen is None else self.chosen
         pages = None
-        if self.pages_are_channels:
-            pages = self.channels if self.select is None else "any"
+        if self.pages_are_channels or self.chosen is not None:
+            pages = self.channels if channels is None else "any"
         plane = image.plane if isinstance(image, ImageFile) else None
-        return Selection(self.plane if plane is None else plane, self.select, pages)
+        return Selection(self.plane if plane is None else plane, channels, pages)
+
+    def choosing(self, channels: Sequence[int | str]) -> ImageReader:
+        """Returns a reader that takes these channels from each file, by their numbers (from 0) or names.
+
+        Raises:
+            ConfigError: the run does not read so many.
+        """
+        if not self.takes(len(channels)):
+            found = f"{len(channels)} channel{'s' * (len(channels) > 1)}, but the run reads {self._reads}"
+            allowed = "1 or 3" if self._converts else self.channels
+            raise ConfigError(f"channels {list(channels)}: {found}; choose {allowed}")
+        return replace(self, chosen=tuple(channels))
 
     def read(self, path: Path | ImageFile) -> np.ndarray:
         """[H, W, channels] uint8 of a file.
@@ -121,8 +137,16 @@ class ImageReader:
 
     def takes(self, channels: int) -> bool:
         """Whether images of so many channels can be read."""
-        convertible = self.select is None and self.channels in CONVERTIBLE and channels in CONVERTIBLE
-        return channels == self.channels or convertible or self.channels == ANY
+        converted = self._converts and channels in CONVERTIBLE
+        return channels == self.channels or converted or self.channels == ANY
+
+    @property
+    def _converts(self) -> bool:
+        return self.select is None and self.channels in CONVERTIBLE
+
+    @property
+    def _reads(self) -> str:
+        return "grey and RGB images" if self._converts else str(self.channels)
 
     def require_channels(self, channels: int, name: str) -> None:
         """Refuses a file of a number of channels that the run cannot read, and notes one that it converts.
@@ -131,11 +155,24 @@ class ImageReader:
             FileError: it has such a number.
         """
         if not self.takes(channels):
-            found = f"{channels} channel{'s' * (channels > 1)}, but the run reads {self.channels}"
-            fix = "save the channels that the run reads, or train with data.channels: [numbers or names of them]"
-            raise FileError(name, found=found, fix=fix)
+            found = f"{channels} channel{'s' * (channels > 1)}, but the run reads {self._reads}"
+            raise FileError(name, found=found, fix=self._remedy(channels))
         if channels != self.channels != ANY:
             self.converted[name] = channels
+
+    def _remedy(self, channels: int) -> str:
+        """What to do about a file of so many channels, which the run cannot read, in training and in prediction."""
+        if self._converts:
+            return (
+                "take one of them as grey, such as the second, because they count from 0: data.channels=[1] in a "
+                'training (1 without brackets says how many), or --channels "[1]" of predict.py and of val.py --data'
+            )
+        if channels < self.channels:
+            what = f"give images of {self.channels} channels"
+            return f"{what}; a training without data.channels takes the channels that its images have"
+        example = list(range(self.channels))
+        some = f"choose {self.channels} of them, such as data.channels={example} in a training"
+        return f'{some}, or --channels "{example}" of predict.py and of val.py --data'
 
     def convert(self, image: np.ndarray) -> np.ndarray:
         """[H, W, channels] uint8 of a decoded [H, W, C] image of any dtype; C is a number that the run takes."""

@@ -209,9 +209,9 @@ def channel_numbers(channels: Sequence[int | str] | None, count: int, names: Seq
     for name in channels:
         if isinstance(name, str) and (found := list(names).count(name)) != 1:
             problem = f"several channels {name!r}" if found else f"no channel {name!r}"
-            raise Refusal(f"{problem}: it has {has}", fix="data.channels takes names that the file has, or numbers")
+            raise Refusal(f"{problem}: it has {has}", fix="take names that the file has, or numbers")
     if beyond := [number for number in numbers if number >= count]:
-        fix = f"the last is {count - 1}, because data.channels counts from 0"
+        fix = f"the last is {count - 1}, because channels count from 0"
         raise Refusal(f"no channel {beyond[0]}: it has {has}", fix=fix)
     return [one if isinstance(one, int) else list(names).index(one) for one in channels]
 
@@ -232,7 +232,10 @@ def _remedy(axes: dict[str, int], of_image: bool) -> str:
     if not of_image:
         return "masks and label maps have one plane: save the plane that belongs to the image"
     if list(axes) == [UNKNOWN]:
-        return f"if they are planes, {_choose(axes)}; if they are channels, set data.channels: {axes[UNKNOWN]}"
+        taken = (
+            f'data.channels: {axes[UNKNOWN]} takes all in a training, and --channels "[0]" the first in a prediction'
+        )
+        return f"if they are planes, {_choose(axes)}; if they are channels, {taken}"
     return _choose(axes)
 
 

@@ -41,6 +41,41 @@ def micrometres(text: str, *, option: str) -> float:
     return value
 
 
+def channels(text: str, *, option: str) -> int | str | list[int | str]:
+    """Reads the value of `option`: "auto", a number of channels, or a list of numbers (from 0) or names of them.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    found = _parsed(text, option)
+    if found != "auto" and not _is_list_of_channels(found) and not (type(found) is int and found > 0):
+        raise ConfigError(f"{option} {text}: allowed are auto, a number such as 5, or a list such as [0, 2]")
+    return found
+
+
+def list_of_channels(text: str, *, option: str) -> list[int | str]:
+    """Reads the value of `option`, a list of numbers (from 0) or names of channels.
+
+    Raises:
+        ConfigError: it is no such list.
+    """
+    found = _parsed(text, option)
+    if not _is_list_of_channels(found):
+        raise ConfigError(f"{option} {text}: give a list of numbers (from 0) or names, such as [1] or [DAPI, GFP]")
+    return found
+
+
+def _parsed(text: str, option: str) -> object:
+    from system.yaml_file import parse_yaml
+
+    return parse_yaml(text, option)
+
+
+def _is_list_of_channels(found: object) -> bool:
+    names = lambda one: (type(one) is int and one >= 0) or (isinstance(one, str) and one != "")
+    return isinstance(found, list) and bool(found) and all(map(names, found))
+
+
 def output_folder(text: str) -> Path:
     """Reads the value of --out, a folder that exists or can be made.
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from system.command_line import fraction
-from system.errors import ConfigError, DataError, run_script
+from system.command_line import channels, fraction
+from system.errors import DataError, run_script
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,11 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plane_help = "the plane of stacks, as data.plane: z=3 (from 0), t=0,z=3 or max"
     parser.add_argument("--plane", metavar="PLANE", help=plane_help)
     channels_help = "the channels that are read, as data.channels: auto, 5, [0, 2] or [DAPI, GFP]"
-    parser.add_argument("--channels", metavar="CHANNELS", default="auto", help=channels_help)
+    channels_type = partial(channels, option="--channels")
+    parser.add_argument("--channels", type=channels_type, metavar="CHANNELS", default="auto", help=channels_help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)
 
     from datasets.check.folder import check  # imported here, because OpenCV would slow --help
+    from datasets.check.report import counted
     from system.files import write_text
 
     report = check(
@@ -47,28 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         truth=options.truth,
         mask_threshold=options.mask_threshold,
         plane=options.plane,
-        channels=channels_from(options.channels),
+        channels=options.channels,
     )
     print(report.text())
     if options.json is not None:
         write_text(options.json, report.json())
     if report.errors:
-        raise DataError(f"{options.folder}: {report.errors} errors; correct what is listed above")
-
-
-def channels_from(text: str) -> int | str | list[int | str]:
-    """Reads what `--channels` gives.
-
-    Raises:
-        ConfigError: it is no number, no list, and not "auto".
-    """
-    from system.yaml_file import parse_yaml
-
-    found = parse_yaml(text, "--channels")
-    listed = isinstance(found, list) and found and all(type(one) in (int, str) for one in found)
-    if found != "auto" and not listed and not (type(found) is int and found > 0):
-        raise ConfigError(f"--channels {text}: allowed are auto, a number such as 5, or a list such as [0, 2]")
-    return found
+        raise DataError(f"{options.folder}: {counted(report.errors, 'error')}; correct what is listed above")
 
 
 if __name__ == "__main__":

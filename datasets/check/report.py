@@ -45,12 +45,13 @@ class Report:
         """The same for a terminal, with at most `most` problems of one kind."""
         warnings = len(self.problems) - self.errors
         notes = [f"  {note}" for note in self.notes]
-        verdict = f"{_counted(self.errors, 'error')}, {_counted(warnings, 'warning')}"
+        verdict = f"{counted(self.errors, 'error')}, {counted(warnings, 'warning')}"
         problems = _problem_lines(self.problems, most)
         return "\n".join([self.folder, *notes, *_fact_lines(self.facts), *problems, "", verdict])
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Returns a number with its noun, such as "1 error" and "2 errors"."""
     return f"{number} {noun}" + "s" * (number != 1)
 
 
@@ -102,18 +103,18 @@ def _relation_lines(relations: Mapping[str, Any] | None) -> list[str]:
     kinds = ", ".join(f"{count} {kind}" for kind, count in relations["kinds"].items())
     how = "given in dataset.yaml" if relations["given"] else "found"
     return [
-        f"{relations['groups']} {how}, {_counted(relations['largest'], 'image')} in the largest",
-        f"{_counted(relations['with_neighbour'], 'image')} with a neighbour that continues the image",
+        f"{relations['groups']} {how}, {counted(relations['largest'], 'image')} in the largest",
+        f"{counted(relations['with_neighbour'], 'image')} with a neighbour that continues the image",
         f"{relations['with_neighbour_by_chance']} by chance, where edges are compared that do not face each other",
-        f"{_counted(relations['near_duplicates'], 'near duplicate')}; kinds: {kinds}",
+        f"{counted(relations['near_duplicates'], 'near duplicate')}; kinds: {kinds}",
     ]
 
 
 def _class_lines(of_class: Mapping[str, Any]) -> list[str]:
     share, diameter = of_class["foreground_share"], of_class["diameter"]
-    masks = f"{_counted(of_class['mask_files'], 'mask')}, {of_class['with_foreground']} with foreground"
-    lines = [masks if share is None else f"{masks}: {share:.1%} of the pixels"]
+    masks = f"{counted(of_class['mask_files'], 'mask')}, {of_class['with_foreground']} with foreground"
+    lines = [masks if share is None else f"{masks}: {share:.1%} of all pixels"]
     if of_class["objects"]:
         spread = "median {median:.1f} pixels, 5th to 95th percentile {p5:.1f} to {p95:.1f}".format(**diameter)
-        lines.append(f"{_counted(of_class['objects'], 'object')}, equivalent diameter: {spread}")
+        lines.append(f"{counted(of_class['objects'], 'object')}, equivalent diameter: {spread}")
     return lines

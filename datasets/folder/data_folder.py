@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.folder.listing import Listing, list_files, without_partner
-from datasets.folder.problems import STOP_FIRST, Problem, refusal
-from datasets.folder.truth_files import TruthFiles, choose_truth, reading_of
+from datasets.folder.listing import Listing, list_files
+from datasets.folder.problems import STOP_FIRST, refusal
+from datasets.folder.truth_files import TruthFiles, choose_truth, problems_for, reading_of
 from images.image_reader import ImageReader
 from system.collector import paused_collector
 from system.errors import FileError
@@ -74,12 +74,7 @@ def list_folder(
     listing = list_files(root)
     reads, threshold = task_type.reads, options.mask_threshold
     chosen = choose_truth(listing, reads, truth=options.truth, mask_threshold=threshold)
-    folder = chosen.truth or "masks" if isinstance(chosen, Problem) else chosen.folder
-    found = [one for one in listing.problems if one.stops(folder)]
-    if isinstance(chosen, Problem):
-        found.append(chosen)
-    elif folder == "labels" and listing.masks:  # without masks, the listing has looked for these partners
-        found += without_partner(listing.images, listing.labels, "label map labels", truth="labels")
+    found = problems_for(listing, chosen)
     if first := [one for one in found if one.kind in STOP_FIRST]:  # others may follow from these
         raise refusal(root, [one.as_error(root) for one in first])
     truth = reading_of(chosen, listing, reads, mask_threshold=threshold)
@@ -89,7 +84,7 @@ def list_folder(
         problems += errors
     elif errors:
         raise refusal(root, errors)
-    notes = [*listing.notes, *filter(None, [chosen.note]), *_about_ignored(listing, folder)]
+    notes = [*listing.notes, *filter(None, [chosen.note]), *_about_ignored(listing, chosen.folder)]
     return DataFolder(task, _samples(listing, chosen), chosen.kind, tuple(notes), listing.description.groups)
 
 

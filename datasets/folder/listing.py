@@ -8,19 +8,13 @@ from pathlib import Path
 
 from datasets.folder.description import NAME, Description, read_description
 from datasets.folder.files import files_by_id, folders_in, images_in, renamed, without_need
+from datasets.folder.layouts import LAYOUT, advice, without_images
 from datasets.folder.problems import Problem
 from images.naming import SAME, Naming, naming_of, naming_within, truth_among
-from images.reading import EXTENSIONS
 from system.errors import DataError, FileError
 from system.names import fault_of, shown
 
-LAYOUT = (
-    "images/<id>.png with masks/<id>.png or labels/<id>.png (label maps), or with masks/<class>/<id>.png for several "
-    "classes"
-)
-ARRANGE = f"arrange the files as {LAYOUT}"
 FLAT_CLASS = "foreground"  # the name of the class whose masks lie in masks/ itself
-PARTS = ("train", "training", "stage1_train")  # folders of data sets that hold a data folder
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,7 @@ def list_files(root: Path) -> Listing:
     masks = {name: found[folder] for name, folder in folders.items()}
     labels = found.get("labels", {})
     if not images:
-        problems.append(Problem("layout", ("images",), f"no images ({', '.join(EXTENSIONS)})", _advice(root)))
+        problems.append(without_images(root))
     else:
         if len(masks) == 1:  # of several classes, an image may lack some
             (folder,) = folders.values()
@@ -125,21 +119,13 @@ def _mixed(root: Path, problems: list[Problem]) -> tuple[dict[str, str], dict[st
     found = files_by_id(root, folder, None, problems)
     naming = naming_within(found)
     if naming is None:
-        if folder == "images" or not found:
-            problems.append(Problem("layout", ("masks",), "no masks", _advice(root), "masks"))
+        if folder == "images":
+            problems.append(Problem("layout", ("masks",), "no masks", advice(root), "masks"))
         return (found if folder == "images" else {}), {}, {}
     among = truth_among(found)
     truth = {one: file for one, file in found.items() if one in among}
     images = {one: file for one, file in found.items() if one not in among}
     return images, {folder: truth}, {folder: naming}
-
-
-def _advice(root: Path) -> str:
-    """What to do about a folder whose layout is unknown."""
-    part = next((name for name in PARTS if (root / name).is_dir()), None)
-    if part is None:
-        return ARRANGE
-    return f"give {root / part} as the data folder, if it is one; or {ARRANGE}"
 
 
 def _description(root: Path, problems: list[Problem]) -> Description:
@@ -173,7 +159,7 @@ def _class_folders(
         return _in_order_of_channels(usable, description, problems), False
     if not files and not names:
         if not others:
-            problems.append(Problem("layout", ("masks",), "no masks", _advice(root), "masks"))
+            problems.append(Problem("layout", ("masks",), "no masks", advice(root), "masks"))
         return {}, True
     return {_flat_class(description): "masks"}, True
 

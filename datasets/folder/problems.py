@@ -37,6 +37,7 @@ WARNINGS = (
     "labels",
     "ignored file",
 )
+SAME = 3  # files that a training lists one by one for one reason
 STOP_FIRST = ("layout", "classes", "truth", "name")  # a training reports these alone, because others follow from them
 _ORDER = {kind: place for place, kind in enumerate(ERRORS + WARNINGS)}
 
@@ -95,10 +96,30 @@ def in_order(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def refusal(root: Path, errors: Sequence[FileError], most: int = 10) -> DataError:
-    """The only one of the errors, or an error that lists the first `most` of them and counts the others."""
+    """Returns the only one of the errors, or an error that lists the first `most` of them and counts the others.
+
+    A reason that more than `SAME` files share is one line, with the names of the first `most` of them.
+    """
     if len(errors) == 1:
         return errors[0]
-    lines = sorted(map(str, errors))
-    if len(lines) > most:
-        lines[most:] = [f"… and {len(lines) - most} more"]
+    found = sorted(_by_reason(root, errors, most))
+    lines = [line for line, _ in found[:most]]
+    if left := sum(files for _, files in found[most:]):
+        lines.append(f"… and {left} more")
     return DataError("\n  ".join([f"{root}: {len(errors)} problems; python -m datasets.check lists them all", *lines]))
+
+
+def _by_reason(root: Path, errors: Sequence[FileError], most: int) -> list[tuple[str, int]]:
+    """Returns the lines of the errors, each with the number of errors that it stands for."""
+    same: dict[tuple[str, str], list[FileError]] = {}
+    for error in errors:
+        same.setdefault((error.found, error.fix), []).append(error)
+    lines = []
+    for (found, fix), group in same.items():
+        if len(group) > SAME:
+            files = sorted(error.file.removeprefix(f"{root}/") for error in group)
+            named = ", ".join(files[:most]) + (", …" if len(files) > most else "")
+            lines.append((f"{len(group)} files: {found}; {fix}: {named}", len(group)))
+        else:
+            lines += [(str(error), 1) for error in group]
+    return lines

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from datasets.folder.description import NAME
-from datasets.folder.listing import FLAT_CLASS, Listing
+from datasets.folder.listing import FLAT_CLASS, Listing, without_partner
 from datasets.folder.problems import Problem
 from datasets.folder.recognition import FILES, Evidence, look_at, spread
 from images.reading import MAX_PIXELS
@@ -75,6 +75,17 @@ def choose_truth(
     if reads == "labels":
         return _no_label_maps(f"masks/ holds masks ({evidence.values_text()})")
     return TruthFiles("masks", "masks", listing.masks)
+
+
+def problems_for(listing: Listing, chosen: TruthFiles | Problem) -> list[Problem]:
+    """Returns the problems of the listing that stop a training on this truth; it is the last, if it is one itself."""
+    folder = chosen.truth or "masks" if isinstance(chosen, Problem) else chosen.folder
+    found = [one for one in listing.problems if one.stops(folder)]
+    if isinstance(chosen, Problem):
+        found.append(chosen)
+    elif folder == "labels" and listing.masks:  # without masks, the listing has looked for these partners
+        found += without_partner(listing.images, listing.labels, "label map labels", truth="labels")
+    return found
 
 
 def reading_of(found: TruthFiles, listing: Listing, reads: str, *, mask_threshold: float | None = None) -> Truth:

@@ -216,8 +216,6 @@ def scoring_loader(
     keys = [(0, indices[place]) for place in stretch(len(indices), rank, ranks)]
     loader = DataLoader(dataset, batch_size=1 if native else batch_size, sampler=keys, pin_memory=pin_memory)
     return BatchesOfAnySize(loader, pixels=PIXELS_TOGETHER) if native else loader
-    keys = [(0, index) for index in stretch(len(samples), rank, ranks)]
-    return DataLoader(dataset, batch_size=batch_size, sampler=keys, pin_memory=pin_memory)
 
 
 def unchanged_batches(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
+from engine.device import Runtime
+from engine.distributed import ALONE
+from engine.training import machine
 from inference.cells.decode_file import ChosenDecoding
 from metrics import InstanceCounts, SegmentationCounts
 from metrics.definitions import definitions
@@ -47,3 +53,24 @@ def summary_of(
         counted["objects"] = dict(zip(COUNTED, (hits, predicted - hits, true - hits), strict=True))
     explained = definitions(scores, counts.classes, background=counts.background)
     return summary | scores | {"counts": counted, "definitions": explained}
+
+
+def environment_of(runtime: Runtime) -> dict[str, object]:
+    """Returns what the scores depend on besides the run and its data, such as the version of torch."""
+    return {"python": platform.python_version(), "system": platform.system()} | machine(runtime, ALONE)
+
+
+def command_of(
+    run: Path,
+    *,
+    part: str,
+    data: Path | None,
+    channels: Sequence[int | str] | None,
+    threshold: float | None,
+    tta: bool,
+) -> str:
+    """Returns the command line that makes these results again."""
+    words = ["python", "val.py", "--run", str(run), *(["--split", part] if data is None else ["--data", str(data)])]
+    words += [] if channels is None else ["--channels", f"[{', '.join(map(str, channels))}]"]
+    words += [] if threshold is None else ["--threshold", str(threshold)]
+    return shlex.join(words + (["--tta"] if tta else []))

@@ -82,6 +82,24 @@ def test_a_folder_that_cannot_be_used_is_refused(small_set, fault):
         measure_facts(small_set)
 
 
+@pytest.mark.parametrize("classes", [("nucleus",), ("a", "b")])
+def test_a_folder_without_any_pair_is_refused(tmp_path, classes):
+    root = write_set(tmp_path / "set", images=3, classes=classes)
+    for mask in (root / "masks").glob("*/*"):
+        mask.rename(mask.with_name(f"other_{mask.name}"))
+    with pytest.raises(DataError, match="no image images/other_cell_00") as caught:
+        measure_facts(root)
+    assert ("no mask masks/nucleus/cell_00" in str(caught.value)) == (len(classes) == 1)  # of several, some may lack
+
+
+def test_folders_of_classes_without_any_mask_are_refused(tmp_path):
+    root = write_set(tmp_path / "set", classes=("a", "b"))
+    for mask in (root / "masks").glob("*/*"):
+        mask.unlink()
+    with pytest.raises(DataError, match="not one pixel of foreground"):
+        measure_facts(root)
+
+
 def test_objects_are_counted_by_ids_or_by_pieces():
     labels = grid(4)
     assert areas_of((labels > 0).astype(np.uint8), None).tolist() == [100] * 4
@@ -90,7 +108,8 @@ def test_objects_are_counted_by_ids_or_by_pieces():
 
 
 def test_a_crop_needs_objects_and_room():
-    assert suggest_crop({}, 100.0)[0] is None
+    assert suggest_crop({}, 100.0) == (None, "there are no objects to measure")
+    assert suggest_crop({"cell": 10.0}, None) == (None, "there is no image that can be measured")
     assert suggest_crop({"cell": 10.0}, 63.0)[0] is None
     assert suggest_crop({"cell": 10.0}, 64.0)[0] == 64
     assert suggest_crop({"cell": 1000.0}, 5000.0)[0] == 512

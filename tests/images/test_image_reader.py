@@ -9,7 +9,7 @@ import tifffile
 
 from images.choosing import choose_reader, has_colour
 from images.image_reader import ImageFile, ImageReader
-from system.errors import DataError
+from system.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -116,16 +116,46 @@ def test_more_channels_than_are_trained_with(tmp_path):
 
 def test_a_file_of_other_channels_is_refused(tmp_path, files):
     five, two = of_channels(tmp_path, 5, 2)
-    for count in (1, 2, 3, 4):
-        with pytest.raises(DataError, match=f"5 channels, but the run reads {count}; save the channels that"):
+    for count in (1, 3):
+        with pytest.raises(
+            DataError, match=r"5 channels, but the run reads grey and RGB images; take one .*=\[1\] in a"
+        ):
+            ImageReader(count).read(five)
+    for count in (2, 4):
+        some = r"\[0, 1\]" if count == 2 else r"\[0, 1, 2, 3\]"
+        with pytest.raises(DataError, match=f"5 channels, but the run reads {count}; choose {count} .*={some} in a"):
             ImageReader(count).read(five)
     for path in files:
-        with pytest.raises(DataError, match="but the run reads 5"):
+        with pytest.raises(DataError, match="but the run reads 5; give images of 5 channels; a training without"):
             ImageReader(5).read(path)
-    with pytest.raises(DataError, match="2 channels, but the run reads 3"):
+    with pytest.raises(DataError, match="2 channels, but the run reads grey and RGB images"):
         ImageReader(3).decode(two.read_bytes(), "x")
     with pytest.raises(DataError, match="no channel 1: it has 1 channel, which have no names"):
         ImageReader(2, select=(0, 1)).read(files[0])
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_chosen_channels_are_converted_as_a_file_of_so_many_is(tmp_path, files, count):
+    (five,) = of_channels(tmp_path, 5)
+    planes = ImageReader(5, pages_are_channels=True).open(five)
+    for chosen in ([2], [4, 0, 1]):
+        reader = ImageReader(count).choosing(chosen)
+        alone = tmp_path / "alone.tif"
+        kind = "rgb" if len(chosen) == 3 else "minisblack"
+        tifffile.imwrite(alone, planes[..., chosen].squeeze(), photometric=kind)
+        assert (reader.read(five) == ImageReader(count).read(alone)).all()
+        assert ImageReader.from_dict(reader.to_dict()) == ImageReader(count)
+    with pytest.raises(DataError, match="no channel 1: it has 1 channel"):
+        ImageReader(count).choosing([1]).read(files[0])
+
+
+def test_a_run_with_channels_of_its_own_takes_others_of_the_same_number(tmp_path):
+    (five,) = of_channels(tmp_path, 5)
+    run = ImageReader(2, select=(0, 1), limits=((0.0, 90.0), (0.0, 50.0)))
+    other = ImageReader(2, select=(3, 2), limits=run.limits)
+    assert (run.choosing([3, 2]).read(five) == other.read(five)).all()
+    with pytest.raises(ConfigError, match="1 channel, but the run reads 2; choose 2"):
+        run.choosing([3])
 
 
 def test_conversions_are_counted(files):

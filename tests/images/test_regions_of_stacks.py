@@ -57,7 +57,7 @@ def test_planes_and_channels_of_stacks_in_parts(kind, tmp_path):
     assert_same_rows(path, brightest)
     for reader, told in (
         (ImageReader(4), "a stack of 6 planes"),
-        (ImageReader(3, plane="t=1,z=1"), "4 channels, but the run reads 3"),
+        (ImageReader(3, plane="t=1,z=1"), "4 channels, but the run reads grey and RGB images"),
         (ImageReader(1, plane="t=1,z=1", select=("DAPI",)), "no channel 'DAPI'"),
         (ImageReader(4, plane="t=2,z=1"), "no plane t=2"),
     ):

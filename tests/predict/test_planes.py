@@ -71,7 +71,7 @@ def test_five_channels_from_training_to_results(run_main, small_config, tmp_path
     grey = tmp_path / "inputs" / "small" / "images"
     code, _, err = run_main(predict, "--run", run, "--input", grey, "--out", tmp_path / "other")
     assert code == 3
-    assert "cell_00.png: 3 channels, but the run reads 5; save the channels" in err
+    assert "cell_00.png: 3 channels, but the run reads 5; give images of 5 channels" in err
 
 
 def test_channels_by_name_and_by_number_are_the_same(run_main, small_config, tmp_path):
@@ -101,7 +101,7 @@ def test_stacks_are_read_by_the_plane_of_the_run(run_main, small_config, tmp_pat
     root = stacked(tmp_path / "inputs" / "stacks", z_stack)
     code, _, err = run_main(train, "--config", small_config, f"data.root={root}")
     assert code == 3
-    assert "cell_00.tif: a stack of 5 planes (z 5); choose with data.plane or --plane: z=0 (from 0), max" in err
+    assert "10 files: a stack of 5 planes (z 5); choose with data.plane or --plane: z=0 (from 0), max" in err
     trained(run_main, small_config, root, "data.plane=z=1")
     run = tmp_path / "outputs" / "small"
     one = root / "images" / "cell_00.tif"

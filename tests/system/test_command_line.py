@@ -2,7 +2,7 @@
 
 import pytest
 
-from system.command_line import fraction, micrometres, output_folder
+from system.command_line import channels, fraction, list_of_channels, micrometres, output_folder
 from system.errors import ConfigError
 
 
@@ -28,6 +28,26 @@ def test_every_other_side_is_refused(text):
     with pytest.raises(ConfigError) as refused:
         micrometres(text, option="--pixel-size")
     assert str(refused.value).startswith(f"--pixel-size {text}: give the side of a pixel in µm, a number between")
+
+
+@pytest.mark.parametrize("text", ["[1]", "[0, 2]", "[DAPI, GFP]", "[1, DAPI]"])
+def test_channels_are_numbers_or_names(text):
+    expected = [int(one) if one.isdigit() else one for one in text.strip("[]").split(", ")]
+    assert list_of_channels(text, option="--channels") == channels(text, option="--channels") == expected
+
+
+@pytest.mark.parametrize("text", ["0", "[]", "[1.5]", "[true]", "[-1]", "[[1]]", "{a: 1}", "none", ""])
+def test_every_other_value_is_no_channel(text):
+    for read in (list_of_channels, channels):
+        with pytest.raises(ConfigError, match=r"--channels .*(give a list|allowed are auto)"):
+            read(text, option="--channels")
+
+
+def test_a_number_or_auto_is_no_list_of_channels():
+    assert (channels("5", option="--channels"), channels("auto", option="--channels")) == (5, "auto")
+    for text in ("5", "auto"):
+        with pytest.raises(ConfigError, match=r"such as \[1\]"):
+            list_of_channels(text, option="--channels")
 
 
 def test_a_folder_for_results_exists_or_can_be_made(tmp_path):

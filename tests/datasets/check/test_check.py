@@ -218,7 +218,7 @@ def test_names_that_cannot_be_shown_are_escaped(clean, tmp_path):
 def test_an_empty_folder_and_none(tmp_path):
     (tmp_path / "set").mkdir()
     report = check(tmp_path / "set")
-    assert found_in(report) == {("error", "layout", ("images",)), ("error", "layout", ("masks",))}
+    assert found_in(report) == {("error", "layout", (".",))}
     assert "data.crop" in report.text()
     assert json.loads(report.json())["facts"]["sizes"] is None
     with pytest.raises(DataError, match="none: no such folder"):

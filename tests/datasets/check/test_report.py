@@ -76,7 +76,7 @@ def test_exit_code_and_json_with_errors(clean, tmp_path, capsys):
     assert run_script(lambda: main([str(clean), "--json", str(file)]), debug=False) == 3
     shown = capsys.readouterr()
     assert "error: missing mask (1)\n  images/b.png: no mask masks/cell/b.*\n    fix: " in shown.out
-    assert shown.err.startswith(f"error: {clean}: ")
+    assert shown.err.startswith(f"error: {clean}: 1 error; correct")
     assert json.loads(file.read_text(encoding="utf-8"))["problems"][0]["kind"] == "missing mask"
 
 

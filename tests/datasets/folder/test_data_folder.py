@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import write_set
 
+from datasets.check.folder import check
 from datasets.folder.data_folder import list_folder, read_sample
 from datasets.split import SplitRule, read_split, split_to_csv
 from datasets.survey import load_training_data
@@ -148,9 +149,20 @@ def test_unreadable_grey_images_come_at_once(small_set, intensity):
 def test_what_was_found_is_told(small_set):
     data = load(small_set)
     share = np.mean([cv2.imread(str(p), 0).mean() / 255 for p in (small_set / "masks" / "nucleus").iterdir()])
-    assert data.description == f"10 images, read as RGB, 32×32 pixels; foreground: nucleus {share:.1%}"
+    assert data.description == f"10 images, read as RGB, 32×32 pixels; foreground: nucleus {share:.1%} of all pixels"
     assert (len(data.train), len(data.val)) == (8, 2)
     assert "32×32 to 40×32" in load(mixed(small_set)).description
+
+
+def test_the_share_of_foreground_is_that_of_all_pixels_together_as_in_the_check(small_set):
+    large, empty = np.zeros((96, 96, 3), np.uint8), np.zeros((96, 96), np.uint8)
+    cv2.imwrite(str(small_set / "images" / "large.png"), large + np.arange(96, dtype=np.uint8)[:, None, None])
+    cv2.imwrite(str(small_set / "masks" / "nucleus" / "large.png"), empty)
+    masks = [cv2.imread(str(path), 0) > 0 for path in (small_set / "masks" / "nucleus").iterdir()]
+    share = sum(mask.sum() for mask in masks) / sum(mask.size for mask in masks)
+    assert f"nucleus {share:.1%} of all pixels" in load(small_set, size=None).description
+    assert f"with foreground: {share:.1%} of all pixels" in check(small_set).text()
+    assert f"{share:.1%}" != f"{np.mean([mask.mean() for mask in masks]):.1%}"  # the control
 
 
 def mixed(root):
