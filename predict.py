@@ -14,9 +14,11 @@ import shlex
 import sys
 import typing
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from inference.options import ENGINES, USUAL, PredictionOptions
 from inference.other_tools.formats import FORMATS as EXPORTS
 from inference.other_tools.formats import HELP as EXPORT_HELP
 from inference.other_tools.formats import require_packages
@@ -52,8 +54,7 @@ def main() -> None:
     tta_help = "average over flips and, for square inputs, quarter turns, which takes up to eight times as long"
     parser.add_argument("--tta", action="store_true", help=tta_help)
     engine_help = "faster on a CPU, after pip install openvino; int8 in integers of 8 bits (default: %(default)s)"
-    engines = ("torch", "openvino", "openvino-int8")
-    parser.add_argument("--engine", choices=engines, default="torch", help=engine_help)
+    parser.add_argument("--engine", choices=ENGINES, default="torch", help=engine_help)
     plane_help = "planes of stacks: z=3 (from 0), t=0,z=3, max (the brightest of z), each (OUT/…/<stem>/z003.png)"
     parser.add_argument("--plane", help=f"{plane_help} (default: data.plane of the run)")
     channels_help = 'channels to take from each file, such as "[1]" (from 0) or "[DAPI]" (default: as the run reads)'
@@ -67,18 +68,21 @@ def main() -> None:
     parser.add_argument("--no-report", action="store_true", help="do not draw OUT/report.html")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     given = parser.parse_args()
-    predict(
-        given.run,
-        given.input,
-        given.out,
+    options = PredictionOptions(
         threshold=given.threshold,
         depth=given.depth,
         tta=given.tta,
         engine=given.engine,
         plane=given.plane,
         channels=given.channels,
-        measure=given.measure,
         pixel_size=given.pixel_size,
+    )
+    predict(
+        given.run,
+        given.input,
+        given.out,
+        options,
+        measure=given.measure,
         export=given.export,
         page=not given.no_report,
         command=shlex.join(["python", "predict.py", *sys.argv[1:]]),
@@ -89,15 +93,9 @@ def predict(
     runs: Sequence[Path],
     inputs: Sequence[str],
     out: Path,
+    options: PredictionOptions = USUAL,
     *,
-    threshold: float | None = None,
-    depth: int | None = None,
-    tta: bool = False,
-    engine: str = "torch",
-    plane: str | None = None,
-    channels: Sequence[int | str] | None = None,
     measure: bool | None = None,
-    pixel_size: float | None = None,
     export: Sequence[str] = (),
     page: bool = True,
     command: str = "",
@@ -105,6 +103,8 @@ def predict(
     """Predicts every image that `inputs` name and that has no results in `out` yet.
 
     Args:
+        measure: whether each cell is measured; None if the task has cells.
+        export: formats of other tools, see `inference.other_tools.formats`.
         page: whether report.html is drawn at the end; among several processes the last one to end draws it.
         command: the command line, which is noted for people.
 
@@ -117,11 +117,10 @@ def predict(
         DataError: some images could not be read. All other images are done. Among several processes only the last one
             to end raises this, for all.
     """
-    from assemble.predictions import comparison_of, described, origin_of
+    from assemble.predictions import comparison_of, described, origin_of, prediction_folder
     from engine.distributed import Ranks
     from images.planes import parse_plane
     from inference.files.inputs import find_images
-    from inference.files.outputs import PredictionFolder
     from inference.files.planes import images_of
     from inference.files.prediction_exports import PredictionExports
     from inference.pipeline.prediction_stages import PredictionStages
@@ -132,35 +131,23 @@ def predict(
     ranks = Ranks.of_torchrun()
     require_packages(export)
     found = find_images(inputs, out)
-    if plane is not None:
-        parse_plane(plane)  # a wrong one is refused before the run is loaded
+    if options.plane is not None:
+        parse_plane(options.plane)  # a wrong one is refused before the run is loaded
     use_own_device(ranks)
-    predictor = load_run(*runs, depth=depth, tta=tta, engine=engine, channels=channels)
-    images = images_of(found.images, predictor.reader, plane)
-    threshold, comparison = predictor.task.checked_threshold(threshold), comparison_of(predictor)
-    if measure:
-        predictor.require_cells()
-    measures, warns, cells = measure is not False, comparison is not None, predictor.decoding is not None
-    folder = PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
+    predictor = load_run(*runs, depth=options.depth, tta=options.tta, engine=options.engine, channels=options.channels)
+    options = replace(options, threshold=predictor.task.checked_threshold(options.threshold))
+    images, comparison = images_of(found.images, predictor.reader, options.plane), comparison_of(predictor)
+    folder = prediction_folder(out, predictor, measure=measure, warns=comparison is not None)
     exports = PredictionExports(folder, export, class_name=predictor.task.classes[0])
-    origin = origin_of(
-        runs,
-        predictor,
-        threshold=threshold,
-        depth=depth,
-        tta=tta,
-        engine=engine,
-        plane=plane,
-        channels=channels,
-        pixel_size=pixel_size,
-    )
-    folder.require_same(**origin)
+    folder.require_same(**origin_of(runs, predictor), **options.noted())
     folder.note(exports=export, command=shown(command))
     folder.claim(images)
     share = Share(images, folder, ranks, is_finished=exports.is_done)
     if ranks.is_first:
         print(f"{described(runs, predictor)}\nimages  {share}", flush=True)
-    stages = PredictionStages(predictor, folder, threshold=threshold, pixel_size=pixel_size, comparison=comparison)
+    stages = PredictionStages(
+        predictor, folder, threshold=options.threshold, pixel_size=options.pixel_size, comparison=comparison
+    )
     failures = run_stages(stages, share, ranks)
     cells = folder.write_summary([image.id for image in images])
     print_done(share, failures, predictor.reader, out)
@@ -171,11 +158,12 @@ def predict(
         return
     usable = [image for image in images if image not in everyones]
     unwritten = exports.write_whole(usable)
-    if cells is not None:
-        print(f"cells   {cells:,} in {len(usable)} images, see {shown(str(out / 'images.csv'))}")
-    print_warned(out / "images.csv" if comparison is not None else None, runs[0])
-    if page:
-        draw_page(out, partial(prediction_page, out))
+    if usable:
+        if cells is not None:
+            print(f"cells   {cells:,} in {len(usable)} images, see {shown(str(out / 'images.csv'))}")
+        print_warned(out / "images.csv" if comparison is not None else None, runs[0])
+        if page:
+            draw_page(out, partial(prediction_page, out))
     print_left_out(found)
     require_all(found, images, everyones, unwritten)
 
@@ -185,7 +173,8 @@ def print_done(share: Share, failures: Failures, reader: ImageReader, out: Path)
     done = len(share.missing) - len(failures)
     for sentence in reader.conversions(done):
         print(f"read    {sentence}")
-    print(f"wrote   the results of {done} images to {shown(str(out))}", flush=True)
+    if done or not failures:
+        print(f"wrote   the results of {done} images to {shown(str(out))}", flush=True)
 
 
 def print_failures(failures: Failures) -> None:

@@ -8,37 +8,37 @@ from pathlib import Path
 
 from engine.runs.checkpoint_file import seal_of
 from engine.runs.ready_model import weights_of
+from inference.files.outputs import PredictionFolder
 from inference.image_predictor import ImagePredictor
 from inference.warnings.comparing import Comparison
 from saved_run import located
 
 
-def origin_of(
-    runs: Sequence[Path],
-    predictor: ImagePredictor,
-    *,
-    threshold: float | None,
-    depth: int | None,
-    tta: bool,
-    engine: str,
-    plane: str | None,
-    channels: Sequence[int | str] | None,
-    pixel_size: float | None,
-) -> dict[str, object]:
-    """Returns what the results depend on: the weights, how maps become cells, and options that are not the default."""
+def prediction_folder(out: Path, predictor: ImagePredictor, *, measure: bool | None, warns: bool) -> PredictionFolder:
+    """Returns the folder that the results of a predictor are written to.
+
+    Args:
+        measure: whether each cell is measured; None if the task has cells.
+        warns: whether images are compared with those of the training.
+
+    Raises:
+        ConfigError: cells shall be measured, and the task has none.
+    """
+    if measure:
+        predictor.require_cells()
+    cells, measures = predictor.decoding is not None, measure is not False
+    return PredictionFolder(out, predictor.task, cells=cells, measures=measures, warns=warns)
+
+
+def origin_of(runs: Sequence[Path], predictor: ImagePredictor) -> dict[str, object]:
+    """Returns what the results depend on besides the options: the weights, and how maps become cells."""
     one = lambda values: values[0] if len(values) == 1 else values
     origin = {
         "run": one([str(run) for run in runs]),
         "weights": one([seal_of(weights_of(located(run))) for run in runs]),
         "epoch": one([member.epoch for member in predictor.members]),
     }
-    if predictor.decoding is not None:
-        origin["decode"] = asdict(predictor.decoding.how)
-    other = None if engine == "torch" else engine
-    options = {"depth": depth, "tta": tta or None, "engine": other, "plane": plane, "channels": channels}
-    options |= {"pixel_size": pixel_size}
-    given = {name: value for name, value in options.items() if value is not None}
-    return origin | {"threshold": threshold} | given
+    return origin if predictor.decoding is None else origin | {"decode": asdict(predictor.decoding.how)}
 
 
 def described(runs: Sequence[Path], predictor: ImagePredictor) -> str:

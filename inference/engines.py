@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from engine.device import Runtime
 from inference.integers import Ranges, compute_in_integers
+from inference.options import ENGINES
 from inference.symmetries import SymmetricModel
 from inference.tiling import TiledModel
 from system.errors import ConfigError
 from system.machine.hardware import cpu_features
 
-ENGINES = ("torch", "openvino", "openvino-int8")
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}  # ours → OpenVINO's word
 
 

@@ -17,7 +17,7 @@ import torch
 
 from assemble.unseen import unseen_images
 from datasets.grouping.views import kind_of
-from inference.engines import ENGINES
+from inference.options import ENGINES
 from metrics import InstanceCounts, SegmentationCounts
 
 ALL = "all"

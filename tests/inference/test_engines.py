@@ -38,14 +38,6 @@ def test_what_cannot_work_is_refused(monkeypatch, name, runtime, words):
         require_engine(name, runtime)
 
 
-def test_predict_offers_all_of_them(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["predict.py", "--run", "a", "--input", "b", "--out", "c", "--engine", "none"])
-    with pytest.raises(SystemExit):
-        predict.main()
-    offered = capsys.readouterr().err.split("choose from ")[1].rstrip(")\n").replace("'", "")
-    assert offered.split(", ") == list(engines.ENGINES)
-
-
 def test_with_the_package_it_is_allowed(monkeypatch):
     monkeypatch.setattr(engines, "find_spec", lambda package: package)
     require_engine("openvino", CPU)

@@ -100,3 +100,13 @@ def test_a_folder_that_is_no_text_is_shown_escaped(predicted):
     assert (out / "report.html").exists()
     assert "\\udcff" in text
     assert faults_of((out / "report.html").read_text("utf-8")) == []
+
+
+def test_a_prediction_without_results_is_no_success(predicted):
+    for image in predicted.images.iterdir():
+        image.write_bytes(b"no image")
+    code, text, err = predicted.call()
+    assert code == 3
+    assert "10 of 10 images could not be used" in err
+    assert not any(word in text for word in ("wrote", "cells", "warned", "page"))
+    assert not (predicted.out / "report.html").exists()
