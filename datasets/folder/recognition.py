@@ -86,7 +86,7 @@ class Evidence:
         """Returns the values in words."""
         listed = sorted(self.values)
         shown = ", ".join(map(str, listed[:SHOWN])) + (", …" if len(listed) > SHOWN else "")
-        return f"values {shown} besides 0" if listed else "no value but 0"
+        return f"value{'s' * (len(listed) > 1)} {shown} besides 0" if listed else "no value but 0"
 
     def __str__(self) -> str:
         return f"{self.values_text()}, each in one piece, in {self.files} files"

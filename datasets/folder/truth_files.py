@@ -74,7 +74,8 @@ def choose_truth(
         return _masks_as_labels(listing, note=f"the masks are label maps ({evidence})")
     if reads == "labels":
         return _no_label_maps(f"masks/ holds masks ({evidence.values_text()})")
-    return TruthFiles("masks", "masks", listing.masks)
+    note = f"the masks mark foreground, and are no label maps ({evidence.values_text()}, in {evidence.files} files)"
+    return TruthFiles("masks", "masks", listing.masks, note if evidence.files else "")
 
 
 def problems_for(listing: Listing, chosen: TruthFiles | Problem) -> list[Problem]:
