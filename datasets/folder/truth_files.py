@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datasets.folder.description import NAME
 from datasets.folder.listing import FLAT_CLASS, Listing, without_partner
 from datasets.folder.problems import Problem
-from datasets.folder.recognition import FILES, Evidence, look_at, spread
+from datasets.folder.recognition import FILES, Evidence, look_at
 from images.reading import MAX_PIXELS
+from system.spread import spread
 from tasks.truth import ClassMaps, LabelForeground, LabelMaps, MaskFiles, Truth
 
 CELL = "cell"  # the class of label maps, unless something else names it
