@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from torch.utils.data import DataLoader
 
 from datasets.draws.changes import Changes
-from datasets.draws.shares import Shares, UnequalShares, balanced_shares, shares_by_area
 from datasets.earlier_start import EarlierStart
 from datasets.folder.data_folder import DataFolder, list_folder
-from datasets.folder.recognition import spread
 from datasets.grouping.views import kind_of
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import scoring_loader, training_loader
+from datasets.loading.shares import Shares, UnequalShares, balanced_shares, shares_by_area
 from datasets.prepare.synthetic import write_synthetic
 from datasets.split import SplitRule
 from datasets.survey import TrainingData, load_training_data
@@ -27,6 +26,7 @@ from engine.schema.config import Config
 from inference.cells.object_scores import epochs_between_decodes
 from inference.tiling import usual_overlap
 from system.errors import ConfigError
+from system.spread import spread
 from system.threads import in_threads
 from tasks import load_task
 from tasks.task import Task, TaskOptions

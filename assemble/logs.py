@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from assemble.cells import decoding
-from datasets.folder.recognition import spread
 from datasets.survey import TrainingData
 from engine.device import Runtime
 from engine.runs.curves import CurveFile
@@ -19,6 +18,7 @@ from engine.runs.run_folder import RunFolder
 from engine.schema.config import Config
 from images.writing import encode_jpeg
 from inference.cells.decoding import decode
+from system.spread import spread
 from tasks import TASKS
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import numpy as np
 
 from datasets.folder.listing import Listing, list_files
 from datasets.folder.problems import STOP_FIRST, no_foreground, refusal
-from datasets.folder.recognition import spread
 from datasets.folder.truth_files import TruthFiles, choose_truth, problems_for, reading_of
 from images.objects import areas_of, median_diameter
 from images.reading import MAX_PIXELS, read_bytes
 from system.errors import FileError
+from system.spread import spread
 from tasks.truth import ClassMaps
 
 FILES = 48  # of the truth that are measured, evenly spread

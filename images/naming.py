@@ -10,6 +10,7 @@ from dataclasses import dataclass
 # come first, so that "_cp_masks" (Cellpose) is not taken for "_masks".
 WORDS = ("cp_masks", "masks", "mask", "labelled", "labeled", "labels", "label", "segmentation", "seg", "gt")
 TRUTH_ENDINGS = tuple(mark + word for word in WORDS for mark in "_-")
+CELLPOSE_ENDINGS = ("_cp_masks", "_masks")  # those that Cellpose itself writes
 IMAGE_ENDINGS = ("", "_img", "_image", "-image")  # Cellpose's data sets have 000_img.png and 000_masks.png
 
 # What else Cellpose's programs write beside an image: flows, probabilities, outlines and a figure of all of them.

@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from report.svg import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, draw
+from system.spread import spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ def _lines(
 def counts_plot(true: np.ndarray, predicted: np.ndarray) -> Markup:
     """Draws the predicted against the true number of cells of each image, with the line where they are equal."""
     most = max(1, int(max(true.max(), predicted.max()))) * 1.05
-    shown = spread(len(true), POINTS)
+    shown = spread(range(len(true)), POINTS)
 
     def plot(axes: Axes) -> None:
         axes.plot([0, most], [0, most], color=MUTED, linewidth=1, linestyle="--", label="equal")
@@ -89,7 +90,7 @@ def agreement(true: np.ndarray, predicted: np.ndarray) -> tuple[float, float, fl
 def bland_altman(true: np.ndarray, predicted: np.ndarray) -> Markup:
     """Draws the difference of the counts of each image against their mean, see `agreement`; at least two images."""
     mean, low, high = agreement(true, predicted)
-    shown = spread(len(true), POINTS)
+    shown = spread(range(len(true)), POINTS)
 
     def plot(axes: Axes) -> None:
         axes.axhline(0, color=MUTED, linewidth=1)
@@ -196,8 +197,3 @@ def histogram(name: str, values: np.ndarray, *, title: str, label: str, counted:
 def rounded(value: float) -> str:
     """Writes a number with four digits as people read it: 13040.2 → "13,040", and 0.95523 → "0.9552"."""
     return f"{float(f'{value:.4g}'):,.10g}"
-
-
-def spread(total: int, most: int) -> list[int]:
-    """Returns at most `most` of the numbers 0 … total − 1, evenly spread and rising."""
-    return sorted({int(number) for number in np.linspace(0, total - 1, min(total, most)).round()}) if total else []

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from report.charts import spread
 from report.tables import number
+from system.spread import spread
 
 TABLES = 1000  # that are opened, at most
 CELLS = 50_000  # that are read, about; the page of a large folder must not take long
@@ -59,7 +59,7 @@ def measured_cells(folder: Path, counts: Mapping[str, int]) -> MeasuredCells:
         folder: the folder that predict.py has written.
         counts: name of each image → the number of its cells.
     """
-    names = [list(counts)[place] for place in spread(len(counts), TABLES)]
+    names = spread(list(counts), TABLES)
     step = max(1, -(-sum(counts[name] for name in names) // CELLS))
     columns: dict[str, list[float]] = {}
     cells, first = 0, 0

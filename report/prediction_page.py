@@ -12,13 +12,14 @@ import numpy as np
 from markupsafe import Markup
 
 from images.reading import read_image
-from report.charts import histogram, rounded, spread
+from report.charts import histogram, rounded
 from report.measured import EDGE, INTENSITY, MEASURED, measured_cells
 from report.page import write_page
 from report.pictures import data_uri, thumbnail
 from report.tables import MAX_ROWS, Column, Row, make_table, number, read_rows
 from system.errors import ReportedError
 from system.names import shown
+from system.spread import spread
 from system.yaml_file import read_yaml
 
 GALLERY, SIDE = 60, 300  # pictures, and the longer side of each in pixels
@@ -106,7 +107,7 @@ def table_rows(rows: Sequence[Row]) -> list[Row]:
         return list(rows)
     with_warnings = [row for row in rows if row.get("warnings")][:MAX_ROWS]
     others = [row for row in rows if not row.get("warnings")]
-    return with_warnings + [others[place] for place in spread(len(others), MAX_ROWS - len(with_warnings))]
+    return with_warnings + spread(others, MAX_ROWS - len(with_warnings))
 
 
 def warnings_of(
@@ -182,13 +183,13 @@ def _gallery(overlays: dict[str, Path], rows: Sequence[Row]) -> list[Picture]:
     """Returns at most `GALLERY` pictures, evenly spread over the images. A picture that cannot be read is left out."""
     cells = {row["image"]: row.get("cells", "") for row in rows}
     names, pictures = sorted(overlays), []
-    for place in spread(len(names), GALLERY):
+    for name in spread(names, GALLERY):
         try:
-            picture = thumbnail(read_image(overlays[names[place]]), SIDE)
+            picture = thumbnail(read_image(overlays[name]), SIDE)
         except ReportedError:
             continue
         size = picture.shape[:2]
-        pictures.append(Picture(shown(names[place]), cells.get(names[place], ""), data_uri(picture, quality=75), size))
+        pictures.append(Picture(shown(name), cells.get(name, ""), data_uri(picture, quality=75), size))
     return pictures
 
 

@@ -12,10 +12,10 @@ from datasets.folder.listing import Listing
 from datasets.folder.problems import Problem
 from datasets.grouping.groups import Grouping, group_images
 from datasets.grouping.views import View
-from datasets.split import random_split
+from datasets.split import SplitRule, random_split
 from system.errors import DataError, FileError
 
-VAL_FRACTION, SEED = 0.2, 41  # of the random split that a configuration has by default
+DEFAULT = SplitRule()  # the split that a configuration has by default
 DOUBTFUL = 0.1  # if a larger share of the neighbours is found by chance, neighbours mean little
 
 
@@ -74,16 +74,30 @@ def _doubtful(grouping: Grouping) -> list[Problem]:
 def _leaks(listing: Listing, grouping: Grouping) -> tuple[list[Problem], int]:
     """A warning if the default split validates on what is trained with, and the number of such images."""
     try:
-        split = random_split(list(grouping.groups), val_fraction=VAL_FRACTION, seed=SEED)
+        split = random_split(list(grouping.groups), val_fraction=DEFAULT.val_fraction, seed=DEFAULT.seed)
     except DataError:  # there is a single image
         return [], 0
     leaking = grouping.across(split, "val", "train")
     if not leaking:
         return [], 0
     validating = sum(part == "val" for part in split.values())
-    drawn = f"val_fraction {VAL_FRACTION}, split_seed {SEED}"
+    drawn = f"val_fraction {DEFAULT.val_fraction}, split_seed {DEFAULT.seed}"
     found = (
         f"a random split ({drawn}) leaks: {len(leaking)} of its {validating} validation images have a neighbour or a "
+        f"near duplicate in training: {_example(listing, grouping, split, leaking[0])}"
     )
-    found += f"near duplicate in training, such as {listing.images[leaking[0]]}"
-    return [Problem("leak", ("images",), found, "set data.split: grouped, which keeps them together")], len(leaking)
+    found += f", and {len(leaking) - 1} more" if len(leaking) > 1 else ""
+    return [Problem("leak", ("images",), found, "set data.split=grouped, which keeps them together")], len(leaking)
+
+
+def _example(listing: Listing, grouping: Grouping, split: Mapping[str, str], image: str) -> str:
+    """Returns in words which image of the training part an image continues (a tile of the same field) or repeats."""
+    for pairs, verb, why in (
+        (grouping.tiles, "continues", "tiles of one field"),
+        (grouping.duplicates, "repeats", "nearly the same pixels"),
+    ):
+        for pair in pairs:
+            for one, other in (pair, pair[::-1]):
+                if one == image and split[other] == "train":
+                    return f"{listing.images[one]} {verb} {listing.images[other]} ({why})"
+    raise AssertionError(f"{image} has no relative in training")

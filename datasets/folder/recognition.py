@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from images.reading import MAX_PIXELS, decode_labels, read_bytes
 from system.errors import FileError
+from system.spread import spread
 
 FILES = 24  # that are looked at; the others are read as these are, and refused where they do not fit
 FULL = ({255}, {65535})  # the values of a mask; {1} may as well be a label map of one cell
@@ -18,7 +18,6 @@ PIECES = 1.5  # per value at most: an id is one object, which others may cut int
 FEW_VALUES = 4  # up to here, compact objects may be classes as well …
 DIFFERENT_COUNTS = 3  # … unless files number them from 1 to so many different numbers
 SHOWN = 6
-T = TypeVar("T")
 
 
 @dataclass
@@ -86,7 +85,7 @@ class Evidence:
         """Returns the values in words."""
         listed = sorted(self.values)
         shown = ", ".join(map(str, listed[:SHOWN])) + (", …" if len(listed) > SHOWN else "")
-        return f"values {shown} besides 0" if listed else "no value but 0"
+        return f"value{'s' * (len(listed) > 1)} {shown} besides 0" if listed else "no value but 0"
 
     def __str__(self) -> str:
         return f"{self.values_text()}, each in one piece, in {self.files} files"
@@ -101,13 +100,6 @@ def look_at(paths: Sequence[Path], *, max_pixels: int = MAX_PIXELS) -> Evidence:
     for labels in _readable(spread(paths, FILES), max_pixels):
         evidence.add(labels)
     return evidence
-
-
-def spread(items: Sequence[T], most: int) -> list[T]:
-    """Returns at most so many of the items, evenly spread over all of them."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
 
 
 def _readable(paths: Sequence[Path], max_pixels: int) -> Iterator[np.ndarray]:

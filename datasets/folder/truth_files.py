@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datasets.folder.description import NAME
 from datasets.folder.listing import FLAT_CLASS, Listing, without_partner
 from datasets.folder.problems import Problem
-from datasets.folder.recognition import FILES, Evidence, look_at, spread
+from datasets.folder.recognition import FILES, Evidence, look_at
 from images.reading import MAX_PIXELS
+from system.spread import spread
 from tasks.truth import ClassMaps, LabelForeground, LabelMaps, MaskFiles, Truth
 
 CELL = "cell"  # the class of label maps, unless something else names it
@@ -74,7 +75,8 @@ def choose_truth(
         return _masks_as_labels(listing, note=f"the masks are label maps ({evidence})")
     if reads == "labels":
         return _no_label_maps(f"masks/ holds masks ({evidence.values_text()})")
-    return TruthFiles("masks", "masks", listing.masks)
+    note = f"the masks mark foreground, and are no label maps ({evidence.values_text()}, in {evidence.files} files)"
+    return TruthFiles("masks", "masks", listing.masks, note if evidence.files else "")
 
 
 def problems_for(listing: Listing, chosen: TruthFiles | Problem) -> list[Problem]:

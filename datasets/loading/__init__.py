@@ -1,1 +1,1 @@
-"""From samples to the batches of a training."""
+"""From samples to the windows and batches of a training."""

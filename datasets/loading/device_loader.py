@@ -13,7 +13,7 @@ from datasets.batch_augment import BatchAugmentation
 from datasets.crop import random_corner
 from datasets.loading.device_samples import DeviceSamples, send
 from datasets.loading.epoch_loader import EpochLoader
-from datasets.training_set import TrainingSet
+from datasets.loading.training_set import TrainingSet
 from system.seeding import sample_numbers, sample_seed
 
 

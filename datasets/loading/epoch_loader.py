@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.utils.data import Sampler
 
-from datasets.training_set import TrainingSet
+from datasets.loading.training_set import TrainingSet
 
 
 class EpochLoader:

@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader
 from datasets.augment import Augmentation
 from datasets.batch_augment import BatchAugmentation
 from datasets.draws.changes import Changes
-from datasets.draws.shares import Shares
 from datasets.loading.device_loader import DeviceLoader
+from datasets.loading.shares import Shares
+from datasets.loading.training_set import TrainingSet
 from datasets.loading.workers import TrainingLoader, choose_workers
 from datasets.samples import Samples
-from datasets.training_set import TrainingSet
 from images.normalise import Normalisation
 from system.errors import ConfigError
 from system.seeding import epoch_order

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate, get_worker_info
 
-from datasets.training_set import TrainingSet
+from datasets.loading.training_set import TrainingSet
 from system.errors import DataError
 from system.signals import NUMBERS
 

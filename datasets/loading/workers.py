@@ -21,8 +21,8 @@ from torch.utils.data._utils import signal_handling
 
 from datasets.loading.epoch_loader import EpochLoader
 from datasets.loading.lost_worker import lost_worker
+from datasets.loading.training_set import TrainingSet
 from datasets.loading.worker_process import WatchedSet, collate, signals_held, start_worker
-from datasets.training_set import TrainingSet
 from system.errors import DataError
 from system.machine.cores import usable_cores
 from system.machine.memory import free_share

@@ -17,9 +17,9 @@ from pathlib import Path
 from datasets.prepare.importer import Faults, Summary
 from datasets.prepare.pairs import Files, Pair, add_pair_options, is_image, pair_up, write_pairs
 from datasets.prepare.source import Source, visible
-from images.naming import SIDE_RESULT
+from images.naming import CELLPOSE_ENDINGS, SIDE_RESULT
 
-LABELS = re.compile(r"(?P<stem>.+?)(?:_cp_masks|_masks)\.[^./]+")
+LABELS = re.compile(rf"(?P<stem>.+?)(?:{'|'.join(CELLPOSE_ENDINGS)})\.[^./]+")
 IMAGE = re.compile(r"(?P<stem>.+?)(?:_img)?\.[^./]+")
 SEG = "_seg.npy"
 PART = re.compile(r"(?P<lead>(?:[^/]+/)*?)(?:train|test)/")

@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from datasets.prepare.importer import Faults, Summary
 from datasets.prepare.pairs import Files, Pair, add_pair_options, is_image, pair_up, write_pairs
 from datasets.prepare.source import Source, visible
+from images.naming import TRUTH_ENDINGS, WORDS
 
-SUFFIXES = ("", "_mask", "_masks", "_label", "_labels", "_cp_masks", "_seg")
+SUFFIXES = ("", *TRUTH_ENDINGS)
 
 
 def find_pairs(images: Source, labels: Source) -> list[Pair]:
@@ -64,8 +65,11 @@ def prepare(images: Path, labels: Path, out: Path, *, class_name: str = "cell", 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this importer to its command."""
     parser.add_argument("--images", type=Path, required=True, help="folder or zip archive of the images")
-    suffixes = ", ".join(SUFFIXES[1:])
-    text = f"folder or zip archive of the label maps, 8 to 32 bits, with the images' stems and maybe one of {suffixes}"
+    words = ", ".join(WORDS)
+    text = (
+        "folder or zip archive of the label maps, 8 to 32 bits, with the images' stems and maybe _ or - and "
+        f"one of {words}"
+    )
     parser.add_argument("--labels", type=Path, required=True, help=text)
     add_pair_options(parser, source=None)
 

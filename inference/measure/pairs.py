@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from images.image_reader import ImageFile
+from images.naming import IMAGE_ENDINGS, TRUTH_ENDINGS
 from system.errors import ConfigError, FileError
-
-# What programs append to the name of an image, and to that of its label map. The longer ones come first.
-LABEL_ENDINGS = ("_cp_masks", "_masks", "_mask", "_labels", "_label", "_seg")
-IMAGE_ENDINGS = ("_image", "_img")
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Pair:
 def pairs_of(labels: Sequence[ImageFile], images: Sequence[ImageFile] | None) -> tuple[list[Pair], list[FileError]]:
     """Returns the pairs, sorted by their ids, and an error for each label map without an image.
 
-    An image belongs to a label map if both have one id, or if they have without an ending of the tables above. In a
+    An image belongs to a label map if both have one id, or if they have without an ending of `images.naming`. In a
     folder that holds both, the files with an ending of label maps are the label maps.
 
     Args:
@@ -42,7 +39,7 @@ def pairs_of(labels: Sequence[ImageFile], images: Sequence[ImageFile] | None) ->
         return [Pair(one.id, one, None) for one in sorted(labels)], []
     mixed = {one.path for one in labels} & {one.path for one in images}
     if mixed:
-        labels = [one for one in labels if one.path not in mixed or without(one.id, LABEL_ENDINGS) != one.id]
+        labels = [one for one in labels if one.path not in mixed or without(one.id, TRUTH_ENDINGS) != one.id]
         taken = {one.path for one in labels}
         images = [one for one in images if one.path not in taken]
     if len(labels) == len(images) == 1:
@@ -55,7 +52,7 @@ def pairs_of(labels: Sequence[ImageFile], images: Sequence[ImageFile] | None) ->
     pairs: dict[str, Pair] = {}
     lonely = []
     for one in sorted(labels):
-        name = without(one.id, LABEL_ENDINGS)
+        name = without(one.id, TRUTH_ENDINGS)
         image = by_id.get(one.id) or by_name.get(one.id) or by_id.get(name) or by_name.get(name)
         if image is None:
             fix = "give both the same name; see docs/measurements.md for the endings that may differ"
@@ -70,4 +67,4 @@ def pairs_of(labels: Sequence[ImageFile], images: Sequence[ImageFile] | None) ->
 
 def without(name: str, endings: Sequence[str]) -> str:
     """Returns a name without the first of the endings that it has."""
-    return next((name.removesuffix(ending) for ending in endings if name.endswith(ending)), name)
+    return next((name.removesuffix(ending) for ending in endings if ending and name.endswith(ending)), name)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from datasets.crop import magnified_window
-from datasets.training_set import TrainingSet
+from datasets.loading.training_set import TrainingSet
 from images.normalise import Normalisation
 from tasks.binary import Binary
 from tasks.distance import Distance

@@ -15,7 +15,6 @@ from report.charts import (
     counts_plot,
     histogram,
     rounded,
-    spread,
 )
 from report.svg import COLOURS
 
@@ -26,13 +25,6 @@ def test_limits_of_agreement_by_hand():
     assert mean == 0.5
     assert (high - mean, mean - low) == pytest.approx((1.96 * (5 / 3) ** 0.5,) * 2)
     assert agreement(np.array([3]), np.array([4])) is None
-
-
-def test_points_are_spread_evenly_and_bounded():
-    assert spread(3, 10) == [0, 1, 2]
-    assert spread(101, 3) == [0, 50, 100]
-    assert spread(0, 3) == []
-    assert len(spread(5000, 1000)) == 1000
 
 
 def test_numbers_are_rounded_as_people_read_them():

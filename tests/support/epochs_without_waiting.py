@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from datasets.batch_augment import BatchAugmentation
 from datasets.loading.device_loader import DeviceLoader
 from datasets.loading.loaders import EpochBatches
-from datasets.training_set import TrainingSet
+from datasets.loading.training_set import TrainingSet
 from engine.device import choose_runtime
 from engine.divergence import UpdateGuard
 from engine.loops import train_epoch

@@ -1,5 +1,7 @@
 """The check reports which images belong together, and warns if a random split divides them."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -7,8 +9,7 @@ import yaml
 from support.fields import drawn_field, tiles_of
 
 from datasets.check.folder import check
-from datasets.check.relations import SEED, VAL_FRACTION
-from datasets.split import random_split
+from datasets.split import SplitRule, random_split
 from engine.schema.data import DataConfig
 
 
@@ -46,8 +47,22 @@ def test_a_random_split_of_tiles_leaks(tmp_path):
     (warning,) = warnings(report, "leak")
     validating = sum(part == "val" for part in split.values())
     assert f"leaks: {len(leaking)} of its {validating} validation images" in warning.found
-    assert (warning.fix, warning.severity) == ("set data.split: grouped, which keeps them together", "warning")
+    assert (warning.fix, warning.severity) == ("set data.split=grouped, which keeps them together", "warning")
+    named = re.search(r"training: images/(\w+)\.png continues images/(\w+)\.png \(tiles of one field\)", warning.found)
+    (y, x), (v, u) = (places[name] for name in named.groups())
+    assert [split[name] for name in named.groups()] == ["val", "train"]
+    assert abs(y - v) + abs(x - u) == 1
+    assert warning.found.endswith(f", and {len(leaking) - 1} more")
     assert "16 images with a neighbour" in report.text()
+
+
+def test_a_near_duplicate_is_named_with_what_it_repeats(tmp_path):
+    twins = {f"{name}_again": image for name, image in LONE.items()}
+    (warning,) = warnings(check(write_folder(tmp_path, LONE | twins)), "leak")
+    one, other = re.search(
+        r"images/(\w+)\.png repeats images/(\w+)\.png \(nearly the same pixels\)", warning.found
+    ).groups()
+    assert {one, other} in [{name, f"{name}_again"} for name in LONE]
 
 
 def test_unrelated_images_leak_nothing(tmp_path):
@@ -70,6 +85,8 @@ def test_given_groups_that_divide_neighbours_are_warned_of(tmp_path):
     assert "there is no such image" in warning.found
 
 
-@pytest.mark.parametrize(("key", "value"), [("val_fraction", VAL_FRACTION), ("split_seed", SEED)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("val_fraction", SplitRule().val_fraction), ("split_seed", SplitRule().seed)]
+)
 def test_the_split_that_is_judged_is_the_default_one(key, value):
     assert DataConfig.model_fields[key].default == value

@@ -126,7 +126,9 @@ def test_pickles_of_cellpose_are_refused_with_advice(tmp_path):
     cellpose.prepare(as_folder(tmp_path / "other", files), tmp_path / "out", workers=1)
 
 
-@pytest.mark.parametrize("suffix", ["", "_mask", "_masks", "_label", "_labels", "_cp_masks", "_seg"])
+@pytest.mark.parametrize(
+    "suffix", ["", "_mask", "_masks", "_label", "_labels", "_cp_masks", "_seg", "-mask", "_labeled", "_gt"]
+)
 def test_any_two_folders_with_one_suffix(tmp_path, suffix):
     labels.prepare(*both_folders(tmp_path, suffix), tmp_path / "out", workers=1)
     assert np.array_equal(stored(tmp_path / "out/labels/x.png"), CELLS)

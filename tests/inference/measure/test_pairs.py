@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from images.image_reader import ImageFile
+from images.naming import IMAGE_ENDINGS, TRUTH_ENDINGS
 from inference.measure.pairs import pairs_of
 from system.errors import ConfigError
 
@@ -18,8 +19,8 @@ def ids_of(labels, images):
     return [(pair.id, pair.labels.id, pair.image.id) for pair in pairs], [error.file for error in lonely]
 
 
-@pytest.mark.parametrize("ending", ["", "_cp_masks", "_masks", "_mask", "_labels", "_label", "_seg"])
-@pytest.mark.parametrize("of_image", ["", "_img", "_image"])
+@pytest.mark.parametrize("ending", ["", *TRUTH_ENDINGS])
+@pytest.mark.parametrize("of_image", IMAGE_ENDINGS)
 def test_endings_of_programs(ending, of_image):
     images = ["A01/i0" + of_image, "A01/i1" + of_image]
     found, lonely = ids_of(["A01/i0" + ending, "A01/i1" + ending], images)

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from datasets.draws.shares import Shares, UnequalShares, balanced_shares, shares_by_area
+from datasets.loading.shares import Shares, UnequalShares, balanced_shares, shares_by_area
 
 
 def counted(shares, epoch, windows):

@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 
 from datasets.augment import Augmentation
 from datasets.crop import magnified_window, random_crop
-from datasets.draws.shares import Shares
+from datasets.loading.shares import Shares
 from datasets.samples import Samples
 from images.normalise import Normalisation
 from images.resize import resize_image
