@@ -17,6 +17,7 @@ from engine.distributed import Ranks
 from engine.runs.event_log import require_package
 from engine.schema.config import Config
 from engine.schema.config_file import dump_config, load_config
+from engine.schema.overrides import parse_with_hints
 from engine.schema.reference import reference
 from system.errors import leave, run_script
 from system.machine.process import settle_process
@@ -40,7 +41,7 @@ def main() -> None:
     used.add_argument("--resume", action="store_true", help="continue a stopped run, or start it if there is none")
     used.add_argument("--fresh", action="store_true", help="move a run of the same name aside and start anew")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    arguments = parser.parse_intermixed_args()
+    arguments = parse_with_hints(parser)
     if arguments.config is None and not arguments.overrides:
         parser.error("give --config FILE, or data.root=FOLDER")
     with Ranks.of_torchrun() as ranks, StopSignals() as stop:

@@ -11,7 +11,8 @@ import pytest
 from test_layers import ALLOWED
 
 from datasets.folder.description import read_description
-from engine.schema.config_file import load_config, parse_yaml
+from engine.schema.config_file import load_config
+from system.yaml_file import parse_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from engine.schema.config import Config
 from engine.schema.config_file import load_config
 from system.errors import ConfigError
 from tasks import TASKS
+from train import filled
 
 FIRST, FACTOR = 10, 2  # the numbers of images without --sizes
+CONFIG_FILE = "config.yaml"
 WITHOUT_SPLIT = ("data.folds=null", "data.fold=null", "data.test_fraction=null")  # split files take their place
 
 
@@ -28,15 +31,22 @@ class Plan:
 
     Attributes:
         folder: of the results.
+        config: the complete configuration, of which each run changes some keys.
         split_files: path → its text, one for each draw of each number of images.
         variants: label → number of training images → the runs of its draws.
         column: the score.
     """
 
     folder: Path
+    config: Config
     split_files: Mapping[Path, str]
     variants: Mapping[str, Mapping[int, Sequence[Run]]]
     column: Column
+
+    @property
+    def config_file(self) -> Path:
+        """The file for the configuration; the runs begin with it."""
+        return self.folder / CONFIG_FILE
 
     @property
     def runs(self) -> list[Run]:
@@ -44,7 +54,7 @@ class Plan:
 
 
 def plan_of(
-    path: Path,
+    path: Path | None,
     changes: Sequence[str],
     *,
     sizes: Sequence[int] | None,
@@ -54,7 +64,7 @@ def plan_of(
     root: Path,
 ) -> Plan:
     """Reads the configuration and the names of the images, and plans the trainings; see `forecast`."""
-    config = load_config(path, changes)
+    config = load_config(path, changes, partial(filled, resume=False))
     column = column_of(config, score)
     train, val = parts_of(config, root)
     sizes = sizes_of(len(train), sizes)
@@ -70,7 +80,6 @@ def plan_of(
             for label, parts in variants.items():
                 name = f"{config.name}_forecast_{'b_' if label else ''}n{size}_d{draw}"
                 own = [
-                    *changes,
                     *WITHOUT_SPLIT,
                     f"data.split_file={file.relative_to(root)}",
                     *longer(config, len(train) / size),
@@ -78,8 +87,8 @@ def plan_of(
                     *(compare if label else ()),
                     f"name={name}",
                 ]
-                parts.setdefault(size, []).append(Run(name, path, tuple(own)))
-    return Plan(folder, files, variants, column)
+                parts.setdefault(size, []).append(Run(name, folder / CONFIG_FILE, tuple(own)))
+    return Plan(folder, config, files, variants, column)
 
 
 def column_of(config: Config, score: str | None) -> Column:

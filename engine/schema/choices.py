@@ -32,11 +32,16 @@ def _check_logs(value: object) -> object:
 Logs = Annotated[list[str], BeforeValidator(_check_logs)]
 
 
-def suggestion(got: object, allowed: Sequence[str]) -> str:
-    """Returns the list of allowed names for a message. If one of them resembles `got`, it comes first as a question."""
-    lower = {option.lower(): option for option in allowed}
-    close = difflib.get_close_matches(str(got).lower(), lower, n=1, cutoff=0.5)
-    hint = f"did you mean {lower[close[0]]!r}? " if close else ""
+def suggestion(got: object, allowed: Sequence[str], *, meant: str | None = None) -> str:
+    """Returns the list of allowed names for a message. If one of them resembles `got`, it comes first as a question.
+
+    With `meant`, this name comes first.
+    """
+    if meant is None:
+        lower = {option.lower(): option for option in allowed}
+        close = difflib.get_close_matches(str(got).lower(), lower, n=1, cutoff=0.5)
+        meant = lower[close[0]] if close else None
+    hint = f"did you mean {meant!r}? " if meant is not None else ""
     return f"{hint}allowed: {', '.join(allowed)}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from engine.schema.choices import shown, suggestion
 from engine.schema.config import Config
 from engine.schema.defaults import left_out, problems_of_given
+from engine.schema.overrides import apply_overrides, key_elsewhere, sections_within
 from engine.schema.section import Section
 from system.errors import ConfigError
-from system.yaml_file import parse_yaml, read_yaml
+from system.yaml_file import read_yaml
 
 
 def load_config(path: Path | None, overrides: Sequence[str] = (), fill: Callable[[dict], dict] | None = None) -> Config:
@@ -32,23 +33,20 @@ def load_config(path: Path | None, overrides: Sequence[str] = (), fill: Callable
         ConfigError: the file or the overrides have problems. The message lists all of them.
     """
     content = {} if path is None else _content_of(path)
-    problems, overridden = [], set()
-    for override in overrides:
-        try:
-            overridden.add(_apply(content, override))
-        except ConfigError as error:
-            problems.append(str(error))
+    overridden, malformed, problems = apply_overrides(content, overrides)
+    problems = malformed + problems
     content.setdefault("name", _name_of_folder(content) if path is None else path.stem)
-    config, failed = None, None
-    if fill is not None and left_out(content):
+    config, failed, fillable = None, None, []
+    if fill is not None and (fillable := left_out(content)):
         failed = problems_of_given(content)
         content = content if failed or problems else fill(content)
-    try:
-        config = None if failed else Config.model_validate(content)
+    try:  # what would be filled in is not missing
+        config = None if failed or (fillable and problems) else Config.model_validate(content)
     except ValidationError as error:
         failed = error
     if failed is not None:
-        problems += [_message(problem, overridden) for problem in failed.errors(include_url=False)]
+        found = [one for one in failed.errors(include_url=False) if not _is_consequence(one, malformed, fillable)]
+        problems += [_message(problem, overridden) for problem in found]
     if problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise ConfigError(f"{path or 'command line'}: {count}\n" + "\n".join(f"  {problem}" for problem in problems))
@@ -59,6 +57,8 @@ def _content_of(path: Path) -> dict:
     try:
         content = read_yaml(path)
     except IsADirectoryError as error:
+        if (path / "images").is_dir():
+            raise ConfigError(f"{path}: a data folder is no configuration; did you mean data.root={path}?") from error
         advice = f"give a file, such as {path / 'config.yaml'}; to start from the weights of a run or a ready model"
         raise ConfigError(f"{path}: a folder is no configuration; {advice}, set model.weights={path}") from error
     except OSError as error:
@@ -81,25 +81,18 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(), sort_keys=False)
 
 
-def _apply(content: dict, override: str) -> str:
-    """Sets one `section.key=value` in `content` and returns `section.key`."""
-    key, equals, value = override.partition("=")
-    *sections, last = names = key.strip().split(".")
-    if not equals or not all(names):
-        raise ConfigError(f"{override!r}: an override has the form section.key=value, such as train.epochs=20")
-    for section in sections:
-        content = content.setdefault(section, {})
-        if not isinstance(content, dict):
-            raise ConfigError(f"{override!r}: '{section}' is a value, not a section")
-    content[last] = parse_yaml(value, override)
-    return key.strip()
+def _is_consequence(problem: Mapping, malformed: Sequence[str], fillable: Sequence[str]) -> bool:
+    """Whether a key is only missing because of another problem.
 
-
-def _sections_within(annotation: object) -> Iterator[type[Section]]:
-    if typing.get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation
-    for argument in typing.get_args(annotation):
-        yield from _sections_within(argument)
+    Args:
+        problem: of pydantic.
+        malformed: problems of words of the command line, each of which may have been meant as this key.
+        fillable: keys that would be filled in if there were no problem.
+    """
+    key = ".".join(map(str, problem["loc"]))
+    return problem["type"] == "missing" and (
+        bool(malformed) or any(one == key or one.startswith(f"{key}.") for one in fillable)
+    )
 
 
 def _sections_of(annotation: object) -> dict[str, type[Section]]:
@@ -107,7 +100,7 @@ def _sections_of(annotation: object) -> dict[str, type[Section]]:
 
     If there are several to choose from, the key of each is its name.
     """
-    options = list(_sections_within(annotation))
+    options = list(sections_within(annotation))
     if len(options) == 1:
         return {"": options[0]}
     return {typing.get_args(option.model_fields["name"].annotation)[0]: option for option in options}
@@ -157,7 +150,7 @@ def _message(problem: Mapping, overridden: set[str]) -> str:
     key, section, last, names = _walk(problem["loc"])
     kind, got, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        text = f"unknown key; {suggestion(last, list(section.model_fields))}"
+        text = f"unknown key; {suggestion(last, list(section.model_fields), meant=key_elsewhere(key))}"
     elif kind == "missing":
         text = "is required and not given"
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -168,7 +161,8 @@ def _message(problem: Mapping, overridden: set[str]) -> str:
         allowed = [str(option) for option in _literals(section.model_fields[last].annotation)]
         text = f"got {shown(got)}; {suggestion(got, allowed)}"
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
-        text = f"got {shown(got)}; expected a section with keys"
+        hint = f"; did you mean data.root={got}?" if key == "data" and isinstance(got, str) else ""
+        text = f"got {shown(got)}; expected a section with keys{hint}"
     elif kind == "value_error":
         text = str(context["error"])
     elif kind == "string_pattern_mismatch":

@@ -1,16 +1,19 @@
 """A forecast from configuration to table and picture: what is planned, trained once, and compared."""
 
 import csv
+from pathlib import Path
 
 import cv2
 import pytest
 from conftest import small_config, small_set  # noqa: F401 fixtures
 from support.table_command import command
 
+import benchmarks.forecast.__main__ as command_line
 import val
 from benchmarks.forecast.__main__ import forecast
 from benchmarks.forecast.plan import plan_of, sizes_of
 from benchmarks.table import scoring
+from engine.schema.config_file import load_config
 from system.errors import ConfigError
 
 CHOICES = {"sizes": [2, 4, 8], "draws": 2, "compare": (), "score": None}
@@ -58,6 +61,40 @@ def test_a_variant_has_its_own_runs_on_the_same_images(planned):
     assert len({run.name for run in plan.runs}) == len(plan.runs) == 10
 
 
+def test_a_data_folder_alone_is_completed_once_for_all_runs(small_set, tmp_path, capsys):  # noqa: F811
+    plan = plan_of(None, [f"data.root={small_set}", "train.epochs=3"], root=tmp_path, **CHOICES)
+    assert "choose  task: binary, because the masks have one class" in capsys.readouterr().out
+    assert (plan.config.task, plan.config.train.epochs, plan.folder) == ("binary", 3, plan.config_file.parent)
+    assert plan.folder == tmp_path / "outputs" / "small_forecast"
+    assert {run.config for run in plan.runs} == {plan.config_file}
+
+
+@pytest.mark.parametrize(
+    ("words", "config", "changes"),
+    [
+        (["data.root=inputs/x", "train.epochs=3"], None, ["data.root=inputs/x", "train.epochs=3"]),
+        (["a.yaml", "--draws", "2", "train.epochs=3"], Path("a.yaml"), ["train.epochs=3"]),
+        (["{folder}/a=b.yaml"], Path("{folder}/a=b.yaml"), []),
+    ],
+)
+def test_the_first_word_is_a_configuration_or_a_change(words, config, changes, run_main, tmp_path, monkeypatch):
+    (tmp_path / "a=b.yaml").touch()
+    called = []
+    monkeypatch.setattr(command_line, "forecast", lambda *arguments, **_: called.append(arguments) or "")
+    assert run_main(command_line, *(word.format(folder=tmp_path) for word in words))[0] == 0
+    assert called == [(config and Path(str(config).format(folder=tmp_path)), changes)]
+
+
+def test_slips_on_the_command_line(run_main, small_set):  # noqa: F811
+    for words, told in (
+        (["--data", small_set], f"unrecognized arguments: --data; did you mean data.root={small_set}?"),
+        ([small_set], f"did you mean data.root={small_set}?"),
+        ([f"data.root={small_set}", "epochs", "3"], "did you mean train.epochs=3?"),
+    ):
+        code, _, err = run_main(command_line, *words)
+        assert (code, told in err) == (2, True), err
+
+
 def test_numbers_of_images():
     assert sizes_of(100, None) == [10, 20, 40, 100]
     assert sizes_of(12, None) == [12]
@@ -84,5 +121,6 @@ def test_a_forecast_is_trained_once_and_written(small_config, tmp_path, monkeypa
     assert "with 16 images" in text
     folder = tmp_path / "outputs" / "small_forecast"
     assert (folder / "forecast.md").read_text() == text
+    assert load_config(folder / "config.yaml").train.workers == 0
     assert cv2.imread(str(folder / "forecast.png")).shape == (540, 840, 3)
     assert forecast(small_config, ["train.workers=0"], command=["no such command"], **choices) == text

@@ -7,9 +7,9 @@ import pytest
 from support.config_files import GOOD, load
 
 from benchmarks.scores.losses import best_table, draw, gradient_table, smoothing_table
-from engine.schema.config_file import parse_yaml
 from losses import LOSSES
 from losses.table import EVERY_TARGET
+from system.yaml_file import parse_yaml
 from tasks import TASKS, tasks_with
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "losses.md").read_text(encoding="utf-8")

@@ -8,11 +8,12 @@ from support.config_files import GOOD, complaint, load
 
 from engine.optimisers import OPTIMIZERS, SCHEDULERS
 from engine.schema.config import Config, LossConfig, ModelConfig, OptimizerConfig, SchedulerConfig
-from engine.schema.config_file import dump_config, load_config, parse_yaml
+from engine.schema.config_file import dump_config, load_config
 from engine.schema.losses import SECTIONS
 from losses import LOSSES
 from models import MODELS
 from system.errors import ConfigError
+from system.yaml_file import parse_yaml
 
 
 def test_values_overrides_and_the_name(tmp_path):
@@ -98,7 +99,7 @@ def test_text_and_whole_numbers_stay_what_they_are():
         ("optimizer={name: AdamW, lr: 1.0, momentum: 0.9}", "unknown key; allowed: name, lr, betas, weight_decay"),
         ("scheduler.min_lr=1.0", "scheduler.min_lr 1.0 lies above optimizer.lr 0.001"),
         ("scheduler={name: multi_step, milestones: []}", "scheduler.milestones"),
-        ("epochs", "'epochs': an override has the form section.key=value"),
+        ("epochs", "'epochs': did you mean train.epochs=…? an override has the form section.key=value"),
         ("train.epochs.x=1", "'epochs' is a value, not a section"),
         ("train.epochs=[", "train.epochs=["),
     ],
