@@ -123,7 +123,7 @@ def validate(
     from assemble import other_data, place_for
     from engine.loops import evaluate
     from engine.runs.checkpoint_file import seal_of
-    from inference.files.report import ScoreReport
+    from inference.files.score_report import ScoreReport
     from inference.files.summary import command_of, environment_of
     from saved_run import open_run
     from system.files import staged_folder

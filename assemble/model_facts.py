@@ -16,12 +16,12 @@ from engine.schema.config import Config
 from inference.model_card.facts import (
     LAST_EPOCH,
     Credits,
-    DataFacts,
     InputFacts,
     ModelFacts,
     OutputFacts,
     Score,
     ScoreFacts,
+    TrainedData,
     TrainingFacts,
 )
 from metrics.intervals import ratio_interval
@@ -103,7 +103,7 @@ def _recipe(config: Config) -> dict[str, str]:
     }
 
 
-def _data(saved: SavedRun, root: Path) -> DataFacts:
+def _data(saved: SavedRun, root: Path) -> TrainedData:
     config, notes = saved.config, {}
     path = root / config.data.root / DESCRIPTION
     try:
@@ -113,7 +113,7 @@ def _data(saved: SavedRun, root: Path) -> DataFacts:
     notes = notes if isinstance(notes, Mapping) else {}
     text = lambda key: None if notes.get(key) is None else str(notes[key])
     parts = [row.get("split") for row in read_rows(saved.folder.path / "split.csv")]
-    return DataFacts(
+    return TrainedData(
         folder=config.data.root,
         name=text("name"),
         source=text("source"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from system.errors import ConfigError, ReportedError, run_script
 
 if TYPE_CHECKING:
-    from inference.files.report import ScoredSamples
+    from inference.files.score_report import ScoredSamples
 
 PREDICTION = "prediction.yaml"  # predict.py writes it into each of its folders
 

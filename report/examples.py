@@ -11,7 +11,7 @@ import numpy as np
 from images.reading import decode_labels, read_bytes
 from inference.files.cell_files import CellFiles
 from inference.files.class_files import ClassFiles
-from inference.files.report import ScoredSamples, best_median_worst
+from inference.files.score_report import ScoredSamples, best_median_worst
 from metrics import ERRORS
 from report.pictures import PIXEL_ERRORS, Scene, categories, data_uri, error_map, outlines, scene_of_cells, window_of
 from report.tables import Row, number

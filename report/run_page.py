@@ -31,7 +31,7 @@ from system.names import shown
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from inference.files.report import ScoredSamples
+    from inference.files.score_report import ScoredSamples
 
 COLUMNS = (
     Column("id", "image"),

@@ -9,7 +9,7 @@ from itertools import pairwise
 from benchmarks.markdown import markdown_table
 from benchmarks.table.columns import COLUMNS, by_area
 from benchmarks.table.results import Images, Score
-from inference.files.report import SIZES
+from inference.files.score_report import SIZES
 
 INTERVALS = (
     "A cell is the mean over seeds ± their standard deviation, and in brackets the interval of 95 % of a bootstrap "

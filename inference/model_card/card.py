@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from images.image_reader import CONVERTIBLE
-from inference.model_card.facts import LAST_EPOCH, DataFacts, ModelFacts, Score, ScoreFacts
+from inference.model_card.facts import LAST_EPOCH, ModelFacts, Score, ScoreFacts, TrainedData
 from inference.model_card.usage import LOGITS, PIXELS, step_inside, steps_after, steps_before
 from metrics.intervals import ROUNDS
 from system.names import shown
@@ -128,7 +128,7 @@ def _usage(facts: ModelFacts, checks: Sequence[str]) -> str:
     return "\n\n".join(parts + ([_bullets(checks)] if checks else []))
 
 
-def _data(data: DataFacts) -> str:
+def _data(data: TrainedData) -> str:
     rows = [
         ("name", data.name or UNKNOWN),
         ("source", data.source or UNKNOWN),

@@ -88,7 +88,7 @@ class ScoreFacts:
 
 
 @dataclass(frozen=True)
-class DataFacts:
+class TrainedData:
     """What the model was trained with. Texts are None if nobody wrote them down.
 
     Attributes:
@@ -167,6 +167,6 @@ class ModelFacts:
     input: InputFacts
     output: OutputFacts
     training: TrainingFacts
-    data: DataFacts
+    data: TrainedData
     scores: ScoreFacts | None
     credits: Credits

@@ -6,7 +6,7 @@ import torch
 
 from images.resize import resize_logits
 from inference.files.overlays import PREDICTION, TILE, TRUTH, Overlay, contact_sheet, draw_outlines
-from inference.files.report import best_median_worst
+from inference.files.score_report import best_median_worst
 from tasks.multilabel import Multilabel
 
 DECIDE = Multilabel(("a", "b")).decide

@@ -7,12 +7,12 @@ from images.normalise import IMAGENET
 from inference.cells.decoding import decoding_by
 from inference.model_card.facts import (
     Credits,
-    DataFacts,
     InputFacts,
     ModelFacts,
     OutputFacts,
     Score,
     ScoreFacts,
+    TrainedData,
     TrainingFacts,
 )
 
@@ -32,7 +32,7 @@ FACTS = ModelFacts(
         environment={"torch": "2.6"},
         weights="crc32 0123abcd",
     ),
-    data=DataFacts(
+    data=TrainedData(
         folder="inputs/dsb2018",
         name="dsb2018",
         source="Broad Bioimage Benchmark Collection",

@@ -10,7 +10,7 @@ import yaml
 
 from inference.cells.decode_file import ChosenDecoding
 from inference.cells.decoding import decoding_by
-from inference.files.report import ScoreReport
+from inference.files.score_report import ScoreReport
 from tasks.binary import Binary
 
 EVIL = "<img src=x onerror=\"document.title='hacked'\">"  # the name of an image, and a note

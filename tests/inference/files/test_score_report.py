@@ -13,7 +13,7 @@ import torch
 from inference.cells.decode_file import ChosenDecoding
 from inference.cells.decoding import Decoding
 from inference.files.overlays import PREDICTION, TRUTH
-from inference.files.report import ScoreReport
+from inference.files.score_report import ScoreReport
 from tasks.binary import Binary
 from tasks.distance import Distance
 from tasks.multiclass import Multiclass
