@@ -22,11 +22,8 @@ from system.errors import ConfigError, DataError, run_script
 from system.machine.process import settle_process
 
 if typing.TYPE_CHECKING:
-    from torch.utils.data import DataLoader
-
     from datasets.samples import Samples
     from engine.schema.config import Config
-    from saved_run import SavedRun
 
 ROOT = Path(__file__).resolve().parent  # paths in a configuration are relative to it
 
@@ -74,6 +71,7 @@ def tune(run_path: Path, *, tta: bool = False) -> Path:
     """
     from tempfile import TemporaryDirectory
 
+    from assemble import own_data
     from engine.loops import evaluate
     from inference.cells.decode_file import NAME, ChosenDecoding, write_decoding
     from inference.cells.tuning import StoredMaps, tuned
@@ -81,7 +79,7 @@ def tune(run_path: Path, *, tta: bool = False) -> Path:
 
     saved = open_run(run_path, tta=tta)
     predictor, start = saved.predictor, saved.predictor.require_cells().how
-    samples, loader, _ = part_of(saved, "val")
+    samples, loader, _ = own_data(saved, "val", ROOT)
     if without := [sample.id for sample in samples.samples if sample.labels is None]:
         raise DataError(f"{saved.config.data.root}: --tune needs label maps, such as labels/{without[0]}.png")
     with TemporaryDirectory() as folder:
@@ -120,7 +118,7 @@ def validate(
         channels: numbers (from 0) or names of those that are taken from its images; None: as the run reads.
         page: whether report.html is drawn, too.
     """
-    from assemble import other_data, place_for
+    from assemble import other_data, own_data, place_for
     from engine.loops import evaluate
     from engine.runs.checkpoint_file import seal_of
     from inference.files.score_report import ScoreReport
@@ -137,7 +135,10 @@ def validate(
     threshold = predictor.task.checked_threshold(threshold)
     part = part if data is None else "all"
     command = command_of(run.path, part=part, data=data, channels=channels, threshold=threshold, tta=tta)
-    samples, loader, identity = part_of(saved, part) if data is None else other_data(saved.config, predictor, data)
+    if data is None:
+        samples, loader, identity = own_data(saved, part, ROOT)
+    else:
+        samples, loader, identity = other_data(saved.config, predictor, data)
     decide, decoding = partial(samples.task.decide, threshold=threshold), predictor.decoding
     if decoding:
         print(f"decode  {decoding.describe(epoch=predictor.epoch)}")
@@ -183,53 +184,6 @@ def run_page(run: Path, samples: Samples, part: str) -> tuple[Path, int]:
     from report.run_page import page_path, write_run_page
 
     return page_path(run, part), write_run_page(run, samples, part=part)
-
-
-def part_of(saved: SavedRun, part: str) -> tuple[Samples, DataLoader, dict[str, object]]:
-    """Returns the samples of one part of a run's data, the loader that scores them, and the identity of the data.
-
-    Raises:
-        ConfigError: it is a ready model, which has no data.
-        DataError: the classes of the data folder or the split are no longer those of the run.
-    """
-    from engine.runs.ready_model import is_ready_model
-
-    if is_ready_model(run := saved.folder.path):
-        advice = f"python val.py --run {run} --data inputs/my_images scores it on a data folder of yours"
-        raise ConfigError(f"{run}: a ready model has no data of its own; {advice}")
-    from assemble import data_folder
-    from datasets.fingerprint import fingerprint, split_fingerprint
-    from datasets.loading.loaders import scoring_loader
-    from datasets.samples import Samples
-    from datasets.split import read_split, select
-
-    config, predictor = saved.config, saved.predictor
-    folder = data_folder(config, ROOT)
-    if folder.task.classes != predictor.classes:
-        raise DataError(
-            f"{config.data.root}: classes {', '.join(folder.task.classes)}, but {saved.folder.path} was trained with "
-            f"{', '.join(predictor.classes)}; restore the folder and its dataset.yaml, or train anew"
-        )
-    path = saved.folder.path / "split.csv"
-    split = read_split(path, [sample.id for sample in folder.samples])
-    if saved.split not in (None, split_fingerprint(split)):
-        raise DataError(
-            f"{path}: not the split that the run was trained with; restore the file, or let "
-            f"train.py --config {saved.folder.path / 'config.yaml'} --resume write it again"
-        )
-    folder = replace(folder, samples=tuple(select(folder.samples, split, "all")))
-    chosen = select(folder.samples, split, part)
-    if not chosen:
-        fix = "score another part, or train a run with data.test_fraction or data.split_file"
-        raise DataError(f"{path}: no image is assigned to {part}; {fix}")
-    samples = Samples(chosen, predictor.reader, folder.task, size=predictor.size)
-    on_cuda = predictor.runtime.on_cuda
-    loader = scoring_loader(samples, predictor.normalise, batch_size=saved.batch_size, pin_memory=on_cuda)
-    print(f"data    {config.data.root}: {len(samples)} images of the split '{part}'", flush=True)
-    digest = fingerprint(ROOT / config.data.root, split, folder)
-    unchanged = None if saved.data is None else digest == saved.data
-    data = {"folder": config.data.root, "fingerprint": digest, "split": split_fingerprint(split)}
-    return samples, loader, data | {"as_in_training": unchanged}
 
 
 if __name__ == "__main__":

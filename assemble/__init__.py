@@ -17,6 +17,7 @@ from assemble.data import (
 from assemble.logs import logs
 from assemble.networks import network, scoring_network, untrained_network
 from assemble.other_data import other_data, place_for
+from assemble.own_data import own_data
 from assemble.trainings import constants, continued, criterion, memory_advice, runtime, training
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "network",
     "object_scores",
     "other_data",
+    "own_data",
     "place_for",
     "resolved",
     "runtime",

@@ -30,7 +30,7 @@ from report.tables import Row, read_rows
 from system.yaml_file import YamlError, read_yaml
 
 if TYPE_CHECKING:
-    from saved_run import SavedRun
+    from assemble.opening import SavedRun
 
 # Of summary.json, in the order of the card.
 SCORES = ("iou", "dice", "precision", "recall", "iou_per_image", "dice_per_image", "ap_50", "ap_70", "ap_90", "f1_50")
@@ -45,7 +45,7 @@ def model_facts(
     Args:
         root: the folder that paths in the configuration are relative to.
         authors, licence: see `Credits`. Without a licence, it is that of the data.
-        depth: the network was pruned to this depth, see `saved_run.open_run`. Its scores are then not known.
+        depth: the network was pruned to this depth, see `assemble.opening.open_run`. Its scores are then not known.
     """
     config, predictor, entry = saved.config, saved.predictor, MODELS[saved.config.model.name]
     overlap = None if config.data.tile is None else config.data.tile_overlap

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from assemble.opening import located
 from engine.runs.checkpoint_file import seal_of
 from engine.runs.ready_model import weights_of
 from inference.files.outputs import PredictionFolder
 from inference.image_predictor import ImagePredictor
 from inference.warnings.comparing import Comparison
-from saved_run import located
 
 
 def prediction_folder(out: Path, predictor: ImagePredictor, *, measure: bool | None, warns: bool) -> PredictionFolder:

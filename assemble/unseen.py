@@ -11,9 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from assemble.opening import open_run
+from assemble.own_data import own_data
 from inference.cells.decoding import METHODS, Decoding, decode
 from inference.predictor import Predictor
 from system.errors import ConfigError, DataError
+
+ROOT = Path(__file__).resolve().parents[1]  # paths in a configuration are relative to it
 
 
 @dataclass(frozen=True)
@@ -67,21 +71,18 @@ def unseen_images(runs: Sequence[Path], *, tta: bool = False, engine: str = "tor
     What it prints of the data goes to standard error, because its callers print tables.
 
     Args:
-        tta, engine: see `saved_run.open_run`.
+        tta, engine: see `assemble.opening.open_run`.
 
     Raises:
         ConfigError: a run is a ready model or has no cells, or an image is in the validation parts of two runs.
         DataError: the data folder has no label maps.
     """
-    from saved_run import open_run
-    from val import part_of
-
     known: dict[str, Path] = {}
     for path in runs:
         saved = open_run(path, tta=tta, engine=engine)
         saved.predictor.require_cells()
         with contextlib.redirect_stdout(sys.stderr):
-            samples, _, _ = part_of(saved, "val")
+            samples, _, _ = own_data(saved, "val", ROOT)
         for number, sample in enumerate(samples.samples):
             if (other := known.setdefault(sample.id, path)) != path:
                 raise ConfigError(f"{path}: its image {sample.id} also validates {other}; give runs of different folds")

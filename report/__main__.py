@@ -17,6 +17,7 @@ from system.errors import ConfigError, ReportedError, run_script
 if TYPE_CHECKING:
     from inference.files.score_report import ScoredSamples
 
+ROOT = Path(__file__).resolve().parents[1]  # paths in a configuration are relative to it
 PREDICTION = "prediction.yaml"  # predict.py writes it into each of its folders
 
 
@@ -58,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def samples_of(run: Path, part: str) -> ScoredSamples | None:
     """Opens the data that the run was scored on; None, with a printed line, if it cannot be used any more."""
+    from assemble import own_data
     from saved_run import open_run
-    from val import part_of
 
     try:
-        return part_of(open_run(run), part)[0]
+        return own_data(open_run(run), part, ROOT)[0]
     except ReportedError as error:
         print(f"images  are left out of the page: {error}")
         return None

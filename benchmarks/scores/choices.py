@@ -114,11 +114,11 @@ def usual_diameter(run: Path) -> float:
 
 def training_labels(run: Path) -> Iterator[np.ndarray]:
     """Yields the label map [H, W] of each training image of a run."""
+    from assemble import own_data
     from saved_run import open_run
-    from val import part_of
 
     with contextlib.redirect_stdout(sys.stderr):
-        samples, _, _ = part_of(open_run(run), "train")
+        samples, _, _ = own_data(open_run(run), "train", ROOT)
     for number in range(len(samples.samples)):
         yield samples.labels(number, at_file_size=True)
 

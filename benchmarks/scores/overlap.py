@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from assemble import own_data
 from engine.loops import evaluate
 from inference.cells.object_scores import ObjectScores
 from inference.tiling import TiledModel, tile_starts
 from saved_run import SavedRun, open_run
-from val import part_of
 
+ROOT = Path(__file__).resolve().parents[2]  # paths in a configuration are relative to it
 SHARES = {"0": 0, "1/8": 8, "1/4": 4, "1/2": 2}  # of the tile's shorter side; the divisor, or 0
 HEAD = ("run", "overlap", "IoU", "AP .5", "differing pixels", "per 100 of foreground", "tiles", "seconds")
 
@@ -41,7 +42,7 @@ def main() -> None:
 
 def rows_of(saved: SavedRun, name: str, *, rounds: int) -> list[list[str]]:
     """Scores one run with each overlap."""
-    samples, loader, _ = part_of(saved, "val")
+    samples, loader, _ = own_data(saved, "val", ROOT)
     predictor, masks = saved.predictor, {}
     tile, side = predictor.model.tile, min(predictor.model.tile)
     overlaps = {share: side // divisor if divisor else 0 for share, divisor in SHARES.items()}

@@ -91,10 +91,10 @@ def export(
 
 def images_of(saved: SavedRun) -> list[Path]:
     """Returns the files of the validation images; none, with a printed line, if the data cannot be used any more."""
-    from val import part_of
+    from assemble import own_data
 
     try:
-        return [sample.image for sample in part_of(saved, "val")[0].samples]
+        return [sample.image for sample in own_data(saved, "val", ROOT)[0].samples]
     except ReportedError as error:
         print(f"images  are not compared: {error}")
         return []

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import train
-import val
+from assemble import unseen
 from benchmarks.scores import at_size, scales
 from benchmarks.scores import suspects as control
 from datasets.suspects import __main__ as suspects
@@ -23,7 +23,7 @@ def folds(small_set, small_config, run_main, tmp_path, monkeypatch):
         changes = ["data.folds=2", f"data.fold={fold}", "data.split_seed=1", f"name=fold_{fold}", "task=distance"]
         code, _, err = run_main(train, "--config", small_config, *changes)
         assert (code, err) == (0, "")
-    monkeypatch.setattr(val, "ROOT", tmp_path)
+    monkeypatch.setattr(unseen, "ROOT", tmp_path)
     return [tmp_path / "outputs" / f"fold_{fold}" for fold in (0, 1)]
 
 

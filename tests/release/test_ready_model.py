@@ -16,9 +16,9 @@ from support.ready_models import drawn, write_run
 
 import predict
 import release
-import saved_run
 import train
 import val
+from assemble import opening
 from engine.runs.checkpoint_file import load_checkpoint
 from saved_run import load_run
 
@@ -153,7 +153,7 @@ def test_own_training_starts_from_it(ready, run_main, tmp_path):
 def test_it_is_found_from_every_folder(ready, nuclei, tmp_path, monkeypatch):
     (tmp_path / "away").mkdir()
     monkeypatch.chdir(tmp_path / "away")
-    monkeypatch.setattr(saved_run, "ROOT", tmp_path)
+    monkeypatch.setattr(opening, "ROOT", tmp_path)
     assert np.array_equal(load_run("pretrained/nuclei").maps(drawn()), load_run(ready).maps(drawn()))
     with pytest.raises(Exception, match="outputs/nuclei: no such run folder"):  # runs are where one is
         load_run("outputs/nuclei")

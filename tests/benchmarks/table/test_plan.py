@@ -62,7 +62,7 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 def test_which_tables_are_shipped():
-    assert [path.stem for path in SHIPPED] == ["demo", "dsb2018", "dsb2018_cores", "kinds", "widths"]
+    assert [path.stem for path in SHIPPED] == ["demo", "dsb2018", "dsb2018_cores", "kinds", "screens", "widths"]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
