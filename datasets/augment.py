@@ -55,7 +55,7 @@ class Augmentation:
 
         Args:
             image: [H, W, C] uint8, with three channels if `colour`, else with any number of them.
-            mask: [H, W, K] uint8 {0, 1}.
+            mask: [H, W, K] uint8, a target of any task: {0, 1}, class indices or distances 0 to 254, and 255 for void.
             seed: the one of this sample in this epoch.
         """
         self._transform.set_random_state(np.random.default_rng(seed), random.Random(seed))

@@ -9,11 +9,11 @@ import numpy as np
 def random_crop(
     image: np.ndarray, masks: np.ndarray, size: tuple[int, int], *, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same window of an image and its masks, every position equally likely.
+    """Returns the same window of an image and its masks, every position equally likely.
 
     Args:
         image: [H, W, C] uint8; where it is smaller than the window, both are mirrored at their edges.
-        masks: [H, W, K] uint8 {0, 1}.
+        masks: [H, W, K] uint8, a target of any task: {0, 1}, class indices or distances 0 to 254, and 255 for void.
         size: (height, width) of the window in pixels.
         seed: decides where the window lies.
 
@@ -27,7 +27,7 @@ def random_crop(
 
 
 def random_corner(shape: tuple[int, int], size: tuple[int, int], *, seed: int) -> tuple[int, int]:
-    """(top, left) of a window of `size` in an image of `shape`, both (height, width), every position equally likely."""
+    """Returns (top, left) of a window of `size` in an image of `shape`, both (height, width), each equally likely."""
     rng = np.random.default_rng(seed)
     top, left = (int(rng.integers(0, have - want + 1)) for have, want in zip(shape, size, strict=True))
     return top, left

@@ -29,7 +29,7 @@ def choose_reader(
     plane: str | None = None,
     open_image: Callable[[ImageReader, Path], np.ndarray] = ImageReader.any_channels,
 ) -> ImageReader:
-    """The reader of a run, chosen by the images that it trains with. Several threads decode them.
+    """Chooses the reader of a run by the images that it trains with. Several threads decode them.
 
     Images that cannot be read are left out here; reading the samples reports all of them at once.
 
@@ -65,7 +65,7 @@ def choose_reader(
 
 
 def reader_for(channels: int | str | Sequence[int | str], *, plane: str | None, max_pixels: int) -> ImageReader:
-    """The reader of files with these channels and this plane, see `choose_reader`; "auto" opens all numbers of them."""
+    """Returns the reader of files with these channels and this plane, see `choose_reader`; "auto" takes any number."""
     select = None if isinstance(channels, (int, str)) else tuple(channels)
     count = ANY if channels == "auto" else channels if select is None else len(select)
     return ImageReader(count, max_pixels=max_pixels, plane=plane, select=select, pages_are_channels=channels != "auto")
@@ -107,7 +107,7 @@ def _channels_of(images: Iterable[tuple[int, bool]]) -> int:
 
 
 def mixed_channels(counts: Mapping[int, int]) -> tuple[str, str] | None:
-    """Why images of these numbers of channels cannot be trained with together, and what to do; None if they can.
+    """Returns why images of these numbers of channels cannot be trained with together, and what to do; else None.
 
     Args:
         counts: number of channels → number of images.

@@ -22,7 +22,7 @@ _SHOWN = 6  # the most values that an error lists
 def class_indices(
     mask: np.ndarray, palette: Palette, *, void: int | Sequence[int] | None = None, name: str = ""
 ) -> np.ndarray:
-    """Map [*space] or [*space, channels] of integers → class indices [*space] uint8; void pixels become 255.
+    """Turns a map [*space] or [*space, channels] of integers into class indices [*space] uint8; void becomes 255.
 
     Args:
         palette: value or colour of each class; there are at most 255, and all are different.
@@ -53,7 +53,7 @@ def class_indices(
 
 
 def mask_to_onehot(mask: np.ndarray, palette: Palette, *, name: str = "") -> np.ndarray:
-    """Map [*space] or [*space, channels] of integers → [*space, K] bool, exactly one true at every pixel.
+    """Turns such a map into masks [*space, K] bool, of which exactly one is true at every pixel.
 
     Raises:
         DataError, ValueError: as `class_indices` does.
@@ -62,10 +62,10 @@ def mask_to_onehot(mask: np.ndarray, palette: Palette, *, name: str = "") -> np.
 
 
 def onehot_to_mask(onehot: np.ndarray, palette: Palette) -> np.ndarray:
-    """[*space, K] masks or scores → [*space] or [*space, channels], the palette's entry for the largest of the K.
+    """Turns masks or scores [*space, K] into a map [*space] or [*space, channels] of the palette's entries.
 
-    This is the inverse of `mask_to_onehot`. Where several of the K are equally large, the first counts. The dtype is
-    the smallest unsigned one that holds the palette.
+    This is the inverse of `mask_to_onehot`. The largest of the K counts, and of several equal ones the first. The dtype
+    is the smallest unsigned one that holds the palette.
 
     Raises:
         ValueError: the last axis does not have the length of the palette.

@@ -35,7 +35,7 @@ class ImageFile:
     plane: str | None = None
 
     def resolve(self) -> ImageFile:
-        """The same with an absolute path."""
+        """Returns the same with an absolute path."""
         return replace(self, path=self.path.resolve())
 
     def __str__(self) -> str:
@@ -103,7 +103,7 @@ class ImageReader:
         return replace(self, chosen=tuple(channels))
 
     def read(self, path: Path | ImageFile) -> np.ndarray:
-        """[H, W, channels] uint8 of a file.
+        """Reads a file: [H, W, channels] uint8.
 
         Raises:
             DataError: the file cannot be used.
@@ -111,7 +111,7 @@ class ImageReader:
         return self.convert(self.open(path))
 
     def open(self, path: Path | ImageFile) -> np.ndarray:
-        """The pixels of a file that `convert` takes: the selected channels and plane, [H, W, C] of the file's dtype.
+        """Reads what `convert` takes: the selected channels and plane of a file, [H, W, C] of its dtype.
 
         Raises:
             DataError: the file cannot be used, or it has another number of channels.
@@ -121,16 +121,16 @@ class ImageReader:
         return image
 
     def any_channels(self, path: Path | ImageFile) -> np.ndarray:
-        """The same as `open`, whatever the number of the channels: the choice of a reader depends on it."""
+        """Does the same as `open`, whatever the number of the channels: the choice of a reader depends on it."""
         file = path.path if isinstance(path, ImageFile) else path
         return read_image(file, max_pixels=self.max_pixels, selection=self.selection(path))
 
     def decode(self, data: bytes, name: str) -> np.ndarray:
-        """The same as `read`, for the bytes of a file."""
+        """Does the same as `read` with the bytes of a file."""
         return self.convert(self.decoded(data, name))
 
     def decoded(self, data: bytes, name: str) -> np.ndarray:
-        """The same as `open`, for the bytes of a file."""
+        """Does the same as `open` with the bytes of a file."""
         image = decode_image(data, name, max_pixels=self.max_pixels, selection=self.selection(Path(name)))
         self.require_channels(image.shape[2], name)
         return image
@@ -175,7 +175,7 @@ class ImageReader:
         return f'{some}, or --channels "{example}" of predict.py and of val.py --data'
 
     def convert(self, image: np.ndarray) -> np.ndarray:
-        """[H, W, channels] uint8 of a decoded [H, W, C] image of any dtype; C is a number that the run takes."""
+        """Turns a decoded image [H, W, C] of any dtype, where the run takes C, into [H, W, channels] uint8."""
         stretch = self.intensity != "native"
         if not self.per_channel:
             return to_channels(to_uint8(image, self.limits, stretch=stretch), self.channels)
@@ -184,12 +184,12 @@ class ImageReader:
         return np.concatenate(planes, axis=-1)
 
     def conversions(self, images: int) -> list[str]:
-        """Sentences about what was converted, such as "12 of 40 images are grey and are read as RGB"."""
+        """Returns sentences about what was converted, such as "12 of 40 images are grey and are read as RGB"."""
         counts = sorted(Counter(self.converted.values()).items())
         return [f"{n} of {images} images are {KINDS[c]} and are read as {KINDS[self.channels]}" for c, n in counts]
 
     def to_dict(self) -> dict[str, object]:
-        """Plain Python for a checkpoint; `ImageReader.from_dict` reads it back."""
+        """Returns plain Python for a checkpoint; `ImageReader.from_dict` reads it back."""
         return {
             "channels": self.channels,
             "intensity": self.intensity,

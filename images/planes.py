@@ -129,7 +129,7 @@ def select(volume: Volume, selection: Selection, *, max_pixels: int) -> np.ndarr
 
 
 def indices_of(volume: Volume, selection: Selection) -> tuple[list[dict[str, int]], bool]:
-    """The planes that a selected image is made of, as `Volume.read` takes them, and whether they are its channels.
+    """Returns the planes of a selected image, as `Volume.read` takes them, and whether they are its channels.
 
     Several planes that are not its channels are compared, and the brightest pixels are taken.
 
@@ -170,7 +170,7 @@ def indices_of(volume: Volume, selection: Selection) -> tuple[list[dict[str, int
 
 
 def planes_along(axes: Mapping[str, int], plane: str) -> dict[str, str]:
-    """The single images that `plane` chooses from a file: the name of each, such as "t001_z003" → its own plane.
+    """Returns the single images that `plane` chooses from a file: the name of each, such as "t001_z003" → its plane.
 
     There is one, and its name is "", if the plane has no "each" or if the file is no stack.
 
@@ -192,7 +192,7 @@ def planes_along(axes: Mapping[str, int], plane: str) -> dict[str, str]:
 
 
 def channel_numbers(channels: Sequence[int | str] | None, count: int, names: Sequence[str]) -> list[int] | None:
-    """The numbers of selected channels; None for all.
+    """Returns the numbers of selected channels; None for all.
 
     Args:
         channels: see `Selection`.
@@ -217,7 +217,7 @@ def channel_numbers(channels: Sequence[int | str] | None, count: int, names: Seq
 
 
 def described(axes: dict[str, int]) -> str:
-    """Axes of a stack for messages, such as "15 planes (t 3, z 5)"."""
+    """Returns the axes of a stack for messages, such as "15 planes (t 3, z 5)"."""
     count = int(np.prod(list(axes.values())))
     if list(axes) == [UNKNOWN]:
         return f"{count} pages without a description of what they are"

@@ -19,7 +19,7 @@ from images.choosing import mixed_channels
 def collect(
     listing: Listing, truth: TruthFiles, samples: Sequence[Inspection], checksums: Mapping[str, int] | None
 ) -> dict[str, Any]:
-    """The facts of a folder, in plain Python types.
+    """Returns the facts of a folder, in plain Python types.
 
     Returns:
         images; sizes {smallest, largest: [height, width] by area, distinct, median_short_side} or None; pixels
@@ -83,7 +83,7 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def find_duplicates(samples: Sequence[Inspection]) -> list[Problem]:
-    """One problem for each group of images of identical pixels."""
+    """Returns a problem for each group of images of identical pixels."""
     groups: dict[str, list[Inspection]] = {}
     for one in samples:
         if one.content is not None:
@@ -99,7 +99,7 @@ def find_duplicates(samples: Sequence[Inspection]) -> list[Problem]:
 
 
 def find_no_foreground(samples: Sequence[Inspection], truth: TruthFiles, threshold: float | None) -> list[Problem]:
-    """A problem where no usable file of the truth has any foreground."""
+    """Returns a problem where no usable file of the truth has any foreground."""
     measures = [measure for one in samples for measure in one.measures.values()]
     if not measures or any(measure.foreground for measure in measures):
         return []
@@ -107,7 +107,7 @@ def find_no_foreground(samples: Sequence[Inspection], truth: TruthFiles, thresho
 
 
 def find_mixed_channels(samples: Sequence[Inspection]) -> list[Problem]:
-    """A problem if no training can read the images as they are, because their numbers of channels differ."""
+    """Returns a problem if no training can read the images as they are, because their numbers of channels differ."""
     counts = Counter(one.channels for one in samples if one.channels is not None)
     if (problem := mixed_channels(counts)) is None:
         return []

@@ -32,7 +32,7 @@ class Report:
         return sum(problem.severity == "error" for problem in self.problems)
 
     def json(self) -> str:
-        """The whole report as JSON.
+        """Returns the whole report as JSON.
 
         {"folder", "notes", "facts", "problems": [{"severity", "kind", "files", "found", "fix"}, …]}
         """
@@ -42,7 +42,7 @@ class Report:
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def text(self, most: int = 10) -> str:
-        """The same for a terminal, with at most `most` problems of one kind."""
+        """Returns the same for a terminal, with at most `most` problems of one kind."""
         warnings = len(self.problems) - self.errors
         notes = [f"  {note}" for note in self.notes]
         verdict = f"{counted(self.errors, 'error')}, {counted(warnings, 'warning')}"

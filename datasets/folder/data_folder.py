@@ -111,7 +111,7 @@ def _samples(listing: Listing, chosen: TruthFiles) -> tuple[Sample, ...]:
 def read_sample(
     sample: Sample, reader: ImageReader, truth: Truth, *, open_image: Callable[[Path], np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Image [H, W, channels] uint8 and its truth as `truth.read` gives it, at the files' own size.
+    """Reads an image [H, W, channels] uint8, and its truth as `truth.read` gives it, at the files' own size.
 
     Args:
         open_image: stands for `reader.open`, where an image may be decoded already.

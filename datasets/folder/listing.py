@@ -86,7 +86,7 @@ def list_files(root: Path) -> Listing:
 def without_partner(
     images: Mapping[str, str], files: Mapping[str, str], missing: str, naming: Naming = SAME, *, truth: str | None
 ) -> list[Problem]:
-    """A problem for each image without one of `files`, which are those of a training on this truth.
+    """Returns a problem for each image without one of `files`, which are those of a training on this truth.
 
     Args:
         missing: what the image lacks, and its folder, such as "mask masks/nucleus".

@@ -83,7 +83,7 @@ def test_channels_by_name():
     ):
         found = decode_image(data, "x", selection=Selection(channels=("RFP", 1, "DAPI")))
         assert np.array_equal(found, np.moveaxis(five[[2, 1, 0]], 0, -1))
-        with pytest.raises(FileError, match=r"no channel 'rfp': it has 5 channels \(DAPI, .*\); data.channels takes"):
+        with pytest.raises(FileError, match=r"no channel 'rfp': it has 5 channels \(DAPI, .*\); take names"):
             decode_image(data, "x", selection=Selection(channels=("rfp",)))
         with pytest.raises(FileError, match=r"no channel 5: it has 5 channels .*; the last is 4"):
             decode_image(data, "x", selection=Selection(channels=(0, 5)))
@@ -104,7 +104,7 @@ def test_pages_without_a_description_are_channels_where_this_is_said():
         decode_image(data, "x", selection=Selection(channels=(3, 0), pages="any")), expected[..., [3, 0]]
     )
     for selection in (Selection(), Selection(pages=4), Selection(pages=3)):
-        with pytest.raises(FileError, match=r"5 pages without .*; if they are channels, set data.channels: 5"):
+        with pytest.raises(FileError, match=r"5 pages without .*; if they are channels, data.channels: 5 takes all"):
             decode_image(data, "x", selection=selection)
     for described in (Z_STACKS["OME"], Z_STACKS["ImageJ"]):  # what a file describes is never taken for something else
         with pytest.raises(FileError, match=r"a stack of 5 planes \(z 5\)"):
