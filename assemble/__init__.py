@@ -5,6 +5,7 @@ train.py, val.py, predict.py and the benchmarks build here what they use. All ot
 
 from assemble.cells import decoding, object_scores
 from assemble.data import (
+    about_label_maps,
     cache_folder,
     data_folder,
     loaders,
@@ -20,6 +21,7 @@ from assemble.other_data import other_data, place_for
 from assemble.trainings import constants, continued, criterion, memory_advice, runtime, training
 
 __all__ = [
+    "about_label_maps",
     "cache_folder",
     "constants",
     "continued",
