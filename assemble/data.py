@@ -28,7 +28,7 @@ from inference.cells.object_scores import epochs_between_decodes
 from inference.tiling import usual_overlap
 from system.errors import ConfigError
 from system.threads import in_threads
-from tasks import TASKS, load_task
+from tasks import TASKS, load_task, task_for
 from tasks.task import Task, TaskOptions
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def about_label_maps(config: Config, samples: Sequence[Sample]) -> str | None:
     if not samples or any(sample.labels is None for sample in samples):
         return None
     read = "are read as masks" if samples[0].labels in samples[0].truth else "beside the masks are not read"
-    able = next(name for name, entry in TASKS.items() if entry.instances)
-    return f"the label maps {read}; task={able} would learn single cells from them"
+    return f"the label maps {read}; task={task_for('labels', classes=1)} would learn single cells from them"
 
 
 def split_rule(config: Config, root: Path) -> SplitRule:
