@@ -5,6 +5,7 @@ train.py, val.py, predict.py and the benchmarks build here what they use. All ot
 
 from assemble.cells import decoding, object_scores
 from assemble.data import (
+    about_label_maps,
     cache_folder,
     data_folder,
     loaders,
@@ -21,6 +22,7 @@ from assemble.own_data import own_data
 from assemble.trainings import constants, continued, criterion, memory_advice, runtime, training
 
 __all__ = [
+    "about_label_maps",
     "cache_folder",
     "constants",
     "continued",

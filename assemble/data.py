@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from datasets.draws.changes import Changes
 from datasets.earlier_start import EarlierStart
-from datasets.folder.data_folder import DataFolder, list_folder
+from datasets.folder.data_folder import DataFolder, Sample, list_folder
 from datasets.grouping.views import kind_of
 from datasets.loading.device_samples import keep_on_device
 from datasets.loading.loaders import scoring_loader, training_loader
@@ -28,7 +28,7 @@ from inference.tiling import usual_overlap
 from system.errors import ConfigError
 from system.spread import spread
 from system.threads import in_threads
-from tasks import load_task
+from tasks import TASKS, load_task, task_for
 from tasks.task import Task, TaskOptions
 
 if TYPE_CHECKING:
@@ -81,12 +81,28 @@ def training_data(config: Config, root: Path, ranks: Ranks = ALONE, *, state: Ma
         cache=cache_folder(config, root),
         earlier=None if state is None else EarlierStart.of_checkpoint(state),
     )
-    for note in data.notes:
+    label_maps = about_label_maps(config, [*data.train.samples, *data.val.samples])
+    for note in filter(None, [*data.notes, label_maps]):
         print(f"folder  {note}")
     print(f"data    {config.data.root}: {data.description}; {data.sizes_of_parts}")
     for sentence in data.reader.conversions(len(data.train) + len(data.val)):
         print(f"read    {sentence}")
     return data
+
+
+def about_label_maps(config: Config, samples: Sequence[Sample]) -> str | None:
+    """Returns a sentence if each image has a label map and the task does not learn single cells from it; else None.
+
+    Args:
+        samples: of the data folder, or of some of its parts.
+    """
+    entry, truth = TASKS[config.task], config.data.truth
+    if entry.instances or entry.target != "mask" or truth not in ("auto", "labels"):
+        return None
+    if not samples or any(sample.labels is None for sample in samples):
+        return None
+    read = "are read as masks" if samples[0].labels in samples[0].truth else "beside the masks are not read"
+    return f"the label maps {read}; task={task_for('labels', classes=1)} would learn single cells from them"
 
 
 def split_rule(config: Config, root: Path) -> SplitRule:

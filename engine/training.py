@@ -18,6 +18,7 @@ from engine.norm_statistics import NormStatistics
 from engine.optimisers import Schedule
 from engine.progress import Counts, EpochProgress, ObjectCounts
 from system.errors import DivergedError
+from system.machine.hardware import device_name
 from system.seeding import seed_step
 from tasks.task import Task
 
@@ -231,7 +232,7 @@ def machine(runtime: Runtime, ranks: Ranks) -> dict[str, str | int]:
     """Returns what the last bits of a result depend on, besides the configuration and the data."""
     return {
         "torch": str(torch.__version__),
-        "device": torch.cuda.get_device_name(runtime.device) if runtime.on_cuda else "CPU",
+        "device": device_name(runtime.device),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "precision": runtime.precision,
         "threads": torch.get_num_threads(),

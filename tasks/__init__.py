@@ -33,6 +33,17 @@ class TaskEntry:
     methods: tuple[str, ...] = ()
     instances: bool = False
 
+    def fits(self, truth: str, classes: int) -> bool:
+        """Whether the task makes the most of such data: a task with cells of label maps, and another one of the rest.
+
+        Args:
+            truth: "masks", "labels" (label maps) or "classes" (class maps).
+            classes: their number, without the background.
+        """
+        if classes > 1:
+            return self.target == ("indices" if truth == "classes" else "masks")
+        return self.target == "mask" and self.instances == (truth == "labels")
+
 
 MASK_METHODS = ("watershed", "components")
 
@@ -50,6 +61,11 @@ def load_task(name: str) -> type[Task]:
     """Returns the class of the task that a configuration chooses with `task: name`."""
     where = TASKS[name].where
     return load(where) if isinstance(where, str) else where
+
+
+def task_for(truth: str, classes: int) -> str:
+    """Returns the name of the first task of the table that fits such data; see `TaskEntry.fits`."""
+    return next(name for name, entry in TASKS.items() if entry.fits(truth, classes))
 
 
 def tasks_with(targets: typing.Container[str]) -> list[str]:

@@ -102,7 +102,10 @@ def column_of(config: Config, score: str | None) -> Column:
 def parts_of(config: Config, root: Path) -> tuple[list[str], list[str]]:
     """Returns the ids of the training and of the validation part, as a training with this configuration has them."""
     rule = assemble.split_rule(config, root)
-    ids = [sample.id for sample in assemble.data_folder(config, root).samples]
+    samples = assemble.data_folder(config, root).samples
+    if note := assemble.about_label_maps(config, samples):
+        print(f"folder  {note}")
+    ids = [sample.id for sample in samples]
     split = rule.parts_of(ids, lambda: grouping_of_data(config, root))
     return tuple([one for one in sorted(ids) if split.get(one) == part] for part in ("train", "val"))
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from engine.schema.config import Config
-from tasks import TASKS
+from tasks import TASKS, task_for
 
 FEW_IMAGES = 200  # below, the recipe of configs/my_images.yaml; from there on that of configs/dsb2018_cells.yaml
 WINDOWS = 160  # of an epoch at least: 40 images are few steps
@@ -152,13 +152,13 @@ class _Assumed:
 
 
 def _task(facts: Facts) -> tuple[str, str]:
-    if facts.truth == "labels" and facts.classes == 1:
-        return "distance", "there are label maps"
     if facts.classes == 1:
-        return "binary", "the masks have one class"
-    if facts.truth == "classes":
-        return "multiclass", f"the class maps have {facts.classes} classes besides the background"
-    return "multilabel", f"{facts.folder}/ has folders of {facts.classes} classes"
+        reason = "there are label maps" if facts.truth == "labels" else "the masks have one class"
+    elif facts.truth == "classes":
+        reason = f"the class maps have {facts.classes} classes besides the background"
+    else:
+        reason = f"{facts.folder}/ has folders of {facts.classes} classes"
+    return task_for(facts.truth, facts.classes), reason
 
 
 def _geometry(facts: Facts) -> tuple[str, int, str]:

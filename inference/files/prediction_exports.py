@@ -9,6 +9,7 @@ from images.image_reader import ImageFile
 from inference.files.outputs import PredictionFolder
 from inference.other_tools.exporting import Exports, LabelFile
 from system.errors import ConfigError, DataError
+from tasks import tasks_with_cells
 
 
 class PredictionExports:
@@ -27,7 +28,7 @@ class PredictionExports:
         if formats and folder.cells is None:
             raise ConfigError(
                 f"--export {' '.join(formats)}: the task of this run has no cells, and these files hold cells; leave "
-                "--export out, or take a run of the tasks binary, distance or border"
+                f"--export out, or take a run of one of the tasks {', '.join(tasks_with_cells())}"
             )
         self.folder, self._exports = folder, Exports(folder.path, formats, class_name=class_name)
 

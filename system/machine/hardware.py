@@ -79,12 +79,21 @@ def cpu_features() -> tuple[str, ...]:
     return tuple(name for name, check in checks.items() if check is not None and check())
 
 
-def describe_device(device: torch.device) -> str:
-    """Returns a device in a few words, such as "NVIDIA H200" or "CPU with 4 threads"."""
+def device_name(device: torch.device) -> str:
+    """Returns the name of a device, such as "NVIDIA H200", "Apple GPU" or "CPU"; another one gets the word of its type.
+
+    The name does not depend on settings, so that it says whether two processes computed on the same kind of device.
+    """
     import torch
 
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    if device.type == "mps":
-        return "Apple GPU"
-    return f"CPU with {torch.get_num_threads()} threads"
+    return {"mps": "Apple GPU"}.get(device.type, device.type.upper())
+
+
+def describe_device(device: torch.device) -> str:
+    """Returns a device in a few words, such as "NVIDIA H200" or "CPU with 4 threads"."""
+    import torch
+
+    threads = f" with {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    return device_name(device) + threads

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from engine.device import choose_runtime
+from engine.device import Runtime, choose_runtime
+from engine.distributed import ALONE
+from engine.training import machine
 from models import build_model
 from system.errors import ConfigError
 
@@ -15,6 +17,12 @@ def test_auto_precision_on_the_cpu_follows_the_hardware(monkeypatch, native, exp
     assert (runtime.device.type, runtime.precision) == ("cpu", expected)
     assert choose_runtime("cpu", "fp32").precision == "fp32"
     assert str(runtime) == f"CPU with {torch.get_num_threads()} threads, {expected}"
+
+
+@pytest.mark.parametrize(("device", "name"), [("cuda", "GPU X"), ("mps", "Apple GPU"), ("cpu", "CPU")])
+def test_a_checkpoint_names_the_device_whatever_it_is(monkeypatch, device, name):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "GPU X")
+    assert machine(Runtime(torch.device(device), "fp32"), ALONE)["device"] == name
 
 
 def test_cuda_that_is_absent_is_refused():

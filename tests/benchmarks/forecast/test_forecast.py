@@ -85,6 +85,14 @@ def test_the_first_word_is_a_configuration_or_a_change(words, config, changes, r
     assert called == [(config and Path(str(config).format(folder=tmp_path)), changes)]
 
 
+def test_label_maps_that_are_read_as_masks_are_named(planned, small_set, capsys):  # noqa: F811
+    planned()
+    assert "label maps" not in capsys.readouterr().out
+    (small_set / "masks" / "nucleus").rename(small_set / "labels")
+    planned()
+    assert "folder  the label maps are read as masks; task=distance would" in capsys.readouterr().out
+
+
 def test_slips_on_the_command_line(run_main, small_set):  # noqa: F811
     for words, told in (
         (["--data", small_set], f"unrecognized arguments: --data; did you mean data.root={small_set}?"),

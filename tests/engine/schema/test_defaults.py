@@ -4,9 +4,11 @@ import dataclasses
 
 import pytest
 
+import tasks
 from datasets.facts import DataFacts
 from engine.schema.config import Config
 from engine.schema.defaults import BATCH, completed, continued, left_out, problems_of_given
+from tasks import TaskEntry
 
 LABELS = DataFacts(40, "labels", "labels", 1, 256.0, 96, "8 median diameters of cell")
 GIVEN = {"name": "x", "data": {"root": "inputs/x"}}
@@ -49,6 +51,20 @@ def test_the_data_folder_alone_is_enough():
 )
 def test_the_task_follows_from_the_truth_and_has_a_loss_that_fits(found, task):
     assert complete(data=facts(**found)).task == task
+
+
+def test_a_new_task_is_chosen_by_its_line_in_the_table(monkeypatch):
+    table = {
+        "cells": TaskEntry("mask", "", ("distance",), instances=True),
+        "later": TaskEntry("mask", "", ("border",), instances=True),
+        "plain": TaskEntry("mask", ""),
+        "layers": TaskEntry("indices", ""),
+        "overlapping": TaskEntry("masks", ""),
+    }
+    monkeypatch.setattr(tasks, "TASKS", table)
+    kinds = [("labels", 1), ("masks", 1), ("classes", 1), ("classes", 2), ("masks", 2), ("labels", 2)]
+    found = [completed(GIVEN, facts(truth=truth, classes=classes))[0]["task"] for truth, classes in kinds]
+    assert found == ["cells", "plain", "plain", "layers", "overlapping", "overlapping"]
 
 
 def test_weights_of_a_folder_bring_their_network():

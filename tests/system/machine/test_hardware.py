@@ -14,6 +14,7 @@ from system.machine.hardware import (
     default_precision,
     default_weight_gradient,
     describe_device,
+    device_name,
 )
 
 
@@ -39,7 +40,9 @@ def test_a_feature_that_this_pytorch_cannot_look_for_is_left_out(monkeypatch):
 def test_devices_have_names(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    names = [describe_device(torch.device(name)) for name in ("cuda:1", "mps", "cpu")]
+    devices = [torch.device(name) for name in ("cuda:1", "mps", "cpu")]
+    assert [device_name(device) for device in devices] == ["GPU 1", "Apple GPU", "CPU"]
+    names = [describe_device(device) for device in devices]
     assert names == ["GPU 1", "Apple GPU", "CPU with 3 threads"]
 
 
