@@ -111,11 +111,15 @@ def continued(content: Mapping, begun: Mapping) -> dict:
     """
     content = copy.deepcopy(dict(content))
     for key, value in begun.items():
-        if isinstance(value, Mapping) and isinstance(content.get(key, {}), Mapping) and key in ("data", "train"):
-            content[key] = {**value, **content.get(key, {})}
-        else:
-            content.setdefault(key, value)
+        content[key] = _merged(content[key], value) if key in content else value
     return content
+
+
+def _merged(given: object, rest: object) -> object:
+    """Adds the keys of the section `rest` that `given` leaves out, unless the two have different names."""
+    if not isinstance(given, Mapping) or not isinstance(rest, Mapping):
+        return given
+    return {**rest, **given} if given.get("name", rest.get("name")) == rest.get("name") else given
 
 
 def problems_of_given(content: Mapping) -> ValidationError | None:

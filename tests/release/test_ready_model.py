@@ -140,6 +140,8 @@ def test_own_training_starts_from_it(ready, run_main, tmp_path):
     given = load_checkpoint(ready / "weights.pth")
     assert torch.equal(state["model"]["conv0_1.conv1.weight"], given["model"]["conv0_1.conv1.weight"])
     assert state["normalisation"] != given["normalisation"]  # that of its own data
+    code, out, err = run_main(train, *words, "scheduler={name: constant}", "--resume")
+    assert (code, "resume  after epoch 1" in out) == (0, True), err
 
     grey = ("data.channels=1", "task=binary", "name=grey", "loss={name: BCEDiceLoss}")
     code, out, err = run_main(train, *words, *grey, "scheduler={name: constant}")

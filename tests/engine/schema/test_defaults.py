@@ -172,3 +172,28 @@ def test_a_resumed_run_keeps_its_choices():
     begun = complete(data=facts(images=40)).model_dump()
     content = continued({"name": "x", "data": {"root": "inputs/x"}, "train": {"epochs": 50}}, begun)
     assert Config.model_validate(content).model_dump() == begun | {"train": begun["train"] | {"epochs": 50}}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"model": {"weights": "pretrained/nuclei"}},
+        {"model": {"norm": "group"}},
+        {"loss": {"smooth": 1.0}},
+        {"optimizer": {"weight_decay": 0.1}},
+        {"scheduler": {"warmup_fraction": 0.2}},
+        {"decode": {"min_area": 9}},
+    ],
+)
+def test_a_resumed_run_keeps_the_rest_of_a_section(given):
+    begun = complete(data=facts(images=40)).model_dump()
+    ((section, keys),) = given.items()
+    begun[section] |= keys
+    begun["model"] |= {"filters": [4, 6]}
+    assert continued({"name": "x", "data": {"root": "inputs/x"}} | given, begun) == begun
+
+
+def test_a_resume_mixes_no_keys_of_another_name():
+    begun = complete().model_dump()
+    given = {"name": "x", "data": {"root": "inputs/x"}, "optimizer": {"name": "SGD", "lr": 0.1}}
+    assert continued(given, begun)["optimizer"] == {"name": "SGD", "lr": 0.1}
