@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -16,8 +16,10 @@ FEW_IMAGES = 200  # below, the recipe of configs/my_images.yaml; from there on t
 WINDOWS = 160  # of an epoch at least: 40 images are few steps
 MOST_WINDOWS = 64  # of one image
 STEPS, EPOCHS = 1340, (10, 30)  # of a training with many images
-SMALL = {"filters": [8, 16, 32, 64, 128], "lr": 3e-3, "epochs": 20}
-LARGE = {"filters": [16, 32, 64, 128, 256], "lr": 2e-3}
+# With few cells to validate with, their AP can be high where a whole image is wrong; hence val_iou.
+SMALL = {"filters": [8, 16, 32, 64, 128], "lr": 3e-3, "epochs": 20, "train": {"best": "val_iou"}}
+LARGE = {"filters": [16, 32, 64, 128, 256], "lr": 2e-3, "train": {}}
+NETWORK, OPTIMIZER = "UNet", "AdamW"
 BATCH = 8
 TRAINED = 0.8  # the share of the images that trains, by default
 SIDE_STEP, LEAST_SIDE = 16, 32
@@ -40,19 +42,22 @@ class Facts(Protocol):
 def left_out(content: Mapping) -> list[str]:
     """Returns the keys that a configuration must have and `content`, as it was read, does not have."""
     data, train = (content.get(section) if content.get(section) is not None else {} for section in ("data", "train"))
-    missing = [key for key in ("task", "loss", "optimizer", "scheduler") if key not in content]
+    missing = [
+        key for key in ("task", "loss", "optimizer", "scheduler") if key not in content or _nameless(content[key])
+    ]
+    if {"lr": None} | _section(content, "optimizer") == {"name": OPTIMIZER, "lr": None}:
+        missing.append("optimizer.lr")
     if isinstance(data, Mapping) and not {"size", "crop"} & set(data):
         missing.append("data.crop")
     if isinstance(train, Mapping) and "epochs" not in train:
         missing.append("train.epochs")
-    model = content.get("model")
-    if isinstance(model, Mapping) and model.get("weights") is not None and not set(ARCHITECTURE) & set(model):
+    if _section(content, "model").get("weights") is not None and _nameless(content["model"]):
         missing.append("model")
     return missing
 
 
 def completed(content: Mapping, facts: Facts, begun: Mapping | None = None) -> tuple[dict, list[str]]:
-    """Adds what a configuration leaves out.
+    """Adds what a configuration leaves out, also of a section that it gives in part.
 
     Args:
         content: the configuration as it was read; it is not changed.
@@ -63,42 +68,26 @@ def completed(content: Mapping, facts: Facts, begun: Mapping | None = None) -> t
         The complete configuration, and what was chosen and why, in lines.
     """
     content, missing, lines = copy.deepcopy(dict(content)), left_out(content), []
-    data, train = content.setdefault("data", {}), content.setdefault("train", {})
+    data = content.setdefault("data", {})
     recipe = SMALL if facts.images < FEW_IMAGES else LARGE
+    by_recipe = bool(set(missing) - {"task", "model"})  # a file that gives all else keeps the defaults of the schema
     if "task" in missing:
         content["task"], reason = _task(facts)
         lines.append(f"task: {content['task']}, because {reason}")
     if "data.crop" in missing:
-        key, side, reason = _geometry(facts)
-        data[key] = side
-        lines.append(f"data.{key}: {side}, {reason}")
-        if key == "crop":
-            data.setdefault("crops_per_image", _windows(facts.images))
-        data.setdefault("intensity", "image")
-        lines.append(f"data.crops_per_image: {data.get('crops_per_image', 1)}, data.intensity: {data['intensity']}")
-    if begun is not None and "model" in missing:
-        own = {key: begun["model"][key] for key in ARCHITECTURE if key in begun["model"]}
-        content["model"] = {**own, **content["model"]}
-        lines.append(f"model: that of {content['model']['weights']}, {own.get('name')}, filters: {own.get('filters')}")
-    if "model" not in content:
-        content["model"] = {"name": "UNet", "filters": recipe["filters"]}
-        lines.append(f"model: UNet, filters: {recipe['filters']}, for {facts.images} images")
-    if "loss" in missing:
-        content["loss"] = {"name": LOSSES[TASKS[content["task"]].target if content["task"] in TASKS else "mask"]}
-        lines.append(f"loss: {content['loss']['name']}")
-    if "optimizer" in missing:
-        content["optimizer"] = {"name": "AdamW", "lr": recipe["lr"]}
-        train.setdefault("batch_size", BATCH)  # the rate was chosen for it
-        lines.append(f"optimizer: AdamW, lr: {recipe['lr']:g}, train.batch_size: {train['batch_size']}")
-        if recipe is SMALL:  # few cells to validate with: their AP can be high where a whole image is wrong
-            train.setdefault("best", "val_iou")
-            lines.append(f"train.best: {train['best']}")
-    if "scheduler" in missing:
-        content["scheduler"] = {"name": "one_cycle"}
-        lines.append("scheduler: one_cycle")
+        lines += _choose_geometry(data, facts)
+    if by_recipe or "model" in missing or "model" not in content:
+        lines += _choose_model(content, recipe["filters"], facts.images, begun)
+    task = content["task"]
+    lines += _add(content, "loss", {"name": LOSSES[TASKS[task].target if task in TASKS else "mask"]})
+    lines += _add(content, "optimizer", {"name": OPTIMIZER, "lr": recipe["lr"]})
+    lines += _add(content, "scheduler", {"name": "one_cycle"})
+    content.setdefault("train", {})
+    if by_recipe:
+        lines += _add(content, "train", {"batch_size": BATCH} | recipe["train"])
     if "train.epochs" in missing:
-        train["epochs"] = recipe.get("epochs") or _epochs(facts.images, data, train.get("batch_size"))
-        lines.append(f"train.epochs: {train['epochs']}")
+        epochs = recipe.get("epochs") or _epochs(facts.images, data, content["train"].get("batch_size"))
+        lines += _add(content, "train", {"epochs": epochs})
     return content, lines
 
 
@@ -155,6 +144,49 @@ class _Assumed:
         self.truth, self.classes = truth, classes
 
 
+def _section(content: Mapping, key: str) -> Mapping:
+    """Returns a section of a configuration; an empty one if it is missing or is none."""
+    return content[key] if isinstance(content.get(key), Mapping) else {}
+
+
+def _nameless(section: object) -> bool:
+    return isinstance(section, Mapping) and "name" not in section
+
+
+def _add(content: dict, section: str, chosen: Mapping) -> list[str]:
+    """Adds chosen keys to a section that does not have them, and returns them in a line, if there are any."""
+    whole, given = section not in content, content.get(section, {})
+    if not isinstance(given, Mapping):
+        return []  # the schema refuses it
+    content[section] = _merged(given, chosen)
+    added = {key: value for key, value in content[section].items() if key not in given}
+    if whole and "name" in added:  # such as: loss: BCEDiceLoss
+        return [", ".join(f"{section if key == 'name' else key}: {_shown(value)}" for key, value in added.items())]
+    return [", ".join(f"{section}.{key}: {_shown(value)}" for key, value in added.items())] if added else []
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _choose_model(content: dict, filters: Sequence[int], images: int, begun: Mapping | None) -> list[str]:
+    """Adds the network of the weights that a configuration starts from, or else a small one; returns lines on it."""
+    given = _section(content, "model")
+    weights, name = given.get("weights"), given.get("name", NETWORK)  # the widths fit each network
+    if weights is None:
+        chosen, reason = {"name": name, "filters": filters}, f", for {images} images"
+    elif begun is None or {"name", "filters"} <= set(given):
+        return []  # a file says nothing of its network
+    else:
+        chosen = {key: begun["model"][key] for key in ARCHITECTURE if key in begun["model"]}
+        reason = f", that of {weights}"
+    _add(content, "model", chosen)
+    model = _section(content, "model")
+    added = {key: model[key] for key in ("name", "filters") if key in model and key not in given}
+    line = ", ".join(value if key == "name" else f"{key}: {value}" for key, value in added.items())
+    return [f"model: {line}{reason}"] if added else []
+
+
 def _task(facts: Facts) -> tuple[str, str]:
     if facts.classes == 1:
         reason = "there are label maps" if facts.truth == "labels" else "the masks have one class"
@@ -163,6 +195,16 @@ def _task(facts: Facts) -> tuple[str, str]:
     else:
         reason = f"{facts.folder}/ has folders of {facts.classes} classes"
     return task_for(facts.truth, facts.classes), reason
+
+
+def _choose_geometry(data: dict, facts: Facts) -> list[str]:
+    key, side, reason = _geometry(facts)
+    data[key] = side
+    if key == "crop":
+        data.setdefault("crops_per_image", _windows(facts.images))
+    data.setdefault("intensity", "image")
+    windows = f"data.crops_per_image: {data.get('crops_per_image', 1)}, data.intensity: {data['intensity']}"
+    return [f"data.{key}: {side}, {reason}", windows]
 
 
 def _geometry(facts: Facts) -> tuple[str, int, str]:

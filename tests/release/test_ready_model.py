@@ -134,7 +134,7 @@ def test_own_training_starts_from_it(ready, run_main, tmp_path):
     )
     code, out, err = run_main(train, *words, "scheduler={name: constant}")
     assert code == 0, err
-    assert f"choose  model: that of {ready}, UNet, filters: [4, 6]" in out
+    assert f"choose  model: UNet, filters: [4, 6], that of {ready}" in out
     assert f"weights {ready}\n        all are taken as they are" in out
     state = torch.load(tmp_path / "outputs" / "mine" / "best.pth", weights_only=True)
     given = load_checkpoint(ready / "weights.pth")

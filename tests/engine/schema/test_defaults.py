@@ -73,7 +73,7 @@ def test_weights_of_a_folder_bring_their_network():
     content, lines = completed(given, LABELS, begun)
     expected = {"name": "UNet", "filters": [4, 6], "encoder": "resnet18", "weights": "pretrained/nuclei"}
     assert content["model"] == expected
-    assert "model: that of pretrained/nuclei, UNet, filters: [4, 6]" in lines
+    assert "model: UNet, filters: [4, 6], that of pretrained/nuclei" in lines
     Config.model_validate(content)
     own = GIVEN | {"model": {"weights": "pretrained/nuclei", "name": "NestedUNet"}}
     assert completed(own, LABELS, begun)[0]["model"] == own["model"]  # what is given stays, and the weights may not fit
@@ -133,8 +133,74 @@ def test_what_is_given_stays(given):
 def test_only_what_goes_together_is_chosen_together():
     config = complete(GIVEN | {"data": {"root": "a", "size": 64}, "train": {"epochs": 3}})
     assert (config.data.intensity, config.train.batch_size, config.best) == ("native", BATCH, "val_iou")
-    config = complete(GIVEN | {"optimizer": {"name": "SGD", "lr": 0.1}})
-    assert (config.train.batch_size, config.best) == (16, "val_ap_50")
+    whole, _ = completed(GIVEN, LABELS)
+    for left in ("task", "model"):  # a file that gives all the rest keeps the defaults of the schema
+        content = {key: value for key, value in whole.items() if key != left} | {"train": {"epochs": 3}}
+        config = complete(content)
+        assert (config.train.batch_size, config.best) == (16, "val_ap_50")
+
+
+SMALL_UNET = {"name": "UNet", "filters": [8, 16, 32, 64, 128]}
+
+
+@pytest.mark.parametrize(
+    ("section", "given", "expected", "line"),
+    [
+        ("optimizer", {"lr": 1e-3}, {"name": "AdamW", "lr": 1e-3}, "optimizer.name: AdamW"),
+        (
+            "optimizer",
+            {"weight_decay": 0.1},
+            {"name": "AdamW", "lr": 3e-3},
+            "optimizer.name: AdamW, optimizer.lr: 0.003",
+        ),
+        ("optimizer", {"name": "AdamW"}, {"lr": 3e-3}, "optimizer.lr: 0.003"),
+        ("optimizer", {"name": "SGD", "lr": 0.1}, {"momentum": 0.9}, None),
+        ("scheduler", {"warmup_fraction": 0.1}, {"name": "one_cycle"}, "scheduler.name: one_cycle"),
+        ("scheduler", {"name": "cosine"}, {"min_lr": 0.0}, None),
+        ("loss", {"smooth": 1.0}, {"name": "BCEDiceLoss"}, "loss.name: BCEDiceLoss"),
+        ("model", {"norm": "group"}, SMALL_UNET, "model: UNet, filters: [8, 16, 32, 64, 128], for 40 images"),
+        ("model", {"filters": [4, 6]}, {"name": "UNet"}, "model: UNet, for 40 images"),
+        (
+            "model",
+            {"name": "NestedUNet"},
+            {"filters": [8, 16, 32, 64, 128]},
+            "model: filters: [8, 16, 32, 64, 128], for 4",
+        ),
+    ],
+)
+def test_a_section_that_is_given_in_part_is_completed(section, given, expected, line):
+    assert problems_of_given(GIVEN | {section: given}) is None
+    content, lines = completed(GIVEN | {section: given}, LABELS)
+    found = Config.model_validate(content).model_dump()
+    expected = given | expected
+    assert {key: found[section][key] for key in expected} == expected
+    assert [one for one in lines if one.startswith(section)] == [one for one in lines if line and one.startswith(line)]
+    assert line is None or any(one.startswith(line) for one in lines)
+    assert (found["train"]["batch_size"], found["train"]["best"]) == (BATCH, "val_iou")
+    assert {"train.batch_size: 8, train.best: val_iou", "train.epochs: 20"} <= set(lines)
+
+
+def test_no_key_of_another_optimiser_is_mixed_in():
+    assert "optimizer.SGD.lr" in str(problems_of_given(GIVEN | {"optimizer": {"name": "SGD"}}))
+
+
+def test_a_file_that_gives_all_but_the_task_keeps_its_network():
+    given, _ = completed(GIVEN, LABELS)
+    given = {key: value for key, value in given.items() if key != "task"} | {"model": {"norm": "group"}}
+    assert completed(given, LABELS)[0]["model"] == {"norm": "group"}
+
+
+def test_weights_complete_a_network_that_is_given_in_part():
+    begun = {"model": {"name": "UNet", "filters": [4, 6], "norm": "batch"}}
+    for given, more, line in (
+        ({"filters": [8, 9]}, {"name": "UNet"}, "model: UNet, that of runs/a"),
+        ({"norm": "group"}, {"name": "UNet", "filters": [4, 6]}, "model: UNet, filters: [4, 6], that of runs/a"),
+        ({"name": "UNet"}, {"filters": [4, 6]}, "model: filters: [4, 6], that of runs/a"),
+    ):
+        given = {"weights": "runs/a"} | given
+        content, lines = completed(GIVEN | {"model": given}, LABELS, begun)
+        assert content["model"] == {"norm": "batch"} | given | more
+        assert line in lines
 
 
 @pytest.mark.parametrize(
