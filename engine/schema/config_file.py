@@ -35,6 +35,7 @@ def load_config(path: Path | None, overrides: Sequence[str] = (), fill: Callable
     content = {} if path is None else _content_of(path)
     overridden, malformed, problems = apply_overrides(content, overrides)
     problems = malformed + problems
+    content = {key: value for key, value in content.items() if value is not None or not _is_section(key)}
     content.setdefault("name", _name_of_folder(content) if path is None else path.stem)
     config, failed, fillable = None, None, []
     if fill is not None and (fillable := left_out(content)):
@@ -93,6 +94,11 @@ def _is_consequence(problem: Mapping, malformed: Sequence[str], fillable: Sequen
     return problem["type"] == "missing" and (
         bool(malformed) or any(one == key or one.startswith(f"{key}.") for one in fillable)
     )
+
+
+def _is_section(key: object) -> bool:
+    field = Config.model_fields.get(key)
+    return field is not None and any(_sections_within(field.annotation))
 
 
 def _sections_of(annotation: object) -> dict[str, type[Section]]:

@@ -41,7 +41,7 @@ class Facts(Protocol):
 
 def left_out(content: Mapping) -> list[str]:
     """Returns the keys that a configuration must have and `content`, as it was read, does not have."""
-    data, train = (content.get(section) if content.get(section) is not None else {} for section in ("data", "train"))
+    data, train = content.get("data", {}), content.get("train", {})
     missing = [
         key for key in ("task", "loss", "optimizer", "scheduler") if key not in content or _nameless(content[key])
     ]
@@ -117,7 +117,6 @@ def problems_of_given(content: Mapping) -> ValidationError | None:
     It is None if they are right for at least one task and the data that goes with it.
     """
     first = None
-    content = {key: value for key, value in content.items() if key not in ("data", "train") or value is not None}
     if not all(isinstance(content.get(section, {}), Mapping) for section in ("data", "train")):
         try:
             Config.model_validate(content)

@@ -124,7 +124,9 @@ def _apply(content: dict, override: str) -> str:
     key, _, value = override.partition("=")
     *sections, last = key.strip().split(".")
     for section in sections:
-        content = content.setdefault(section, {})
+        if content.get(section) is None:  # also "train:" with nothing behind it
+            content[section] = {}
+        content = content[section]
         if not isinstance(content, dict):
             raise ConfigError(f"{override!r}: '{section}' is a value, not a section")
     content[last] = parse_yaml(value, override)

@@ -63,7 +63,7 @@ VALUES = [
     ("loss.name", "DiceLos", "did you mean 'DiceLoss'"),
     ("loss.smooth", 1.0, "unknown key"),
     ("loss", "LovaszHingeLoss", "expected a section"),
-    ("loss", None, "expected a section"),
+    ("data", None, "data.root: is required and not given"),
     ("optimizer.name", "sgd", "did you mean 'SGD'"),
     ("optimizer.lr", 0, "greater than 0"),
     ("optimizer.lr", "fast", "expected a number"),

@@ -157,3 +157,32 @@ def test_the_schema_knows_just_what_can_be_built():
     assert set(options_of(OptimizerConfig)) == set(OPTIMIZERS)
     assert set(options_of(SchedulerConfig)) == set(SCHEDULERS)
     assert all(ModelConfig(name=name).name == name for name in MODELS)
+
+
+@pytest.mark.parametrize("section", ["train", "model", "loss", "optimizer", "scheduler", "decode"])
+def test_a_section_with_nothing_behind_it_is_as_if_left_out(tmp_path, section):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"data: {{root: inputs/x}}\n{section}:\n", encoding="utf-8")
+    given = []
+    whole = parse_yaml(GOOD, "here") | {"name": "a"}
+
+    def fill(content):
+        given.append(dict(content))
+        return whole
+
+    load_config(path, ["name=a"], fill)
+    load_config(path, ["name=a", f"{section}="], fill)
+    assert given == [{"name": "a", "data": {"root": "inputs/x"}}] * 2
+
+
+def test_a_key_of_an_empty_section_can_be_set_on_the_command_line(tmp_path):
+    whole = parse_yaml(GOOD, "here")
+    path = tmp_path / "a.yaml"
+    path.write_text(yaml.safe_dump(whole | {"train": None}), encoding="utf-8")
+    assert load_config(path, ["train.epochs=3"]).train.epochs == 3
+    with pytest.raises(ConfigError, match="train: is required and not given"):
+        load_config(path)
+
+
+def test_only_sections_may_be_empty(tmp_path):
+    assert "seed" in complaint(tmp_path, GOOD, "seed=")
