@@ -98,7 +98,7 @@ def _is_consequence(problem: Mapping, malformed: Sequence[str], fillable: Sequen
 
 def _is_section(key: object) -> bool:
     field = Config.model_fields.get(key)
-    return field is not None and any(_sections_within(field.annotation))
+    return field is not None and any(sections_within(field.annotation))
 
 
 def _sections_of(annotation: object) -> dict[str, type[Section]]:
