@@ -88,10 +88,12 @@ class Share:
         for image, reason in failures.items():
             write_text(self._note(image), reason)
         unfinished = [image for image in self._all if not self._is_finished(image.id)]
-        notes = {image: self._note(image) for image in unfinished}
-        noted = {image: note.read_text(encoding="utf-8") for image, note in notes.items() if note.exists()}
-        if len(noted) < len(unfinished):
-            return None
+        noted = {}
+        for image in unfinished:
+            try:
+                noted[image] = self._note(image).read_text(encoding="utf-8")
+            except FileNotFoundError:  # its process has not ended; or another one has taken all notes, and reports them
+                return None
         self._remove_notes(noted)
         return noted
 

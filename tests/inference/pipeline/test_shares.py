@@ -76,6 +76,24 @@ def test_the_last_process_reports_all_failures(folder):
     assert not list((folder.path / "failed").rglob("*.txt"))
 
 
+def test_two_processes_that_end_at_once_report_failures_once(folder, monkeypatch):
+    """The other process takes all notes after this one has looked whether they are there, and before it reads them."""
+    shares = [Share(IMAGES[:2], folder, Ranks(rank, 2)) for rank in (0, 1)]
+    failures = [{share.images[0]: "broken"} for share in shares]
+    assert shares[0].failures_of_all(failures[0]) is None
+    read_text, reported = Path.read_text, []
+
+    def read_late(path, **how):
+        if not reported:
+            reported.append(None)
+            reported[0] = shares[0].failures_of_all(failures[0])
+        return read_text(path, **how)
+
+    monkeypatch.setattr(Path, "read_text", read_late)
+    assert shares[1].failures_of_all(failures[1]) is None
+    assert reported == [failures[0] | failures[1]]
+
+
 def test_without_failures_the_last_one_says_so(folder):
     shares = [Share(IMAGES[:4], folder, Ranks(rank, 2)) for rank in (0, 1)]
     finish(folder, *shares[0].images)
