@@ -118,13 +118,12 @@ def validate(
         channels: numbers (from 0) or names of those that are taken from its images; None: as the run reads.
         page: whether report.html is drawn, too.
     """
-    from assemble import other_data, own_data, place_for
+    from assemble import other_data, own_data, results_of
     from engine.loops import evaluate
     from engine.runs.checkpoint_file import seal_of
     from inference.files.score_report import ScoreReport
     from inference.files.summary import command_of, environment_of
     from saved_run import open_run
-    from system.files import staged_folder
     from system.machine.crowding import Courtesy
 
     saved = open_run(run_path, tta=tta, channels=channels)
@@ -144,9 +143,8 @@ def validate(
         print(f"decode  {decoding.describe(epoch=predictor.epoch)}")
         decoding = decoding if data is None else replace(decoding, tuned_on=None)
 
-    place = place_for(run, data, config=saved.config, part=part, outputs=ROOT / "outputs")
-    network_size = samples.task.counts()
-    with staged_folder(place.path / part) as results, Courtesy():
+    network_size, outputs = samples.task.counts(), ROOT / "outputs"
+    with results_of(run, data, config=saved.config, part=part, outputs=outputs) as (place, results), Courtesy():
         report = ScoreReport(results, samples, decide=decide, decoding=decoding and decoding.how)
         evaluate(predictor.model, loader, network_size, runtime=predictor.runtime, decide=decide, on_logits=report.add)
         report.finish(network_size.table())

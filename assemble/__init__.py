@@ -17,7 +17,7 @@ from assemble.data import (
 )
 from assemble.logs import logs
 from assemble.networks import network, scoring_network, untrained_network
-from assemble.other_data import other_data, place_for
+from assemble.other_data import other_data, results_of
 from assemble.own_data import own_data
 from assemble.trainings import constants, continued, criterion, memory_advice, runtime, training
 
@@ -36,8 +36,8 @@ __all__ = [
     "object_scores",
     "other_data",
     "own_data",
-    "place_for",
     "resolved",
+    "results_of",
     "runtime",
     "scoring_network",
     "split_rule",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from torch.utils.data import DataLoader
@@ -16,7 +18,7 @@ from engine.schema.config import Config
 from engine.schema.config_file import dump_config
 from inference.predictor import Predictor
 from system.errors import DataError
-from system.files import write_text
+from system.files import staged_folder, write_text
 
 
 def other_data(config: Config, predictor: Predictor, root: Path) -> tuple[Samples, DataLoader, dict[str, object]]:
@@ -51,19 +53,33 @@ def other_data(config: Config, predictor: Predictor, root: Path) -> tuple[Sample
     return samples, loader, {"folder": str(root), **digests, "as_in_training": False}
 
 
-def place_for(run: RunFolder, root: Path | None, *, config: Config, part: str, outputs: Path) -> RunFolder:
-    """Returns the folder of the results of scoring, from which earlier results of the same part are moved away.
+@contextmanager
+def results_of(
+    run: RunFolder, root: Path | None, *, config: Config, part: str, outputs: Path
+) -> Iterator[tuple[RunFolder, Path]]:
+    """Yields where the results of scoring belong, and the folder to write them to until the block ends.
+
+    Earlier results of the same part are moved away. An error in the block leaves no folder behind.
 
     Args:
         run: the folder of the network. It is also that of the results on its own data.
         root: another data folder. Its results get a folder of their own, with the configuration of the network in it.
+            If it holds results of a network of another configuration, the whole folder is moved away.
         part: of the data.
         outputs: the folder of all runs.
     """
-    place = run
+    place, text = run, dump_config(config)
     if root is not None:
         place = RunFolder(outputs / "_on_".join(path.resolve().name for path in (run.path, root)))
-        write_text(place.path / "config.yaml", dump_config(config))
-    if moved := place.move_aside(part):
+    noted = place.path / "config.yaml"
+    differs = place is not run and noted.is_file() and noted.read_text(encoding="utf-8") != text
+    if moved := place.move_aside("" if differs else part):
         print(f"moved   the earlier results to {moved}")
-    return place
+    try:
+        with staged_folder(place.path / part) as results:
+            yield place, results
+        if place is not run:
+            write_text(noted, text)
+    finally:
+        with suppress(OSError):  # it holds something
+            place.path.rmdir()

@@ -120,6 +120,15 @@ def test_val_scores_it_on_data_of_ones_own(ready, run_main, tmp_path):
 
     code, out, _ = run_main(val, "--run", ready, "--data", mine, "--no-report")
     assert (code, (results.parent / "all.1").is_dir()) == (0, True)
+    (results.parent / "config.yaml").write_text("name: another\n")  # of another network with the same folder name
+    code, out, _ = run_main(val, "--run", ready, "--data", mine, "--no-report")
+    assert (code, f"moved   the earlier results to {results.parent}.1\n" in out) == (0, True)
+    assert (tmp_path / "outputs" / "nuclei_on_mine.1" / "config.yaml").read_text() == "name: another\n"
+    assert sorted(path.name for path in results.parent.iterdir()) == ["all", "config.yaml"]
+    torn = write_labels(tmp_path / "inputs" / "torn")
+    (torn / "images" / "cell_00.png").write_bytes(b"\x89PNG")
+    assert run_main(val, "--run", ready, "--data", torn, "--no-report")[0] == 3
+    assert not (tmp_path / "outputs" / "nuclei_on_torn").exists()
 
 
 @pytest.mark.slow
