@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from assemble.data import task_options, task_type
 from assemble.networks import scoring_network, untrained_network
 from engine.device import choose_runtime
 from engine.runs.checkpoint_file import require_finite
-from engine.runs.ready_model import is_ready_model
+from engine.runs.ready_model import WEIGHTS, is_ready_model
 from engine.runs.run_folder import RunFolder
 from engine.schema.config import Config
 from images.image_reader import ImageReader
@@ -25,11 +26,12 @@ from inference.predictor import Predictor
 from inference.symmetries import SymmetricModel
 from models import prune
 from system.errors import CheckpointError, ConfigError
-from system.names import faults_of_classes
+from system.names import faults_of_classes, shown
 from tasks import TASKS
 from tasks.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
+LISTED = 10  # runs that a message names
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ def open_run(
             finite numbers, or names classes that no folder can have.
     """
     folder = RunFolder(located(path))
+    if not folder.path.is_dir():
+        raise CheckpointError(f"{shown(str(path))}: no such run folder; {runs_like(Path(path))}")
     state, name = folder.load("best"), folder.weights.name
     if faults := faults_of_classes(state.get("classes")):
         raise CheckpointError(f"{path}: {name} names classes that no folder can have: {'; '.join(faults)}")
@@ -146,3 +150,19 @@ def chosen_decoding(config: Config, run: Path) -> ChosenDecoding | None:
     """Returns how the maps of a run become cells: as its decode.yaml says or, without this file, its configuration."""
     how = decoding(config)
     return how and (read_decoding(run / NAME, TASKS[config.task].methods) or ChosenDecoding(how))
+
+
+def runs_like(path: Path) -> str:
+    """Returns words for a message that nothing is at `path`: the run or ready model of the most similar name, and all.
+
+    Those beside `path`, in outputs/ and in pretrained/ are considered.
+    """
+    places = [ROOT / "pretrained", Path("outputs"), Path("pretrained"), path.parent]  # of two names the last one counts
+    files = [file for place in places for name in ("best.pth", WEIGHTS) for file in place.glob(f"*/{name}")]
+    found = {file.parent.resolve(): file.parent for file in files}
+    runs = sorted(run.relative_to(ROOT) if run.parent == ROOT / "pretrained" else run for run in found.values())
+    close = difflib.get_close_matches(path.name, [run.name for run in runs], n=1)
+    hint = "".join(f"did you mean {shown(str(run))}? " for run in runs if close == [run.name])
+    more = f" and {len(runs) - LISTED:,} more" if len(runs) > LISTED else ""
+    listed = ", ".join(shown(str(run)) for run in runs[:LISTED])
+    return f"{hint}there are {listed}{more}" if runs else "no run is beside it; python train.py makes one"

@@ -21,6 +21,7 @@ import val
 from assemble import opening
 from engine.runs.checkpoint_file import load_checkpoint
 from saved_run import load_run
+from system.errors import CheckpointError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -168,6 +169,26 @@ def test_it_is_found_from_every_folder(ready, nuclei, tmp_path, monkeypatch):
     assert np.array_equal(load_run("pretrained/nuclei").maps(drawn()), load_run(ready).maps(drawn()))
     with pytest.raises(Exception, match="outputs/nuclei: no such run folder"):  # runs are where one is
         load_run("outputs/nuclei")
+    with pytest.raises(CheckpointError, match=r"^pretrained/nucleus: no such .*; did you mean pretrained/nuclei\?"):
+        load_run("pretrained/nucleus")
+
+
+def test_a_run_that_is_not_there_names_those_that_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(opening, "ROOT", tmp_path / "elsewhere")
+    with pytest.raises(CheckpointError, match=r"^outputs/nope: no such run folder; no run is beside it"):
+        load_run("outputs/nope")
+    for name in ["my_images", "demo", *(f"other_{number:02d}" for number in range(10))]:
+        (tmp_path / "outputs" / name).mkdir(parents=True)
+        (tmp_path / "outputs" / name / "best.pth").touch()
+    (tmp_path / "outputs" / "predicted").mkdir()  # no run
+    with pytest.raises(CheckpointError) as error:
+        load_run("outputs/my_image")
+    expected = "outputs/my_image: no such run folder; did you mean outputs/my_images? there are outputs/demo, "
+    assert str(error.value).startswith(f"{expected}outputs/my_images, outputs/other_00, ")
+    assert str(error.value).endswith("outputs/other_07 and 2 more")
+    with pytest.raises(CheckpointError, match="no such run folder; there are outputs/demo, "):
+        load_run("outputs/qqqq")
 
 
 @pytest.mark.slow
