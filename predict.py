@@ -159,8 +159,7 @@ def predict(
     usable = [image for image in images if image not in everyones]
     unwritten = exports.write_whole(usable)
     if usable:
-        if cells is not None:
-            print(f"cells   {cells:,} in {len(usable)} images, see {shown(str(out / 'images.csv'))}")
+        print_cells(cells, usable, out)
         print_warned(out / "images.csv" if comparison is not None else None, runs[0])
         if page:
             draw_page(out, partial(prediction_page, out))
@@ -175,6 +174,16 @@ def print_done(share: Share, failures: Failures, reader: ImageReader, out: Path)
         print(f"read    {sentence}")
     if done or not failures:
         print(f"wrote   the results of {done} images to {shown(str(out))}", flush=True)
+
+
+def print_cells(cells: int | None, images: Sequence[ImageFile], out: Path) -> None:
+    """Prints how many cells these images have, if the task of the run has cells."""
+    from inference.files.planes import planes_line
+
+    if cells is not None:
+        print(f"cells   {cells:,} in {len(images)} images, see {shown(str(out / 'images.csv'))}")
+        if repeated := planes_line(image.path for image in images):
+            print(f"        {repeated}")
 
 
 def print_failures(failures: Failures) -> None:

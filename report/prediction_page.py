@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from images.reading import read_image
+from inference.files.planes import planes_line
 from report.charts import histogram, rounded
 from report.measured import EDGE, INTENSITY, MEASURED, measured_cells
 from report.page import write_page
@@ -76,7 +78,8 @@ def write_prediction_page(folder: Path) -> int:
     table = make_table(
         "The images, from images.csv", COLUMNS, table_rows(rows), filters=FILTERS, chosen=CHOSEN, total=len(rows)
     )
-    command = origin.pop("command", None)
+    command, repeated = origin.pop("command", None), planes_line(file_of(sources.get(name, name)) for name in counts)
+    warnings = warnings_of(rows, measured, without_results=sorted(set(sources) - set(overlays)))
     return write_page(
         page_path(folder),
         "prediction.html",
@@ -86,7 +89,7 @@ def write_prediction_page(folder: Path) -> int:
         counts=numbers,
         median_area=rounded(np.median(measured["area"])) if len(measured.get("area", ())) else None,
         confidence=float(np.mean(measured["confidence"])) if len(measured.get("confidence", ())) else None,
-        warnings=warnings_of(rows, measured, without_results=sorted(set(sources) - set(overlays))),
+        warnings=[*([f"{repeated}."] if repeated else []), *warnings],
         plots=_plots(numbers, measured),
         sample=sample.sample_line(),
         gallery=_gallery(overlays, rows),
@@ -197,9 +200,14 @@ def _overlays(folder: Path) -> list[Path]:
     return [path for path in (folder / "overlays").rglob("*.png") if not path.name.startswith(".")]
 
 
-def _sources(path: Path) -> list[str]:
-    """Returns the ids in sources.csv, which has no header."""
+def _sources(path: Path) -> dict[str, str]:
+    """Returns id → file, and its plane in parentheses, of sources.csv, which has no header."""
     if not path.is_file():
-        return []
+        return {}
     with path.open(encoding="utf-8", newline="") as file:
-        return [row[0] for row in csv.reader(file) if row]
+        return {row[0]: row[-1] for row in csv.reader(file) if row}
+
+
+def file_of(source: str) -> str:
+    """Returns the file of a source, such as cells.tif of "cells.tif (z=3)"; see `ImageFile`."""
+    return re.sub(r" \([^()]*\)$", "", source)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
 from images.image_reader import ImageFile, ImageReader
@@ -37,3 +38,19 @@ def _planes_of(file: ImageFile, plane: str, max_pixels: int) -> list[ImageFile]:
         return [replace(file, plane="max")]
     found = planes_along(axes, plane)
     return [replace(file, id=f"{file.id}/{name}" if name else file.id, plane=one) for name, one in found.items()]
+
+
+def planes_line(files: Iterable[Hashable]) -> str | None:
+    """Returns a sentence about counts of cells in planes; None if each image has a file of its own.
+
+    Args:
+        files: the file of each image.
+    """
+    numbers = [number for number in Counter(files).values() if number > 1]
+    if not numbers:
+        return None
+    stacks = "1 stack" if len(numbers) == 1 else f"{len(numbers):,} stacks"
+    return (
+        f"{sum(numbers):,} images are planes of {stacks}: a cell that several planes show counts in each of them; "
+        "--plane max, with another --out, counts it once"
+    )

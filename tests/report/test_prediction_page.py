@@ -32,6 +32,19 @@ def test_the_page_has_the_numbers_of_the_folder(tmp_path, run_main):
 
 
 @pytest.mark.slow
+def test_planes_of_a_stack_are_named(tmp_path, run_main):
+    folder = write_folder(tmp_path / "new", ["film/z000", "film/z001", "one (1)", "one (2)"])
+    sources = ["film/z000,/data/film.tif (z=0)", "film/z001,/data/film.tif (z=1)"]
+    sources += [f"one ({number}),/data/one ({number}).tif" for number in (1, 2)]  # two files with such names
+    (folder / "sources.csv").write_text("\n".join([*sources, ""]))
+    assert run_main(command, folder)[0] == 0
+    shown = Page((folder / "report.html").read_text("utf-8")).text
+    assert (
+        "2 images are planes of 1 stack: a cell that several planes show counts in each of them; --plane max" in shown
+    )
+
+
+@pytest.mark.slow
 def test_columns_of_measurements_are_used_if_they_are_there(tmp_path, run_main):
     more = {"columns": ",touches_edge,intensity_mean-0,intensity_mean-1,area_um2", "values": ",1,5.5,7.5,25"}
     folder = write_folder(tmp_path / "new", ["a", "b", "c"], **more)

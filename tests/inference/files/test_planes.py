@@ -4,7 +4,7 @@ import numpy as np
 import tifffile
 
 from images.image_reader import ImageFile, ImageReader
-from inference.files.planes import images_of
+from inference.files.planes import images_of, planes_line
 
 READER = ImageReader(1)
 
@@ -39,3 +39,11 @@ def test_each_plane_is_an_image_in_the_folder_of_its_file(tmp_path):
     }
     found = images_of(files[:1], READER, "z=each,t=1")
     assert [one.id for one in found] == [f"well/stack/z{z:03d}" for z in range(3)]
+
+
+def test_cells_of_planes_are_counted_in_each():
+    assert planes_line(["a", "b"]) is None
+    assert planes_line(["a"] * 5).startswith(
+        "5 images are planes of 1 stack: a cell that several planes show counts in"
+    )
+    assert planes_line([*"abcacc"]).startswith("5 images are planes of 2 stacks: ")
