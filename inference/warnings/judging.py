@@ -143,8 +143,10 @@ class Judge:
         return f"{TEXTURE}: {usual:.1f} times as far from the training images as they lie apart"
 
     def _objects(self, values: Mapping[str, float]) -> str:
+        """The objects, if their size lies outside the usual range, too; else "" because it would speak against it."""
         low, high = self._usual("object_diameter")
-        if values.get("objects", 0) < FEW_OBJECTS or math.isnan(low):
+        found = values.get("object_diameter", math.nan)
+        if values.get("objects", 0) < FEW_OBJECTS or math.isnan(low) or low <= found <= high:
             return ""
         return f" (median object {values['object_diameter']:.1f} pixels, training images {low:.1f} to {high:.1f})"
 

@@ -76,6 +76,16 @@ def test_what_lies_outside_and_by_how_much(judge):
     assert judge.warnings(described(image) | {"cell_contrast": -0.5}) == []  # too little to say so
 
 
+def test_objects_of_a_usual_size_are_no_evidence_of_a_magnification(judge):
+    image = described(planted.twice_as_large(planted.drawn_cells(100)[0]))
+    low, high = np.percentile(judge.table.columns["object_diameter"], (1, 99)).tolist()
+    words = "other magnification: structures are about twice as large as in the training images"
+    for diameter, evidence in ((low + 0.1, ""), (high + 0.1, f" (median object {high + 0.1:.1f} pixels, training ")):
+        (text,) = judge.warnings(image | {"objects": 20, "object_diameter": diameter})
+        assert text.startswith(words + evidence)
+        assert ("median object" in text) == bool(evidence)
+
+
 def test_a_pixel_size_is_compared_if_both_are_known():
     rows = [described(planted.drawn_cells(seed)[0]) | {"pixel_size_um": 0.3} for seed in range(10)]
     known, image = Judge(ImageTable.of_rows(rows)), described(planted.drawn_cells(3)[0])
