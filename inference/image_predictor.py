@@ -72,7 +72,7 @@ class ImagePredictor(ABC):
                 have none.
 
         Raises:
-            ConfigError: a threshold is given for a multiclass run.
+            ConfigError: a threshold is given for a multiclass run, or it is not between 0 and 1.
             TypeError: the image is of another type, such as a list, or its pixels are bool or complex.
             ValueError: the image has another shape, or pixels that are not finite numbers.
             FileError: the file cannot be used.

@@ -7,6 +7,7 @@ from pathlib import Path
 from system.errors import ConfigError
 from system.names import shown
 
+OPEN_FRACTION = "give a number between 0 and 1, such as 0.5; 0 and 1 are not allowed"
 SMALLEST_PIXEL, LARGEST_PIXEL = 1e-4, 1e4  # µm: a pixel of another size is nonsense
 
 
@@ -21,7 +22,7 @@ def fraction(text: str, *, option: str) -> float:
     except ValueError:
         value = None
     if value is None or not 0 < value < 1:
-        raise ConfigError(f"{option} {text}: give a number between 0 and 1, such as 0.5; 0 and 1 are not allowed")
+        raise ConfigError(f"{option} {text}: {OPEN_FRACTION}")
     return value
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from images.resize import resize_mask
+from system.command_line import OPEN_FRACTION
+from system.errors import ConfigError
 from system.void import VOID
 from tasks.task import Task
 
@@ -47,10 +49,20 @@ class SigmoidTask(Task):
         return maps.logit(eps=SMALLEST)
 
     def decide(self, logits: Tensor, threshold: float | None = None) -> Tensor:
-        """Returns sigmoid(logits) > threshold; the threshold is 0.5 by default."""
+        """Returns sigmoid(logits) > threshold; the threshold is 0.5 by default.
+
+        Raises:
+            ConfigError: see `checked_threshold`.
+        """
         threshold = self.checked_threshold(threshold)
         return logits > math.log(threshold / (1 - threshold))
 
     def checked_threshold(self, threshold: float | None) -> float:
-        """Returns the threshold, a probability in (0, 1); it is 0.5 by default."""
+        """Returns the threshold, a probability in (0, 1); it is 0.5 by default.
+
+        Raises:
+            ConfigError: it lies outside.
+        """
+        if threshold is not None and not 0 < threshold < 1:
+            raise ConfigError(f"threshold {threshold}: {OPEN_FRACTION}")
         return 0.5 if threshold is None else threshold

@@ -145,7 +145,7 @@ class Task(ABC):
         """Returns the threshold that `decide` compares probabilities with; None if the task uses none.
 
         Raises:
-            ConfigError: a threshold is given, but the task uses none.
+            ConfigError: a threshold is given, but the task uses none; or it is not between 0 and 1.
         """
 
     def counts(self, *, by_class: bool = True) -> SegmentationCounts:

@@ -23,6 +23,13 @@ def test_exactly_one_half_is_background():
     assert BINARY.decide(torch.zeros(1)).tolist() == [False]
 
 
+@pytest.mark.parametrize("threshold", [0, 1.0, 1.5, -0.1, float("nan")])
+def test_a_threshold_outside_of_probabilities_is_refused(threshold):
+    for use in (BINARY.checked_threshold, lambda value: BINARY.decide(torch.zeros(1, 1, 1), value)):
+        with pytest.raises(ConfigError, match=f"^threshold {threshold}: give a number between 0 and 1, such as 0.5"):
+            use(threshold)
+
+
 def test_one_hot_of_the_largest_logit_and_of_equal_ones_the_first():
     logits = torch.tensor([[3.0, 1.0, 2.0], [1.0, 2.0, 2.0]]).T[None]  # [1, 3, 2]: two pixels
     assert MULTICLASS.decide(logits)[0].T.tolist() == [[True, False, False], [False, True, False]]
