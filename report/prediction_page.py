@@ -120,7 +120,7 @@ def warnings_of(
 
     Args:
         rows: of images.csv.
-        measured: as `measurements` returns it.
+        measured: the `columns` that `measured_cells` returns.
         without_results: images that were given, and that have no results.
     """
     areas = {row["image"]: number(row.get("median_area")) for row in rows}

@@ -24,7 +24,7 @@ class ChosenDecoding:
     """How a run becomes cells, and where the parameters come from.
 
     Attributes:
-        tuned_on: id → "val" …, the part of the data whose scores chose the parameters; None if no scores did.
+        tuned_on: the part of the data whose scores chose the parameters, such as "val"; None if no scores did.
         epoch: the epoch of the weights that they were tuned with.
     """
 
