@@ -33,7 +33,7 @@ class History:
         self.rows, self.timing = [dict(row) for row in rows], [dict(row) for row in timing]
 
     def is_over(self, *, epochs: int, patience: int | None) -> bool:
-        """Returns True if all epochs are done, or if none of the last `patience` epochs was the best."""
+        """Returns True if all epochs are done, or if the best score is `patience` epochs older than the newest one."""
         return len(self.rows) >= epochs or bool(self.rows and patience and self.epochs_since_best >= patience)
 
     def start_epoch(self) -> None:
@@ -90,7 +90,9 @@ class History:
 
     @property
     def epochs_since_best(self) -> int:
-        return len(self.rows) - self.best["epoch"]
+        """The epochs from the best score to the newest one. An epoch that was not scored says nothing."""
+        newest = next(row for row in reversed(self.rows) if row.get(self.score) is not None)
+        return newest["epoch"] - self.best["epoch"]
 
     def line(self, epochs: int) -> str:
         """Returns the line that describes the newest epoch on a terminal."""

@@ -28,12 +28,13 @@ class NormStatistics:
     def measure(self, model: nn.Module) -> None:
         """Measures the statistics of `model`, and leaves it in training mode."""
         norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-        momenta = [norm.momentum for norm in norms]
+        before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
         model.train()
         for number, (images, _) in enumerate(self.batches, start=1):
             for norm in norms:
                 norm.momentum = 1 / number  # makes the moving average the mean of all batches so far
             with self.runtime.autocast():
                 model(self.runtime.move_images(images))
-        for norm, momentum in zip(norms, momenta, strict=True):
+        for norm, (momentum, count) in zip(norms, before, strict=True):
             norm.momentum = momentum
+            norm.num_batches_tracked.copy_(count)  # of training steps, also if a resumed run measures once more

@@ -92,8 +92,9 @@ def build_schedule(
         `warmup_epochs` it first rises evenly, with a step per training step, to the configured rate, and then falls
         over the epochs that are left.
     one_cycle: the rate rises to the configured one during `warmup_fraction` of all steps and then falls, with a step
-        per training step (Smith and Topin 2018).
-    plateau: the rate is multiplied by `factor` after `patience` epochs without a lower validation loss.
+        per training step (Smith and Topin 2018). The momentum of SGD, or the first beta of Adam and AdamW, falls from
+        0.95 to 0.85 meanwhile and rises again, whatever was configured.
+    plateau: the rate is multiplied by `factor` after `patience` epochs whose validation loss is not lower by 1e-4.
     multi_step: the rate is multiplied by `factor` after each of the `milestones` (epochs).
 
     Raises:
@@ -114,15 +115,16 @@ def build_schedule(
         cosine = lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs, eta_min=arguments["min_lr"])
         return Schedule(cosine, every="epoch")
     if name == "one_cycle":
-        one_cycle = lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=optimizer.param_groups[0]["lr"],
-            total_steps=epochs * steps_per_epoch,
-            pct_start=arguments["warmup_fraction"],
-        )
+        total, warmup = epochs * steps_per_epoch, arguments["warmup_fraction"]
+        if math.isclose(warmup * total, 1):
+            warmup *= 1 - 1e-9  # the first step has the highest rate, too; torch would divide by zero
+        highest = optimizer.param_groups[0]["lr"]
+        one_cycle = lr_scheduler.OneCycleLR(optimizer, max_lr=highest, total_steps=total, pct_start=warmup)
         return Schedule(one_cycle, every="step")
     if name == "plateau":
-        return Schedule(lr_scheduler.ReduceLROnPlateau(optimizer, **arguments), every="epoch with val_loss")
+        # torch's default demands a share of the loss, and a loss below 0 would always seem to fall.
+        plateau = lr_scheduler.ReduceLROnPlateau(optimizer, threshold_mode="abs", **arguments)
+        return Schedule(plateau, every="epoch with val_loss")
     if name == "multi_step":
         steps = lr_scheduler.MultiStepLR(optimizer, arguments["milestones"], gamma=arguments["factor"])
         return Schedule(steps, every="epoch")

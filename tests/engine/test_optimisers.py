@@ -85,6 +85,21 @@ def test_plateau_waits_for_its_patience():
     assert used == pytest.approx([LR, LR, LR, LR, LR / 2, LR / 2])
 
 
+@pytest.mark.parametrize("level", [0.5, -0.5])
+def test_plateau_sees_a_loss_that_does_not_fall(level):
+    """A Dice loss with the form -D lies below 0."""
+    losses = [level + 4e-5 * epoch for epoch in range(EPOCHS)]
+    used = rates("plateau", val_losses=losses, factor=0.5, patience=1, min_lr=0.0)[::STEPS]
+    assert used == pytest.approx([LR, LR, LR, LR / 2, LR / 2, LR / 4])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_one_cycle_whose_warm_up_takes_about_a_step(steps):
+    used = rates("one_cycle", warmup_fraction=steps / (EPOCHS * STEPS))
+    assert max(used) == pytest.approx(LR)
+    assert used.index(max(used)) == steps - 1
+
+
 def test_multi_step_falls_after_each_milestone():
     used = rates("multi_step", milestones=[2, 4], factor=0.1)[::STEPS]
     assert used == pytest.approx([LR, LR, LR / 10, LR / 10, LR / 100, LR / 100])

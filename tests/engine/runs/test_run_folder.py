@@ -34,6 +34,18 @@ def test_best_is_the_first_of_the_highest():
     assert history_of(0.1, 0.2).newest_is_best
 
 
+def test_epochs_without_a_score_do_not_stop_a_training():
+    history = History("val_ap_50")
+    for ap in (0.5, None, None, None, 0.4, None):
+        history.start_epoch()
+        history.end_training(images=8, waited=0.0)
+        scores = {"iou": 0.5} if ap is None else {"iou": 0.5, "ap_50": ap}
+        history.add(4e-9, {"loss": 0.5}, {"iou": 0.25}, {"loss": 1 / 3}, scores)
+        over = len(history.rows) >= 5
+        assert history.is_over(epochs=100, patience=3) == over
+    assert history.epochs_since_best == 4
+
+
 def test_checkpoints_and_log_of_an_epoch(tmp_path):
     run = RunFolder(tmp_path / "run")
     for val_ious in ((0.5,), (0.5, 0.4)):
