@@ -232,9 +232,7 @@ def _remedy(axes: dict[str, int], of_image: bool) -> str:
     if not of_image:
         return "masks and label maps have one plane: save the plane that belongs to the image"
     if list(axes) == [UNKNOWN]:
-        taken = (
-            f'data.channels: {axes[UNKNOWN]} takes all in a training, and --channels "[0]" the first in a prediction'
-        )
+        taken = f'a training takes data.channels: {axes[UNKNOWN]}, and a prediction one of them by --channels "[0]"'
         return f"if they are planes, {_choose(axes)}; if they are channels, {taken}"
     return _choose(axes)
 

@@ -241,9 +241,9 @@ class ScoreReport:
 
 
 def best_median_worst(order: np.ndarray, count: int) -> list[tuple[str, list[int]]]:
-    """Returns three disjoint groups of at most `count` indices of `order`, which has the best first.
+    """Returns three groups of at most `count` indices of `order`, which has the best first.
 
-    Small sets give smaller groups.
+    Small sets give smaller groups; those of one or two images share them.
     """
     count = min(count, max(1, len(order) // 3))
     middle = max(0, (len(order) - count) // 2)
