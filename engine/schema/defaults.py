@@ -108,7 +108,7 @@ def _merged(given: object, rest: object) -> object:
     """Adds the keys of the section `rest` that `given` leaves out, unless the two have different names."""
     if not isinstance(given, Mapping) or not isinstance(rest, Mapping):
         return given
-    return {**rest, **given} if given.get("name", rest.get("name")) == rest.get("name") else given
+    return {**rest, **given} if _kind(given) in (None, _kind(rest)) else given
 
 
 def problems_of_given(content: Mapping) -> ValidationError | None:
@@ -149,7 +149,12 @@ def _section(content: Mapping, key: str) -> Mapping:
 
 
 def _nameless(section: object) -> bool:
-    return isinstance(section, Mapping) and "name" not in section
+    return isinstance(section, Mapping) and _kind(section) is None
+
+
+def _kind(section: Mapping) -> object:
+    """Returns the name of what a section describes; a sum of losses has terms in place of a name."""
+    return "sum" if "terms" in section else section.get("name")
 
 
 def _add(content: dict, section: str, chosen: Mapping) -> list[str]:

@@ -164,7 +164,7 @@ def test_borders_of_a_set_are_made_after_resizing_and_grow_with_the_image(tmp_pa
     before = np.unique(LabelMaps(root).resize(border_map(labels, 1)[..., None].astype(np.uint8), (16, 16)))
     assert before.tolist() == [0]  # what resizing borders would leave of them
     (root / "labels" / "cell_00.png").unlink()
-    with pytest.raises(DataError, match=r"labels: no label maps, and masks/ holds masks \(values 255 "):
+    with pytest.raises(DataError, match=r"labels: no label maps, and masks/ holds masks \(value 255 besides 0\)"):
         list_folder(root, Border)
 
 

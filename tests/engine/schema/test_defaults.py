@@ -263,3 +263,12 @@ def test_a_resume_mixes_no_keys_of_another_name():
     begun = complete().model_dump()
     given = {"name": "x", "data": {"root": "inputs/x"}, "optimizer": {"name": "SGD", "lr": 0.1}}
     assert continued(given, begun)["optimizer"] == {"name": "SGD", "lr": 0.1}
+
+
+def test_a_sum_of_losses_has_no_name_to_complete():
+    """A resume does not mix it with a named loss, and completes nothing of it."""
+    terms = {"terms": [{"name": "BCEWithLogitsLoss"}, {"name": "DiceLoss"}]}
+    assert completed({"loss": terms}, LABELS)[0]["loss"] == terms
+    assert "loss" not in left_out({"loss": terms})
+    assert continued({"loss": terms}, {"loss": {"name": "BCEDiceLoss", "smooth": 1.0}})["loss"] == terms
+    assert continued({"loss": {"name": "BCEDiceLoss"}}, {"loss": terms})["loss"] == {"name": "BCEDiceLoss"}
