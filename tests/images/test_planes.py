@@ -104,7 +104,7 @@ def test_pages_without_a_description_are_channels_where_this_is_said():
         decode_image(data, "x", selection=Selection(channels=(3, 0), pages="any")), expected[..., [3, 0]]
     )
     for selection in (Selection(), Selection(pages=4), Selection(pages=3)):
-        with pytest.raises(FileError, match=r"5 pages without .*; a training takes data.channels: 5"):
+        with pytest.raises(FileError, match=r"5 pages without .*, a training takes data.channels: 5"):
             decode_image(data, "x", selection=selection)
     for described in (Z_STACKS["OME"], Z_STACKS["ImageJ"]):  # what a file describes is never taken for something else
         with pytest.raises(FileError, match=r"a stack of 5 planes \(z 5\)"):
