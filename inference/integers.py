@@ -63,7 +63,7 @@ def compute_in_integers(model: openvino.Model, network: nn.Module, ranges: Range
     """Lets OpenVINO compute the convolutions of a translated network in integers of 8 bits, by changing `model`.
 
     Each result is rounded where it is made, and not where it is read. So it stays in integers while it is joined with
-    others, if all of these have the same steps: NestedUNet takes 1.4 times as long otherwise.
+    others, if all of these have the same steps. docs/results.md says what this gains.
 
     Args:
         model: what OpenVINO made of `network`, with equal weights.

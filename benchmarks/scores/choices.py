@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from assemble import own_data
 from assemble.unseen import Unseen, unseen_images
 from benchmarks.markdown import markdown_table
 from benchmarks.scores.compare import ROOT, compared
@@ -33,6 +34,7 @@ from inference.cells.decoding import decode
 from inference.cells.tuning import tuned
 from inference.files.image_counts import ScoredImages
 from metrics import InstanceCounts, SegmentationCounts
+from saved_run import open_run
 
 USUAL, SYMMETRIES, TUNED, TWO_PASSES = "default", "symmetries", "tuned", "two passes"
 SCORES = ("iou", "iou_per_image", "ap_50", "ap_70", "ap_90", "pq", "count_error")
@@ -114,9 +116,6 @@ def usual_diameter(run: Path) -> float:
 
 def training_labels(run: Path) -> Iterator[np.ndarray]:
     """Yields the label map [H, W] of each training image of a run."""
-    from assemble import own_data
-    from saved_run import open_run
-
     with contextlib.redirect_stdout(sys.stderr):
         samples, _, _ = own_data(open_run(run), "train", ROOT)
     for number in range(len(samples.samples)):

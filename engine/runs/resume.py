@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from engine.runs.checkpoint_file import incomplete
 from engine.runs.run_folder import RunFolder
 from engine.training import Training, machine
 from system.errors import ConfigError, DataError, is_out_of_memory
+from system.nested import flat
 
 # These keys change neither what is computed nor the order in which it is computed.
 FREE = {"data.cache", "train.workers", "train.device", "train.save_every_minutes", "train.log_to"}
@@ -26,7 +27,7 @@ def require_same_config(begun: Mapping, config: Mapping, *, processes: tuple[int
     Raises:
         ConfigError: something else differs. The message shows each key with both values.
     """
-    before, now = dict(_flat(begun)), dict(_flat(config))
+    before, now = flat(begun), flat(config)
     before["processes"], now["processes"] = processes  # this is no key of a configuration, but it counts as one
     products = [keys["processes"] * keys["train.accumulate"] for keys in (before, now)]
     free = FREE | {"train.epochs"} if now["train.epochs"] > before["train.epochs"] else FREE
@@ -98,11 +99,3 @@ def require_same_truth(begun: Mapping, now: Mapping, *, root: str) -> None:
             + "\n".join(changed)
             + "\n  put dataset.yaml back, or train anew with --fresh or name=…"
         )
-
-
-def _flat(section: Mapping, prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in section.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -21,6 +21,7 @@ from inference.prediction import Prediction
 from system.errors import ConfigError
 from system.files import write_bytes, write_text
 from system.names import shown
+from system.nested import flat
 from system.yaml_file import read_yaml
 from tasks.task import Task
 
@@ -164,14 +165,12 @@ class PredictionFolder:
         return found
 
 
-def _differences(there: Mapping[str, object], now: Mapping[str, object], prefix: str = "") -> list[str]:
+def _differences(there: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """Returns a line for each key of two descriptions, also of their sections, that has another value."""
-    lines = []
-    for key in [*there, *(key for key in now if key not in there)]:
-        old, new = (values.get(key) for values in (there, now))
-        if isinstance(old, dict) and isinstance(new, dict):
-            lines += _differences(old, new, f"{prefix}{key}.")
-        elif old != new:
-            old, new = ("none" if value is None else value for value in (old, new))
-            lines.append(f"{prefix}{key}: {old} there, {new} now")
-    return lines
+    there, now = flat(there), flat(now)
+    word = lambda value: "none" if value is None else value
+    return [
+        f"{key}: {word(there.get(key))} there, {word(now.get(key))} now"
+        for key in there | now
+        if there.get(key) != now.get(key)
+    ]
