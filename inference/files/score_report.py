@@ -241,7 +241,7 @@ class ScoreReport:
 
 
 def best_median_worst(order: np.ndarray, count: int) -> list[tuple[str, list[int]]]:
-    """Returns three groups of at most `count` indices of `order`, the best first; one or two are in all of them."""
+    """Returns three groups of at most `count` indices of `order`, the best first; below three of them some repeat."""
     count = min(count, max(1, len(order) // 3))
     middle = max(0, (len(order) - count) // 2)
     groups = {"best": order[:count], "median": order[middle : middle + count], "worst": order[-count:]}
